@@ -1,0 +1,217 @@
+/**
+ * The port to whatever keeps the sealed bytes. A store knows nothing of plaintext: it keeps bodies, a few metadata
+ * entries and, where it can, an opaque `facts` value that it returns with each listed key.
+ *
+ * Names are JavaScript strings holding well-formed Unicode; stores order and compare them by their UTF-8 bytes and never
+ * normalise them. All sizes are bytes of what is stored. Everything a caller can ask and a store cannot do is declared in
+ * `capabilities`, never guessed from a name.
+ */
+
+/** A body in pieces. Lists of buffers are handed on as they are: nothing on the data path concatenates. */
+export type Body = AsyncIterable<readonly Buffer[]>
+
+export interface Capabilities {
+  /** If-Match and If-None-Match on `put`, `copy` and `completeUpload` are atomic. */
+  readonly conditionalWrites: boolean
+  /** If-Match on `delete` is atomic. */
+  readonly conditionalDelete: boolean
+  /** `facts` are kept and come back from head, get and list: plaintext MD5 ETags and sizes need no further request. */
+  readonly facts: boolean
+  /** `copy` honours `sourceIfMatch`. */
+  readonly copySourceIfMatch: boolean
+  /** Bytes of user metadata (names with their `x-amz-meta-` and values) that a write may carry. */
+  readonly metadataLimit: number
+  /** Bytes that one put or one part may carry. */
+  readonly requestLimit: number
+  /** Bytes that one server-side copy may carry. */
+  readonly copyLimit: number
+}
+
+/** Conditions in the store's own ETag. At most one of the two is set. */
+export interface WriteCondition {
+  readonly ifMatch?: string
+  readonly ifNoneMatch?: '*'
+}
+
+export interface BucketInfo {
+  readonly name: string
+  readonly created: Date
+}
+
+export interface ObjectInfo {
+  /** The store's own ETag, without quotes. Another value after every write. */
+  readonly etag: string
+  /** Stored bytes. */
+  readonly size: number
+  readonly lastModified: Date
+  readonly versionId?: string
+  /** User metadata, lower-case names without `x-amz-meta-`. */
+  readonly metadata: Readonly<Record<string, string>>
+  readonly facts?: Buffer
+}
+
+/** Absolute, inclusive stored offsets. `last` beyond the end is clamped; absent means to the end. */
+export interface ByteRange {
+  readonly first: number
+  readonly last?: number
+}
+
+export interface GetOptions {
+  readonly range?: ByteRange
+  readonly ifMatch?: string
+  readonly signal?: AbortSignal
+}
+
+export interface GetResult {
+  readonly info: ObjectInfo
+  /** What is sent, after clamping. For an empty object without range `last` is -1. */
+  readonly range: { readonly first: number; readonly last: number }
+  /** Opened lazily, read at most once. Leaving the iteration early releases what the store holds. */
+  readonly body: Body
+}
+
+export interface PutOptions {
+  /** Exact stored bytes, if known. A body of another length fails the write with `Invalid`. */
+  readonly length?: number
+  readonly metadata: Readonly<Record<string, string>>
+  readonly condition?: WriteCondition
+  readonly signal?: AbortSignal
+  /** Called once after the whole body was consumed and before the object exists: what is known only then. If it throws, no object appears. */
+  readonly commit: () => Promise<{ readonly facts?: Buffer }>
+}
+
+export interface WriteResult {
+  readonly etag: string
+  readonly lastModified: Date
+  readonly versionId?: string
+}
+
+export interface CopyOptions {
+  /** The store's ETag that the source must still have. */
+  readonly sourceIfMatch: string
+  readonly metadata: Readonly<Record<string, string>>
+  readonly facts?: Buffer
+  readonly condition?: WriteCondition
+}
+
+export interface ListOptions {
+  readonly prefix: string
+  readonly delimiter?: string
+  /** Start strictly after this name, or after everything that begins with it when it is a common prefix the last page returned (`afterPrefix`). */
+  readonly after?: string
+  /** `after` is a common prefix: skip all keys below it too. */
+  readonly afterPrefix?: boolean
+  /** 1 to 1,000: objects and common prefixes together. */
+  readonly limit: number
+}
+
+export interface ListedObject extends Omit<ObjectInfo, 'metadata'> {
+  readonly key: string
+}
+
+export interface ListPage {
+  readonly objects: readonly ListedObject[]
+  readonly commonPrefixes: readonly string[]
+  /** Whether more follows the last entry of the page (in key order over both lists). */
+  readonly truncated: boolean
+}
+
+export interface PartInfo {
+  readonly partNumber: number
+  readonly etag: string
+  readonly size: number
+  readonly lastModified: Date
+}
+
+export interface UploadInfo {
+  readonly key: string
+  readonly uploadId: string
+  readonly initiated: Date
+}
+
+export interface ListUploadsOptions {
+  readonly prefix: string
+  /** Start after this key and, where given, after this upload of it. */
+  readonly afterKey?: string
+  readonly afterUploadId?: string
+  readonly limit: number
+}
+
+export interface CompleteOptions {
+  readonly parts: readonly { readonly partNumber: number; readonly etag: string }[]
+  readonly condition?: WriteCondition
+  readonly facts?: Buffer
+}
+
+/** Why a store refused. Everything else is thrown as an inner error of `errors.ts`. */
+export type StoreRefusal =
+  | 'no-such-bucket'
+  | 'no-such-key'
+  | 'no-such-upload'
+  | 'invalid-part'
+  | 'bucket-exists'
+  | 'bucket-not-empty'
+  | 'precondition-failed'
+  | 'range-not-satisfiable'
+
+export class StoreError extends Error {
+  override readonly name = 'StoreError'
+  readonly refusal: StoreRefusal
+  /** The stored size, for `range-not-satisfiable`. */
+  readonly size: number | undefined
+
+  constructor(refusal: StoreRefusal, message: string, size?: number) {
+    super(message)
+    this.refusal = refusal
+    this.size = size
+  }
+}
+
+export interface ObjectStore {
+  readonly name: string
+  readonly capabilities: Capabilities
+
+  /** In UTF-8 order of names. */
+  listBuckets(): Promise<readonly BucketInfo[]>
+  /** Refuses `bucket-exists`. */
+  createBucket(bucket: string): Promise<void>
+  /** `undefined` if there is none. */
+  headBucket(bucket: string): Promise<BucketInfo | undefined>
+  /** Refuses `no-such-bucket`, `bucket-not-empty` (objects; uploads in progress are dropped with the bucket). */
+  deleteBucket(bucket: string): Promise<void>
+
+  /** Refuses `no-such-bucket`, `precondition-failed`, and `no-such-key` for If-Match on a missing key. Durable when it resolves; a body that throws leaves nothing behind. */
+  put(bucket: string, key: string, body: Body, options: PutOptions): Promise<WriteResult>
+  /** Refuses `no-such-bucket`, `no-such-key`, `precondition-failed`, `range-not-satisfiable` (first ≥ size). */
+  get(bucket: string, key: string, options?: GetOptions): Promise<GetResult>
+  /** `undefined` if there is no such key. Refuses `no-such-bucket`. */
+  head(bucket: string, key: string): Promise<ObjectInfo | undefined>
+  /** No error if the key is missing, unless there is a condition (`no-such-key`, `precondition-failed`). */
+  delete(bucket: string, key: string, condition?: { readonly ifMatch: string }): Promise<void>
+  /** Same bytes under another name, new metadata, atomic. */
+  copy(source: { bucket: string; key: string }, target: { bucket: string; key: string }, options: CopyOptions): Promise<WriteResult>
+  /** One page in UTF-8 order, without reading more than the page. */
+  list(bucket: string, options: ListOptions): Promise<ListPage>
+
+  createUpload(bucket: string, key: string, options: { readonly metadata: Readonly<Record<string, string>> }): Promise<string>
+  /** The last attempt to finish wins. Refuses `no-such-upload`. */
+  putPart(upload: UploadRef, partNumber: number, body: Body, options: { readonly length?: number; readonly signal?: AbortSignal }): Promise<{ etag: string }>
+  /** Ascending part numbers, starting after `after`. Refuses `no-such-upload`. */
+  listParts(upload: UploadRef, options: { readonly after: number; readonly limit: number }): Promise<{ parts: readonly PartInfo[]; truncated: boolean }>
+  /** Refuses `no-such-upload`, `invalid-part`, and what `put` refuses. The object is the listed parts in order. */
+  completeUpload(upload: UploadRef, options: CompleteOptions): Promise<WriteResult>
+  /** Refuses `no-such-upload`. */
+  abortUpload(upload: UploadRef): Promise<void>
+  /** By key, then initiation, then id. */
+  listUploads(bucket: string, options: ListUploadsOptions): Promise<{ uploads: readonly UploadInfo[]; truncated: boolean }>
+
+  /** Throws `Unavailable` with a reason when the store cannot serve. */
+  health(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface UploadRef {
+  readonly bucket: string
+  readonly key: string
+  readonly uploadId: string
+}

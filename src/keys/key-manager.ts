@@ -1,0 +1,52 @@
+/**
+ * The port to whoever guards the master key, and the shapes that travel between keys and their users
+ * (docs/format.md, "Envelope" and "Bucket keys"). All keys are 32 bytes.
+ */
+
+/** One letter of the envelope's key reference (docs/format.md, provider tags). */
+export type ProviderTag = 'l' | 'm' | 'a' | 'v' | 'p' | 'k' | 'z' | 'g' | 'c'
+
+/** What a bucket key is bound to: the namespace of the bucket and the day (days since 1970, UTC) on which the key was made. */
+export interface KeyContext {
+  readonly namespace: string
+  readonly day: number
+}
+
+export interface KeyManager {
+  /** The configured short alias, `[a-z0-9-]{1,15}`. */
+  readonly alias: string
+  readonly tag: ProviderTag
+  /** A new key and its wrapped form, bound to `context` where the provider can. Throws `Unavailable` or `Denied`. */
+  generate(context: KeyContext): Promise<{ readonly key: Buffer; readonly wrapped: Buffer }>
+  /** Throws `Integrity('unwrap failure')` if the bytes are not ours under this context, `Unavailable` or `Denied` otherwise. */
+  unwrap(wrapped: Buffer, context: KeyContext): Promise<Buffer>
+  /** Throws with the reason if the master key cannot be used now. */
+  health(): Promise<void>
+  close(): Promise<void>
+}
+
+/** A wrapped bucket key as envelopes and keyring records carry it. */
+export interface WrappedBucketKey {
+  readonly tag: ProviderTag
+  readonly alias: string
+  readonly day: number
+  readonly kid: Buffer
+  /** The provider's bytes. */
+  readonly wrapped: Buffer
+}
+
+/** An open bucket key. Holders never write to `key`. */
+export interface BucketKey extends WrappedBucketKey {
+  readonly namespace: string
+  readonly key: Buffer
+}
+
+/** Bucket keys for sealing and opening: cached, single-flighted, recorded in the keyring before first use. */
+export interface BucketKeys {
+  /** The key of the current period to seal under. */
+  active(namespace: string): Promise<BucketKey>
+  /** The key that an envelope names: the keyring's record where it passes the kid check, else the inline bytes. */
+  open(wrapped: WrappedBucketKey, namespace: string): Promise<BucketKey>
+  /** The key of a kid recorded in the keyring; `undefined` if there is no record. */
+  byKid(kid: Buffer, namespace: string): Promise<BucketKey | undefined>
+}
