@@ -13,7 +13,9 @@ export class Query {
       .filter((pair) => pair !== '')
       .map((pair) => {
         const at = pair.indexOf('=')
-        return at < 0 ? ([decode(pair), ''] as const) : ([decode(pair.slice(0, at)), decode(pair.slice(at + 1))] as const)
+        return at < 0
+          ? ([decode(pair), ''] as const)
+          : ([decode(pair.slice(0, at)), decode(pair.slice(at + 1))] as const)
       })
   }
 

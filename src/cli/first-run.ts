@@ -1,0 +1,59 @@
+/** What the first start makes: a master key and a credential. Only while there is no store yet: a store without its key never gets a second one. */
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { formatCredentialsFile, generateCredential } from '../access/credentials.ts'
+import { CREDENTIALS_FILE, clock, random } from '../compose.ts'
+import type { Settings } from '../config/settings.ts'
+import { Invalid, Unavailable } from '../errors.ts'
+import { createMasterKeysFile } from '../keys/master-keys.ts'
+import { writeSecretFile } from '../keys/secret-file.ts'
+
+/** The secrets that settings expect as files of our own making. */
+interface OwnFiles {
+  readonly masterKeys: { readonly path: string; readonly passphrase: string | undefined }[]
+  readonly credentials: string | undefined
+}
+
+/**
+ * Makes the files that are missing. Throws `Invalid` if the store has data and a key file is missing. Returns the paths made.
+ */
+export async function prepareData(settings: Settings): Promise<readonly string[]> {
+  const own = ownFiles(settings)
+  const made: string[] = []
+  for (const { path, passphrase } of own.masterKeys) {
+    if (existsSync(path)) continue
+    refuseOverStore(settings, path, 'Restore it from your backup; a new key could not open what is stored.')
+    makeFolder(dirname(path))
+    await createMasterKeysFile(path, { random, now: clock(), ...(passphrase === undefined ? {} : { passphrase }) })
+    made.push(path)
+  }
+  if (own.credentials !== undefined && !existsSync(own.credentials)) {
+    refuseOverStore(settings, own.credentials, 'Restore it, or write `credentials` into the settings.', made)
+    makeFolder(settings.data)
+    await writeSecretFile(own.credentials, formatCredentialsFile(generateCredential(random)))
+    made.push(own.credentials)
+  }
+  return made
+}
+
+function ownFiles(settings: Settings): OwnFiles {
+  const masterKeys = Object.values(settings.keys.managers).flatMap((one) =>
+    one.type === 'local' && one.file !== undefined ? [{ path: one.file, passphrase: one.passphrase }] : [],
+  )
+  return { masterKeys, credentials: settings.credentials === undefined ? join(settings.data, CREDENTIALS_FILE) : undefined }
+}
+
+function refuseOverStore(settings: Settings, missing: string, remedy: string, made: readonly string[] = []): void {
+  const folders = [settings.backend, settings.state].flatMap((one) => (one.type === 'local' ? [one.path] : []))
+  const full = folders.find((folder) => existsSync(folder) && readdirSync(folder).length > 0)
+  if (full === undefined || made.length > 0) return
+  throw new Invalid(`${missing} is missing, but ${full} already holds a store. ${remedy}`)
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new Unavailable(`the folder ${path} cannot be made`, { cause: error })
+  }
+}

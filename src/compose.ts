@@ -1,0 +1,168 @@
+/** Settings become components, components become servers. The only file that names providers, and where clock and randomness enter. */
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type CredentialEntry, type Credentials, ALLOW_ALL, createCredentials, parseCredentialsFile } from './access/credentials.ts'
+import { LocalStore } from './backends/local.ts'
+import { MemoryStore } from './backends/memory.ts'
+import type { ObjectStore } from './backends/object-store.ts'
+import { bucketRule } from './config/bucket-rules.ts'
+import type { Settings, StoreSettings } from './config/settings.ts'
+import { Invalid } from './errors.ts'
+import { Background } from './gateway/background.ts'
+import { ByteBudget } from './gateway/byte-budget.ts'
+import type { Gateway } from './gateway/gateway.ts'
+import { TailCache } from './gateway/tail-cache.ts'
+import { createAdminServer, type Dependency } from './http/admin-server.ts'
+import { createAuthoriser } from './http/authoriser.ts'
+import { createS3Server } from './http/s3-server.ts'
+import { createBucketKeys } from './keys/bucket-keys.ts'
+import type { KeyManager } from './keys/key-manager.ts'
+import { LocalKeyManager } from './keys/local.ts'
+import { parseMasterKeys, readMasterKeysFile } from './keys/master-keys.ts'
+import { MemoryKeyManager } from './keys/memory.ts'
+import { loadChecksums } from './s3/checksum.ts'
+import { StateKeyring } from './state/keyring.ts'
+import { StateStore } from './state/state-store.ts'
+import { Uploads } from './state/uploads.ts'
+import { alarm } from './telemetry/channels.ts'
+
+/** The generated credential inside the data folder, in the AWS shared-credentials format. */
+export const CREDENTIALS_FILE = 'aws-credentials'
+
+/** Milliseconds since 1970. */
+export const clock = (): number => Date.now()
+/** The system's CSPRNG. */
+export const random = (bytes: number): Buffer => randomBytes(bytes)
+
+/** Decoded tails kept in memory, in each process. */
+const TAIL_CACHE_BYTES = 32 * 1024 * 1024
+/** S3 names an owner; Sealgate has credentials, not accounts. */
+const OWNER = { id: '5ea16a7e'.repeat(8), displayName: 'sealgate' }
+const DEFAULT_REGION = 'us-east-1'
+
+export interface Components {
+  readonly gateway: Gateway
+  readonly credentials: Credentials
+  readonly dependencies: readonly Dependency[]
+  /** Waits for background work, then closes stores and key managers. */
+  readonly close: () => Promise<void>
+}
+
+/** Opens stores and keys. Throws `Invalid` or `Unavailable` with path and remedy. */
+export async function openComponents(settings: Settings): Promise<Components> {
+  await loadChecksums()
+  const managers = await openManagers(settings)
+  const store = await openStore(settings.backend)
+  const stateObjects = await openStore(settings.state)
+  const state = new StateStore(stateObjects, settings.state.bucket, settings.state.prefix)
+  await state.ensureBucket()
+  const keys = createBucketKeys({
+    managers,
+    activeAlias: settings.keys.active,
+    keyring: new StateKeyring(state),
+    clock,
+    lifetimeSeconds: settings.keys.bucketKey.lifetime / 1_000,
+    onAlarm: ({ kind, namespace, kid, cause }) => {
+      alarm.publish({ what: `key alarm: ${kind}`, detail: { namespace, kid: kid?.toString('hex') ?? '' }, cause })
+    },
+  })
+  const background = new Background()
+  const gateway: Gateway = {
+    store,
+    keys,
+    uploads: new Uploads({ state, keys, clock, random }),
+    tails: new TailCache(TAIL_CACHE_BYTES),
+    background,
+    rules: (bucket) => bucketRule(settings.buckets, bucket),
+    clock,
+    random,
+    owner: OWNER,
+    region: settings.server.region ?? DEFAULT_REGION,
+    limits: { xmlBytes: settings.server.maxXmlBytes, gather: new ByteBudget(settings.limits.gatherBytes) },
+    checksums: settings.checksums,
+  }
+  return {
+    gateway,
+    credentials: createCredentials(credentialsOf(settings)),
+    dependencies: [
+      { name: 'backend', check: () => store.health() },
+      { name: 'state', check: () => stateObjects.health() },
+      ...[...managers.values()].map((one) => ({ name: `keys/${one.alias}`, check: () => one.health() })),
+    ],
+    close: async () => {
+      await background.idle()
+      await Promise.all([store.close(), stateObjects.close(), ...[...managers.values()].map((one) => one.close())])
+    },
+  }
+}
+
+/** The credentials of the settings, or the one that the first start made. */
+export function credentialsOf(settings: Settings): readonly CredentialEntry[] {
+  if (settings.credentials !== undefined) return settings.credentials
+  const path = join(settings.data, CREDENTIALS_FILE)
+  return [{ ...parseCredentialsFile(readText(path, 'the credentials file')), allow: ALLOW_ALL }]
+}
+
+/** The S3 listener over opened components. */
+export function composeS3Server(settings: Settings, components: Components): ReturnType<typeof createS3Server> {
+  const { server, limits } = settings
+  const { tls } = server
+  return createS3Server(
+    {
+      gateway: components.gateway,
+      authoriser: createAuthoriser(components.credentials),
+      domains: server.domain,
+      region: server.region,
+      requestId: () => random(8).toString('hex').toUpperCase(),
+      hostId: random(24).toString('base64'),
+    },
+    {
+      ...(tls === undefined
+        ? {}
+        : { tls: { cert: readText(tls.certFile, 'server.tls.certFile'), key: readText(tls.keyFile, 'server.tls.keyFile') } }),
+      headerTimeout: server.headerTimeout,
+      idleTimeout: server.idleTimeout,
+      keepAliveTimeout: server.keepAliveTimeout,
+      maxHeaderBytes: server.maxHeaderBytes,
+      maxConnections: limits.connections,
+    },
+  )
+}
+
+/** The admin listener. A failing dependency is reported by name to whoever asks, and with its cause to the log. */
+export function composeAdminServer(dependencies: readonly Dependency[], draining: () => boolean): ReturnType<typeof createAdminServer> {
+  return createAdminServer({
+    dependencies,
+    draining,
+    report: (dependency, cause) => alarm.publish({ what: 'not ready', detail: { dependency }, cause }),
+  })
+}
+
+async function openStore(store: StoreSettings): Promise<ObjectStore> {
+  return store.type === 'memory' ? new MemoryStore() : LocalStore.open({ folder: store.path })
+}
+
+async function openManagers(settings: Settings): Promise<Map<string, KeyManager>> {
+  const managers = new Map<string, KeyManager>()
+  for (const [alias, one] of Object.entries(settings.keys.managers)) {
+    if (one.type === 'memory') {
+      managers.set(alias, new MemoryKeyManager({ alias, random }))
+      continue
+    }
+    const masterKeys =
+      one.keys === undefined
+        ? await readMasterKeysFile(one.file ?? '', one.passphrase)
+        : await parseMasterKeys(one.keys, one.passphrase)
+    managers.set(alias, new LocalKeyManager({ alias, masterKeys, random }))
+  }
+  return managers
+}
+
+function readText(path: string, what: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new Invalid(`${what} cannot be read: ${path}`, { cause: error })
+  }
+}

@@ -1,0 +1,92 @@
+/** Rules between settings, which the schema of one field cannot know. */
+import { normalize } from 'node:path'
+import type { Problem } from './problems.ts'
+import type { ParsedSettings, Settings } from './settings.ts'
+
+/** On what the schema has accepted, before defaults are filled in. */
+export function checkParsed(settings: ParsedSettings): Problem[] {
+  return [
+    ...checkStores(settings),
+    ...checkManagers(settings),
+    ...checkCredentials(settings),
+    ...checkBuckets(settings),
+    ...checkListeners(settings),
+  ]
+}
+
+/** On complete settings. */
+export function checkComplete({ backend, state }: Settings): Problem[] {
+  if (backend.type !== 'local' || state.type !== 'local' || normalize(backend.path) !== normalize(state.path)) return []
+  return [
+    {
+      path: ['state', 'path'],
+      value: state.path,
+      hint: 'is the folder of the backend too; clients would see the state',
+    },
+  ]
+}
+
+function checkStores({ backend, state, server }: ParsedSettings): Problem[] {
+  const problems: Problem[] = []
+  for (const [name, store] of Object.entries({ backend, state })) {
+    if (store.type === 'memory' && store.path !== undefined) {
+      problems.push({ path: [name, 'path'], value: store.path, hint: 'a memory store has no folder' })
+    }
+    if (store.type === 'memory' && server.workers > 1) {
+      problems.push({ path: [name, 'type'], value: 'memory', hint: 'memory is not shared: set server.workers to 1' })
+    }
+  }
+  return problems
+}
+
+function checkManagers({ keys, backend }: ParsedSettings): Problem[] {
+  const problems: Problem[] = []
+  if (!Object.hasOwn(keys.managers, keys.active)) {
+    const aliases = Object.keys(keys.managers).join(', ')
+    problems.push({
+      path: ['keys', 'active'],
+      value: keys.active,
+      hint: `no key manager has this alias; there is: ${aliases}`,
+    })
+  }
+  for (const [alias, manager] of Object.entries(keys.managers)) {
+    const path = ['keys', 'managers', alias]
+    if (manager.type === 'local' && manager.file !== undefined && manager.keys !== undefined) {
+      problems.push({
+        path: [...path, 'file'],
+        value: manager.file,
+        hint: 'keys or keysFile is given too; keep one of them',
+      })
+    }
+    if (manager.type === 'memory' && backend.type !== 'memory') {
+      const hint = 'every object would be lost with the process: use type local, or a memory backend'
+      problems.push({ path: [...path, 'type'], value: 'memory', hint })
+    }
+  }
+  return problems
+}
+
+function checkCredentials({ credentials = [] }: ParsedSettings): Problem[] {
+  return credentials.flatMap(({ accessKey }, at) => {
+    const first = credentials.findIndex((other) => other.accessKey === accessKey)
+    if (first === at) return []
+    return [
+      { path: ['credentials', at, 'accessKey'], value: accessKey, hint: `credentials[${first}] has this access key` },
+    ]
+  })
+}
+
+function checkBuckets({ buckets }: ParsedSettings): Problem[] {
+  return buckets.flatMap(({ match, namespace }, at) => {
+    if (namespace === undefined || !match.includes('*')) return []
+    const hint =
+      'buckets that share a namespace can stand in for each other: name one bucket without *, or leave namespace out'
+    return [{ path: ['buckets', at, 'namespace'], value: namespace, hint }]
+  })
+}
+
+function checkListeners({ server, admin }: ParsedSettings): Problem[] {
+  if (admin.listen === false || admin.listen.port === 0) return []
+  if (admin.listen.port !== server.listen.port || admin.listen.host !== server.listen.host) return []
+  return [{ path: ['admin', 'listen'], hint: 'is the address of the S3 listener; take another port, or off' }]
+}

@@ -1,0 +1,141 @@
+/** The schema as a flat list of fields: what the environment, the secrets, the error texts and the documentation are made from. */
+import { z } from 'zod'
+import { settingsSchema } from './settings.ts'
+
+/** The parts of JSON Schema that our schema uses. `secret` is our own mark. */
+export interface SchemaNode {
+  type?: string
+  properties?: Record<string, SchemaNode>
+  required?: string[]
+  items?: SchemaNode
+  additionalProperties?: SchemaNode | false
+  anyOf?: SchemaNode[]
+  oneOf?: SchemaNode[]
+  enum?: readonly unknown[]
+  const?: unknown
+  default?: unknown
+  description?: string
+  secret?: boolean
+  [keyword: string]: unknown
+}
+
+export interface Field {
+  /** Names; `[]` stands for any place in a list, `<name>` for any name in a map. */
+  readonly path: readonly string[]
+  readonly kind: 'text' | 'number' | 'list' | 'map' | 'text or list'
+  /** Its value is never shown. */
+  readonly secret: boolean
+  readonly description: string
+  /** As a user would write it; `undefined` if there is none. */
+  readonly default: unknown
+  readonly required: boolean
+  /** `SEALGATE_…`; `undefined` inside lists and maps, which the environment holds as a whole, in JSON. */
+  readonly envName: string | undefined
+}
+
+/** Any name in a map. */
+export const ANY_NAME = '<alias>'
+/** Any place in a list. */
+export const ANY_PLACE = '[]'
+
+/** The schema as JSON Schema, as users write settings (before defaults and conversions), with the marks of secrets. A new copy each time. */
+export function schemaNode(): SchemaNode {
+  const node: SchemaNode = JSON.parse(JSON.stringify(z.toJSONSchema(settingsSchema, { io: 'input' })))
+  return node
+}
+
+/** Every field in the order of the schema. A secret `x` is followed by its `xFile`. */
+export const FIELDS: readonly Field[] = fieldsBelow(schemaNode(), [])
+
+/** The field at a place in a settings tree. */
+export function fieldAt(path: readonly PropertyKey[]): Field | undefined {
+  return FIELDS.find(
+    (field) => field.path.length === path.length && field.path.every((step, at) => stepMatches(step, path[at])),
+  )
+}
+
+/** Names that stand beside each other below `path`. */
+export function namesBelow(path: readonly PropertyKey[]): string[] {
+  const inside = FIELDS.filter(
+    (field) => field.path.length > path.length && path.every((step, at) => stepMatches(field.path[at] ?? '', step)),
+  )
+  return [...new Set(inside.map((field) => field.path[path.length] ?? ''))]
+}
+
+/** `server.publicUrls` → `SEALGATE_SERVER_PUBLIC_URLS`. */
+export function envNameOf(path: readonly string[]): string {
+  const words = path.map((name) => name.replaceAll(/[A-Z]/g, (capital) => `_${capital}`).toUpperCase())
+  return ['SEALGATE', ...words].join('_')
+}
+
+function stepMatches(step: string, given: PropertyKey | undefined): boolean {
+  if (step === ANY_PLACE) return typeof given === 'number'
+  return step === ANY_NAME ? typeof given === 'string' : step === given
+}
+
+function fieldsBelow(node: SchemaNode, path: readonly string[]): Field[] {
+  const fields = Object.entries(node.properties ?? {}).flatMap(([name, inner]) =>
+    inner.properties === undefined
+      ? fieldsOf(inner, [...path, name], node.required?.includes(name) === true)
+      : fieldsBelow(inner, [...path, name]),
+  )
+  const options = (node.oneOf ?? []).flatMap((option) => fieldsBelow(option, path))
+  return mergeSame([...fields, ...options])
+}
+
+function fieldsOf(node: SchemaNode, path: readonly string[], required: boolean): Field[] {
+  const secret = node.secret === true
+  const inCollection = path.some((step) => step === ANY_PLACE || step === ANY_NAME)
+  const field = {
+    path,
+    kind: kindOf(node),
+    secret,
+    description: node.description ?? '',
+    default: node.default,
+    required: required && !secret,
+    envName: inCollection ? undefined : envNameOf(path),
+  }
+  return [field, ...(secret ? [fileFieldOf(field)] : []), ...fieldsInside(node, path)]
+}
+
+function fileFieldOf(field: Field): Field {
+  const name = field.path.at(-1) ?? ''
+  const path = [...field.path.slice(0, -1), `${name}File`]
+  const envName = field.envName === undefined ? undefined : `${field.envName}_FILE`
+  return {
+    ...field,
+    path,
+    kind: 'text',
+    secret: false,
+    description: `File that holds \`${name}\`.`,
+    default: undefined,
+    envName,
+  }
+}
+
+function fieldsInside(node: SchemaNode, path: readonly string[]): Field[] {
+  if (node.items !== undefined) return fieldsBelow(node.items, [...path, ANY_PLACE])
+  if (typeof node.additionalProperties === 'object') return fieldsBelow(node.additionalProperties, [...path, ANY_NAME])
+  return []
+}
+
+function kindOf(node: SchemaNode): Field['kind'] {
+  if (node.anyOf?.some((option) => option.type === 'array') === true) return 'text or list'
+  if (node.type === 'array') return 'list'
+  if (node.type === 'object') return 'map'
+  return node.type === 'integer' || node.type === 'number' ? 'number' : 'text'
+}
+
+/** The options of a union share fields: one entry with both descriptions. */
+function mergeSame(fields: readonly Field[]): Field[] {
+  const merged = new Map<string, Field>()
+  for (const field of fields) {
+    const name = field.path.join('.')
+    const earlier = merged.get(name)
+    if (earlier === undefined) merged.set(name, field)
+    else if (earlier.description !== field.description) {
+      merged.set(name, { ...earlier, description: `${earlier.description} ${field.description}` })
+    }
+  }
+  return [...merged.values()]
+}

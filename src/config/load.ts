@@ -1,0 +1,85 @@
+/** Settings from one YAML file and the environment: everything that is wrong with them is said at once. */
+import { join } from 'node:path'
+import { parseDocument } from 'yaml'
+import { checkComplete, checkParsed } from './cross-checks.ts'
+import { applyEnvironment, type Environment } from './environment.ts'
+import { type Problem, problemsOf, refusal } from './problems.ts'
+import { type ReadFile, resolveSecrets } from './secrets.ts'
+import { type ParsedSettings, type Settings, settingsSchema, type StoreSettings } from './settings.ts'
+import { isTree, type Tree } from './tree.ts'
+
+/** Read if no file is named and it is there. */
+export const DEFAULT_FILE = 'sealgate.yaml'
+
+export interface SettingsSources {
+  /** A file that must exist. Without it `sealgate.yaml` is read if there is one. */
+  readonly configPath?: string
+  readonly env: Environment
+  readonly readFile: ReadFile
+}
+
+/** Complete, deeply frozen settings. Throws `Invalid` with a line for every problem: path, value, hint. */
+export function loadSettings({ configPath, env, readFile }: SettingsSources): Settings {
+  const { tree, problems: fileProblems } = readTree(configPath, readFile)
+  const { problems: envProblems, origins } = applyEnvironment(tree, env)
+  const early = [...fileProblems, ...envProblems, ...resolveSecrets(tree, readFile)]
+  const parsed = settingsSchema.safeParse(tree)
+  if (!parsed.success)
+    throw refusal([...early, ...parsed.error.issues.flatMap((issue) => problemsOf(issue, tree))], origins)
+  const settings = complete(parsed.data)
+  const problems = [...early, ...checkParsed(parsed.data), ...checkComplete(settings)]
+  if (problems.length > 0) throw refusal(problems, origins)
+  return freeze(settings)
+}
+
+function readTree(configPath: string | undefined, readFile: ReadFile): { tree: Tree; problems: Problem[] } {
+  const path = configPath ?? DEFAULT_FILE
+  let text: string
+  try {
+    text = readFile(path)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    if (code === 'ENOENT' && configPath === undefined) return { tree: {}, problems: [] }
+    const hint = code === 'ENOENT' ? 'there is no such file' : `cannot be read ${code}`.trim()
+    return { tree: {}, problems: [{ path: [path], hint }] }
+  }
+  const document = parseDocument(text, { uniqueKeys: true })
+  // The first line only: the others quote the file, which may hold secrets.
+  const complaints = [...document.errors, ...document.warnings].map(
+    ({ message }) => message.split('\n')[0]?.replace(/:$/, '') ?? '',
+  )
+  if (complaints.length > 0) return { tree: {}, problems: complaints.map((hint) => ({ path: [path], hint })) }
+  const tree: unknown = document.toJS() ?? {}
+  if (isTree(tree)) return { tree, problems: [] }
+  return { tree: {}, problems: [{ path: [path], hint: 'the file must hold a map of settings' }] }
+}
+
+/** Fills in the defaults that depend on other settings. */
+function complete(parsed: ParsedSettings): Settings {
+  const { data, backend, state, keys } = parsed
+  const managers = Object.entries(keys.managers).map(([alias, manager]) => {
+    if (manager.type === 'memory' || manager.keys !== undefined || manager.file !== undefined)
+      return [alias, manager] as const
+    return [alias, { ...manager, file: join(data, 'master-keys.json') }] as const
+  })
+  return {
+    ...parsed,
+    backend: storeOf(backend.type, backend.path ?? join(data, 'objects')),
+    state: {
+      ...storeOf(state.type ?? backend.type, state.path ?? join(data, 'state')),
+      bucket: state.bucket,
+      prefix: state.prefix,
+    },
+    keys: { ...keys, managers: Object.fromEntries(managers) },
+  }
+}
+
+function storeOf(type: 'local' | 'memory', path: string): StoreSettings {
+  return type === 'local' ? { type, path } : { type }
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value
+  for (const inner of Object.values(value)) freeze(inner)
+  return Object.freeze(value)
+}

@@ -1,0 +1,21 @@
+import { StoreError } from '../backends/object-store.ts'
+import { isValidBucketName } from '../s3/address.ts'
+import { checkLocation, MAX_CREATE_BUCKET_BYTES, parseCreateBucket } from '../s3/create-bucket-xml.ts'
+import { S3Error } from '../s3/errors.ts'
+import type { Operation } from './gateway.ts'
+import { readDocument } from './request-document.ts'
+
+/** CreateBucket. One's own existing bucket is 200 in us-east-1 and `BucketAlreadyOwnedByYou` elsewhere, as in S3. */
+export const createBucket: Operation = async (gateway, request) => {
+  const { bucket } = request
+  if (!isValidBucketName(bucket)) throw new S3Error('InvalidBucketName', { extra: { BucketName: bucket } })
+  const document = await readDocument(request, MAX_CREATE_BUCKET_BYTES)
+  checkLocation(parseCreateBucket(document).locationConstraint, gateway.region)
+  try {
+    await gateway.store.createBucket(bucket)
+  } catch (error) {
+    const ours = error instanceof StoreError && error.refusal === 'bucket-exists'
+    if (!ours || gateway.region !== 'us-east-1') throw error
+  }
+  return { status: 200, headers: { location: `/${bucket}` } }
+}

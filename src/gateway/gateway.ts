@@ -1,0 +1,88 @@
+/** What every operation is given, and what it gives back. The table that names the functions is `operations.ts`. */
+import type { Body, ObjectStore } from '../backends/object-store.ts'
+import type { RandomSource } from '../format/derive.ts'
+import type { BucketKeys } from '../keys/key-manager.ts'
+import type { Headers } from '../s3/headers.ts'
+import type { Query } from '../s3/query.ts'
+import type { Uploads } from '../state/uploads.ts'
+import type { Background } from './background.ts'
+import type { ByteBudget } from './byte-budget.ts'
+import type { TailCache } from './tail-cache.ts'
+
+/** How the objects of one bucket are kept. */
+export interface BucketRules {
+  /** The stable name that keys and envelopes are bound to (docs/format.md, "Envelope"). */
+  readonly namespace: string
+  /** `rewrap`: server-side copies share the body; `rekey`: copies are sealed anew under another object key. */
+  readonly copy: 'rewrap' | 'rekey'
+}
+
+/** Who S3 documents name as the owner of everything: Sealgate has credentials, not accounts. */
+export interface Owner {
+  readonly id: string
+  readonly displayName: string
+}
+
+/** The parts that operations are made of, put together once by `compose.ts`. */
+export interface Gateway {
+  readonly store: ObjectStore
+  readonly keys: BucketKeys
+  readonly uploads: Uploads
+  readonly tails: TailCache
+  readonly background: Background
+  readonly rules: (bucket: string) => BucketRules
+  /** Milliseconds since 1970. */
+  readonly clock: () => number
+  readonly random: RandomSource
+  readonly owner: Owner
+  /** The region that GetBucketLocation names and CreateBucket accepts. */
+  readonly region: string
+  readonly limits: {
+    /** Bytes of a request document. */
+    readonly xmlBytes: number
+    /** Bytes that bodies without a length may hold in memory, all requests together. */
+    readonly gather: ByteBudget
+  }
+  readonly checksums: {
+    /** When a CRC64NVME is computed for a body that came without a checksum. */
+    readonly default: 'small' | 'always' | 'none'
+    /** Whether a read asks the tail for a checksum that the headers do not have. */
+    readonly onGet: 'always' | 'headers-only'
+  }
+}
+
+/** The plaintext of a request, decoded and verified at the edge. */
+export interface RequestBody {
+  /** Announced plaintext bytes; `undefined` if the client did not say. */
+  readonly length: number | undefined
+  /** Read at most once. Ends only after signatures, hash and framing have been verified; throws `S3Error` otherwise. */
+  readonly stream: Body
+  /** Trailers by lower-case name; complete once `stream` has ended. */
+  readonly trailers: () => Readonly<Record<string, string>>
+}
+
+export type AccessAction = 'read' | 'write' | 'list'
+
+/** One request after authentication, authorisation and screening. `bucket` and `key` are '' where the resource has none. */
+export interface OperationRequest {
+  readonly bucket: string
+  readonly key: string
+  readonly query: Query
+  readonly headers: Headers
+  readonly body: RequestBody
+  /** Throws `AccessDenied` unless the caller may do this too: the source of a copy, each key of a DeleteObjects. */
+  readonly authorise: (action: AccessAction, bucket: string, key: string) => void
+  /** Of these buckets, those that the caller may see. */
+  readonly visible: (bucket: string) => boolean
+  /** Aborted when the client has gone. */
+  readonly signal: AbortSignal
+}
+
+export interface OperationResponse {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  /** An XML document, or a body of exactly `length` bytes. */
+  readonly body?: string | { readonly stream: Body; readonly length: number }
+}
+
+export type Operation = (gateway: Gateway, request: OperationRequest) => Promise<OperationResponse>

@@ -1,0 +1,59 @@
+import { type GetResult, StoreError } from '../backends/object-store.ts'
+import { guessSpan } from '../format/layout.ts'
+import { parseRange, requestedPart } from '../s3/range.ts'
+import type { Gateway, Operation, OperationRequest, OperationResponse } from './gateway.ts'
+import { openRange, openWhole } from './read-body.ts'
+import { viewOf, type Wanted } from './read-view.ts'
+import { headSealed, rereading, type SealedObject, unseal } from './sealed-object.ts'
+
+/** GetObject: whole, a range, or one part; every byte verified before it is sent (docs/format.md, "What a read costs"). */
+export const getObject: Operation = (gateway, request) => rereading(() => readObject(gateway, request))
+
+async function readObject(gateway: Gateway, request: OperationRequest): Promise<OperationResponse> {
+  const wanted: Wanted = {
+    part: requestedPart(request.headers, request.query),
+    range: parseRange(request.headers.get('range')),
+  }
+  const { sealed, stored } = await begin(gateway, request, wanted)
+  const view = await viewOf(gateway, sealed, request, wanted)
+  if (view.status === 304) return { status: 304, headers: view.headers }
+  const { status, headers, length, range } = view
+  if (length === 0 && range === undefined && wanted.part !== undefined) {
+    return { status, headers: { ...headers, 'content-length': '0' } }
+  }
+  const whole = range === undefined && wanted.range === undefined ? stored : undefined
+  const stream =
+    range === undefined
+      ? await openWhole(gateway, sealed, whole ?? (await again(gateway, sealed, request)), request.signal)
+      : await openRange(gateway, sealed, range, request.signal, wanted.range === undefined ? undefined : stored)
+  return { status, headers, body: { stream, length } }
+}
+
+/**
+ * The first request to the store. A `from-to` range is asked for at once as if the object were one segment, which costs one
+ * request where that is so; a suffix or a part needs the object's size first.
+ */
+async function begin(
+  gateway: Gateway,
+  request: OperationRequest,
+  wanted: Wanted,
+): Promise<{ sealed: SealedObject; stored?: GetResult }> {
+  const place = { bucket: request.bucket, key: request.key }
+  const { range, part } = wanted
+  if (part !== undefined || range?.kind === 'suffix') return { sealed: await headSealed(gateway, place) }
+  try {
+    const span = range === undefined ? {} : { range: guessSpan(range.first, range.last) }
+    const stored = await gateway.store.get(place.bucket, place.key, { ...span, signal: request.signal })
+    return { sealed: await unseal(gateway, place, stored.info), stored }
+  } catch (error) {
+    // Behind the end: conditions come before the range, and the answer carries the plaintext size.
+    if (!(error instanceof StoreError) || error.refusal !== 'range-not-satisfiable') throw error
+    return { sealed: await headSealed(gateway, place) }
+  }
+}
+
+/** The whole object, where the first request asked for a range that If-Range then set aside. */
+function again(gateway: Gateway, sealed: SealedObject, request: OperationRequest): Promise<GetResult> {
+  const { place, info } = sealed
+  return gateway.store.get(place.bucket, place.key, { ifMatch: info.etag, signal: request.signal })
+}

@@ -1,0 +1,46 @@
+import { newObjectKey } from '../../format/derive.ts'
+import { CHECKSUMS, TYPE_CODES } from '../../s3/checksum.ts'
+import { parseMultipartChecksum } from '../../s3/checksum-headers.ts'
+import { renderInitiateUpload } from '../../s3/result-xml.ts'
+import type { Operation } from '../gateway.ts'
+import { describeObject } from '../object-metadata.ts'
+import { sealDescription } from '../sealed-description.ts'
+
+/** CreateMultipartUpload: draws the object's key and fixes its metadata; both rest in the state store until the upload ends. */
+export const createMultipartUpload: Operation = async (gateway, request) => {
+  const { bucket, key, headers } = request
+  const checksum = parseMultipartChecksum(headers)
+  const place = { bucket, key }
+  const objectKey = newObjectKey(gateway.random)
+  const description = await sealDescription(gateway, place, {
+    objectKey,
+    tlvs: describeObject(headers),
+    areaAllowed: true,
+  })
+  const uploadId = await gateway.store.createUpload(bucket, key, { metadata: description.metadata })
+  const ref = { bucket, key, uploadId }
+  try {
+    await gateway.uploads.create(description.namespace, {
+      ...ref,
+      objectKey,
+      envelope: description.envelope,
+      area: description.area,
+      checksum:
+        checksum === undefined
+          ? undefined
+          : { algorithm: CHECKSUMS[checksum.name].code, type: TYPE_CODES[checksum.type] },
+      initiated: description.writeTime,
+    })
+  } catch (error) {
+    await gateway.store.abortUpload(ref).catch(() => undefined)
+    throw error
+  }
+  return {
+    status: 200,
+    headers:
+      checksum === undefined
+        ? {}
+        : { 'x-amz-checksum-algorithm': checksum.name, 'x-amz-checksum-type': checksum.type },
+    body: renderInitiateUpload(ref),
+  }
+}

@@ -1,0 +1,204 @@
+/** From what a client lists to a plan that any replica can execute (docs/format.md, "State store": Complete). Nothing is written here; errors leave no plan. */
+import { newGeneration } from '../../format/derive.ts'
+import { encodeFoot } from '../../format/envelope.ts'
+import { md5 as md5Of } from '../../format/hash.ts'
+import { NO_SALT } from '../../format/metadata.ts'
+import { MAX_OBJECT_BYTES, MAX_SEGMENTS, MIN_SEGMENT_BYTES, segmentSize } from '../../format/sizes.ts'
+import { finishParts } from '../../format/tail.ts'
+import type { TailRecord } from '../../format/tail-record.ts'
+import { checksumOfCode, typeOfCode } from '../../s3/checksum.ts'
+import { type CompleteChecksum, multipartChecksum, verifyChecksum } from '../../s3/checksum-headers.ts'
+import type { CompletePart } from '../../s3/complete-xml.ts'
+import { S3Error } from '../../s3/errors.ts'
+import type { CompleteAnswer, PlanRecord } from '../../state/upload-records.ts'
+import type { JournalEntry } from '../../state/uploads.ts'
+import { md5Etag } from '../etag.ts'
+import type { Gateway } from '../gateway.ts'
+import { tooLarge } from '../put-response.ts'
+import { sealListed } from '../sealed-description.ts'
+import type { CurrentParts, PartChoices } from './current-parts.ts'
+import type { OpenUpload } from './upload-of.ts'
+
+export interface CompleteRequest {
+  readonly parts: readonly CompletePart[]
+  readonly checksum: CompleteChecksum
+  /** `x-amz-mp-object-size`. */
+  readonly objectSize: number | undefined
+  readonly hash: string
+}
+
+/** Throws `InvalidPart`, `EntityTooSmall`, `InvalidRequest`, `BadDigest`, `EntityTooLarge`, `MetadataTooLarge`. */
+export async function planComplete(
+  gateway: Gateway,
+  upload: OpenUpload,
+  request: CompleteRequest,
+  current: CurrentParts,
+): Promise<PlanRecord> {
+  const chosen = chooseAttempts(upload, request, current)
+  const total = chosen.reduce((sum, part) => sum + part.bytes, 0)
+  checkSizes(upload, request, chosen, total)
+  const answer = answerOf(upload, request, chosen)
+  const { record, namespace, ref } = upload
+  const generation = newGeneration(gateway.random)
+  const { padBytes, pieces } = finishParts({
+    objectKey: record.objectKey,
+    content: tailOf(gateway, upload, chosen, answer, { total, generation }),
+    segmentsStoredBytes: chosen.reduce((sum, part) => sum + segmentSize(part.bytes), 0),
+    foot: total < MIN_SEGMENT_BYTES ? Buffer.alloc(0) : encodeFoot(record.envelope, namespace, ref.key),
+    random: gateway.random,
+  })
+  const last = chosen.at(-1)
+  const facts = {
+    plaintextBytes: total,
+    generation,
+    md5: Buffer.from(answer.etag.slice(0, 32), 'hex'),
+    partCount: chosen.length,
+    checksumAlgorithm: answer.checksum?.algorithm ?? 0,
+    checksumType: answer.checksum?.type ?? 0,
+  }
+  const bucketKey = await gateway.keys.active(namespace)
+  return {
+    state: 'open',
+    requestHash: request.hash,
+    streamed: chosen.filter((part) => !part.heldBack).map((part) => ({ partNumber: part.partNumber, etag: part.backendEtag })),
+    held: last?.heldBack === true ? { partNumber: last.partNumber, attempt: last.attempt, bytes: last.bytes } : undefined,
+    finalPart: Math.min(MAX_SEGMENTS, current.highest + 1),
+    padBytes,
+    finished: Buffer.concat(pieces),
+    generation,
+    facts: sealListed(gateway, ref, { bucketKey, namespace }, facts),
+    answer,
+  }
+}
+
+/** The attempt that each listed part means: the one with the client's ETag, the newer where both have it. */
+function chooseAttempts({ record }: OpenUpload, request: CompleteRequest, current: CurrentParts): JournalEntry[] {
+  const known = new Map(current.choices.map((choice) => [choice.partNumber, choice]))
+  return request.parts.map((part) => {
+    const attempt = matching(known.get(part.partNumber), part.etag)
+    if (attempt === undefined) throw invalidPart(part)
+    checkPartChecksum(record.checksum, part, attempt)
+    return attempt
+  })
+}
+
+function matching(choice: PartChoices | undefined, etag: string): JournalEntry | undefined {
+  const { streamed, heldBack } = choice ?? {}
+  const fits = [streamed, heldBack].filter((one) => one !== undefined && one.clientEtag === etag)
+  return fits.length < 2 ? fits[0] : (heldBack?.at ?? 0) > (streamed?.at ?? 0) ? heldBack : streamed
+}
+
+function invalidPart({ partNumber, etag }: CompletePart): S3Error {
+  return new S3Error('InvalidPart', { extra: { PartNumber: String(partNumber), ETag: etag } })
+}
+
+/** A COMPOSITE upload needs every part's checksum in the request; one that is given must be the part's (S3 behaviour 39). */
+function checkPartChecksum(expected: OpenUpload['record']['checksum'], part: CompletePart, attempt: JournalEntry): void {
+  const row = expected === undefined ? undefined : checksumOfCode(expected.algorithm)
+  if (part.checksum === undefined) {
+    if (row === undefined || expected === undefined || typeOfCode(expected.type) === 'FULL_OBJECT') return
+    const name = row.name.toLowerCase()
+    throw new S3Error('InvalidRequest', {
+      message: `The upload was created using a ${name} checksum. The complete request must include the checksum for each part. It was missing for part ${part.partNumber} in the request.`,
+    })
+  }
+  const same = part.checksum.name === row?.name && attempt.checksum?.value.equals(part.checksum.value) === true
+  if (!same) throw invalidPart(part)
+}
+
+function checkSizes({ record }: OpenUpload, request: CompleteRequest, chosen: readonly JournalEntry[], total: number): void {
+  for (const part of chosen.slice(0, -1)) {
+    if (part.bytes >= MIN_SEGMENT_BYTES) continue
+    throw new S3Error('EntityTooSmall', {
+      extra: {
+        ProposedSize: String(part.bytes),
+        MinSizeAllowed: String(MIN_SEGMENT_BYTES),
+        PartNumber: String(part.partNumber),
+        ETag: part.clientEtag,
+      },
+    })
+  }
+  if (request.objectSize !== undefined && request.objectSize !== total) {
+    throw new S3Error('InvalidRequest', {
+      message: `The provided 'x-amz-mp-object-size' header value ${request.objectSize} does not match what was computed: ${total}`,
+    })
+  }
+  if (total > MAX_OBJECT_BYTES) throw tooLarge(total, MAX_OBJECT_BYTES)
+  if (record.area !== undefined && total < MIN_SEGMENT_BYTES) {
+    throw new S3Error('MetadataTooLarge', {
+      message: 'The metadata of this upload needs an object of at least 5 MiB on this store.',
+    })
+  }
+}
+
+function answerOf({ record }: OpenUpload, request: CompleteRequest, chosen: readonly JournalEntry[]): CompleteAnswer {
+  const digests = chosen.map((part) => part.md5 ?? Buffer.alloc(16))
+  const etag = md5Etag(md5Of(Buffer.concat(digests)), chosen.length)
+  const { checksum } = request
+  if (record.checksum === undefined) {
+    if (checksum.value === undefined && checksum.type === undefined) return { etag, checksum: undefined, parts: chosen.length }
+    throw mismatch(checksum, 'null')
+  }
+  const row = checksumOfCode(record.checksum.algorithm)
+  if (row === undefined) throw new S3Error('InternalError', { cause: 'an upload with an unknown checksum algorithm' })
+  const type = typeOfCode(record.checksum.type)
+  if ((checksum.name ?? row.name) !== row.name) throw mismatch(checksum, row.name)
+  if ((checksum.type ?? type) !== type) {
+    throw new S3Error('InvalidRequest', {
+      message: `The upload was created using the ${type} checksum mode. The complete request must use the same checksum mode.`,
+    })
+  }
+  const value = multipartChecksum(
+    row.name,
+    type,
+    chosen.map((part) => ({ value: part.checksum?.value ?? Buffer.alloc(0), bytes: part.bytes })),
+  )
+  if (checksum.value !== undefined) verifyChecksum(row.name, checksum.value, value)
+  if (checksum.parts !== undefined && checksum.parts !== chosen.length) throw new S3Error('BadDigest')
+  return { etag, checksum: { ...record.checksum, value }, parts: chosen.length }
+}
+
+function mismatch(checksum: CompleteChecksum, expected: string): S3Error {
+  return new S3Error('InvalidRequest', {
+    message: `Checksum Type mismatch occurred, expected checksum Type: ${expected.toLowerCase()}, actual checksum Type: ${(checksum.name ?? 'null').toLowerCase()}`,
+  })
+}
+
+type TailContent = Omit<TailRecord, 'tailOffset' | 'footPresent' | 'areaUsed'>
+
+function tailOf(
+  gateway: Gateway,
+  { record }: OpenUpload,
+  chosen: readonly JournalEntry[],
+  answer: CompleteAnswer,
+  { total, generation }: { readonly total: number; readonly generation: Buffer },
+): TailContent {
+  const [only] = chosen
+  const single = chosen.length === 1 && only !== undefined
+  const checksum = answer.checksum
+  // Of an upload with one part the tail keeps the part's own digests, from which the object's are computed.
+  const partsOwn = single && checksum !== undefined ? { ...checksum, value: only.checksum?.value ?? checksum.value } : checksum
+  return {
+    kind: 2,
+    md5Valid: true,
+    checksumValid: partsOwn !== undefined,
+    segments: chosen.length,
+    plaintextBytes: total,
+    md5: single ? (only.md5 ?? Buffer.alloc(16)) : Buffer.from(answer.etag.slice(0, 32), 'hex'),
+    ...(partsOwn === undefined ? {} : { checksum: partsOwn }),
+    partNumber: single ? only.partNumber : 0,
+    salt: single ? only.segmentSalt : NO_SALT,
+    generation,
+    writeTime: gateway.clock(),
+    ...(record.area === undefined ? {} : { area: record.area }),
+    entries: single
+      ? []
+      : chosen.map((part) => ({
+          partNumber: part.partNumber,
+          plaintextBytes: part.bytes,
+          salt: part.segmentSalt,
+          ...(part.md5 === undefined ? {} : { md5: part.md5 }),
+          ...(checksum === undefined || part.checksum === undefined ? {} : { checksum: part.checksum.value }),
+        })),
+  }
+}

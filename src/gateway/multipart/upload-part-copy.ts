@@ -1,0 +1,64 @@
+import { evaluateCopySource, parseConditions } from '../../s3/conditions.ts'
+import { checkCopySize, checkCopySourceRange, parseCopySource, parseCopySourceRange } from '../../s3/copy-source.ts'
+import { parsePartNumber } from '../../s3/range.ts'
+import { renderCopyPart } from '../../s3/result-xml.ts'
+import type { Body } from '../../backends/object-store.ts'
+import { md5Etag } from '../etag.ts'
+import type { Gateway, Operation, OperationRequest } from '../gateway.ts'
+import { openRange, openWhole, type PlainRange } from '../read-body.ts'
+import { getSame, headSealed, rereading, type SealedObject } from '../sealed-object.ts'
+import { storePart } from './store-part.ts'
+import { checksumNameOf } from './upload-part.ts'
+import { uploadOf } from './upload-of.ts'
+
+/** UploadPartCopy: a range of another object is decrypted and sealed as a part, since key, salt and part number differ. */
+export const uploadPartCopy: Operation = async (gateway, request) => {
+  const partNumber = parsePartNumber(request.query.get('partNumber') ?? '')
+  const source = parseCopySource(request.headers.get('x-amz-copy-source') ?? '')
+  request.authorise('read', source.bucket, source.key)
+  const asked = parseCopySourceRange(request.headers.get('x-amz-copy-source-range'))
+  const upload = await uploadOf(gateway, request)
+  const { body, length } = await rereading(async () => {
+    const sealed = await headSealed(gateway, source)
+    evaluateCopySource(parseConditions(request.headers, 'x-amz-copy-source-'), {
+      etag: sealed.etag,
+      lastModified: sealed.info.lastModified,
+    })
+    if (asked !== undefined) checkCopySourceRange(asked, sealed.size)
+    const bytes = asked === undefined ? sealed.size : asked.last - asked.first + 1
+    checkCopySize(bytes)
+    return { body: await open(gateway, request, sealed, asked), length: bytes }
+  })
+  const name = checksumNameOf(upload.record.checksum?.algorithm)
+  const verified = await storePart(gateway, {
+    upload,
+    partNumber,
+    length,
+    body,
+    claims: { length, contentMd5: undefined, checksum: { kind: 'none' }, extraChecksum: name },
+    trailers: () => ({}),
+    signal: request.signal,
+  })
+  const { md5, checksum } = verified
+  return {
+    status: 200,
+    body: renderCopyPart({
+      etag: md5Etag(md5, 0),
+      lastModified: new Date(gateway.clock()),
+      ...(checksum === undefined
+        ? {}
+        : { checksum: { name: checksum.name, type: 'FULL_OBJECT', value: checksum.value } }),
+    }),
+  }
+}
+
+async function open(
+  gateway: Gateway,
+  request: OperationRequest,
+  sealed: SealedObject,
+  range: PlainRange | undefined,
+): Promise<Body> {
+  if (range !== undefined) return openRange(gateway, sealed, range, request.signal)
+  const stored = await getSame(gateway, sealed, { first: 0, last: sealed.info.size - 1 }, request.signal)
+  return openWhole(gateway, sealed, stored, request.signal)
+}

@@ -1,0 +1,57 @@
+import type { Body } from '../../backends/object-store.ts'
+import { checksumOfCode, type ChecksumName } from '../../s3/checksum.ts'
+import { parseUploadChecksum } from '../../s3/checksum-headers.ts'
+import { parseContentMd5 } from '../../s3/content-md5.ts'
+import { S3Error } from '../../s3/errors.ts'
+import { parsePartNumber } from '../../s3/range.ts'
+import type { Operation, OperationRequest } from '../gateway.ts'
+import { PartGatherer } from '../part-gatherer.ts'
+import type { PlaintextClaims } from '../plaintext-verifier.ts'
+import { putResponse } from '../put-response.ts'
+import { storePart } from './store-part.ts'
+import { type OpenUpload, uploadOf } from './upload-of.ts'
+
+/** A part that comes without a length is held in memory up to this. */
+const UNKNOWN_LENGTH_BYTES = 8 * 1024 * 1024
+
+/** UploadPart: any order, any size, any number of attempts; the last that finishes counts. */
+export const uploadPart: Operation = async (gateway, request) => {
+  const partNumber = parsePartNumber(request.query.get('partNumber') ?? '')
+  const upload = await uploadOf(gateway, request)
+  const claims = claimsOf(request, upload)
+  const { body, signal } = request
+  if (claims.length !== undefined) {
+    const length = claims.length
+    const write = { upload, partNumber, length, body: body.stream, claims, trailers: body.trailers, signal }
+    return putResponse(await storePart(gateway, write))
+  }
+  const gatherer = new PartGatherer(body.stream, gateway.limits.gather)
+  try {
+    const { pieces, bytes, last } = await gatherer.next(UNKNOWN_LENGTH_BYTES)
+    if (!last) throw new S3Error('MissingContentLength')
+    const write = { upload, partNumber, length: bytes, body: once(pieces), claims, trailers: body.trailers, signal }
+    return putResponse(await storePart(gateway, write))
+  } finally {
+    gatherer.release()
+  }
+}
+
+/** What the request says about its bytes. A part is hashed with the algorithm of its upload, whether or not the client sent the value. */
+function claimsOf(request: OperationRequest, { record }: OpenUpload): PlaintextClaims {
+  const checksum = parseUploadChecksum(request.headers)
+  const expected = checksumNameOf(record.checksum?.algorithm)
+  if (expected !== undefined && checksum.kind !== 'none' && checksum.name !== expected) {
+    throw new S3Error('InvalidRequest', {
+      message: `Checksum Type mismatch occurred, expected checksum Type: ${expected.toLowerCase()}, actual checksum Type: ${checksum.name.toLowerCase()}`,
+    })
+  }
+  return { length: request.body.length, contentMd5: parseContentMd5(request.headers), checksum, extraChecksum: expected }
+}
+
+export function checksumNameOf(code: number | undefined): ChecksumName | undefined {
+  return code === undefined ? undefined : checksumOfCode(code)?.name
+}
+
+async function* once(pieces: readonly Buffer[]): Body {
+  yield pieces
+}

@@ -1,0 +1,46 @@
+/** What a client says about an object, as sealed TLVs, and back as response headers: one write side, one read side. */
+import { TLV, type Tlv, textOf, textTlv, userMetadataOf, userMetadataTlv } from '../format/tlv.ts'
+import type { Headers } from '../s3/headers.ts'
+import { type ContentHeaders, objectHeaders, readContentHeaders, readUserMetadata } from '../s3/metadata.ts'
+
+/** Content headers and their tags (docs/format.md, "Sealed metadata"). */
+const CONTENT_TAGS = [
+  ['contentType', TLV.contentType],
+  ['cacheControl', TLV.cacheControl],
+  ['contentDisposition', TLV.contentDisposition],
+  ['contentEncoding', TLV.contentEncoding],
+  ['contentLanguage', TLV.contentLanguage],
+  ['expires', TLV.expires],
+] as const satisfies readonly (readonly [keyof ContentHeaders, number])[]
+
+/** The program that wrote an object, for support. */
+const PROGRAM = 'sealgate 0.1'
+
+/** The TLVs of a write. Throws `MetadataTooLarge` by S3's own 2 KB rule on the client's part. */
+export function describeObject(headers: Headers): Tlv[] {
+  const content = readContentHeaders(headers)
+  const tlvs: Tlv[] = []
+  for (const [name, tag] of CONTENT_TAGS) {
+    const value = content[name]
+    if (value !== undefined) tlvs.push(textTlv(tag, value))
+  }
+  for (const [name, value] of readUserMetadata(headers)) tlvs.push(userMetadataTlv(name, value))
+  tlvs.push(textTlv(TLV.program, PROGRAM))
+  return tlvs
+}
+
+/** The TLVs that a copy keeps of its source: all but what says where the object is and who wrote it. */
+export function carriedOver(tlvs: readonly Tlv[]): Tlv[] {
+  const dropped: readonly number[] = [TLV.websiteRedirect, TLV.program, TLV.checksum, TLV.md5]
+  return [...tlvs.filter((tlv) => !dropped.includes(tlv.tag)), textTlv(TLV.program, PROGRAM)]
+}
+
+/** The response headers that say again what the client said. */
+export function describedHeaders(tlvs: readonly Tlv[]): Record<string, string> {
+  const content: { -readonly [K in keyof ContentHeaders]: ContentHeaders[K] } = {}
+  for (const [name, tag] of CONTENT_TAGS) {
+    const value = textOf(tlvs, tag)
+    if (value !== undefined) content[name] = value
+  }
+  return objectHeaders(content, userMetadataOf(tlvs))
+}

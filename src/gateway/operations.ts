@@ -1,0 +1,45 @@
+/** Operation name → what runs it: an operation that is declared built and has no function does not compile. */
+import type { BuiltOperation } from '../s3/operation.ts'
+import { copyObject } from './copy-object.ts'
+import { createBucket } from './create-bucket.ts'
+import { deleteBucket } from './delete-bucket.ts'
+import { deleteObject } from './delete-object.ts'
+import { deleteObjects } from './delete-objects.ts'
+import type { Operation } from './gateway.ts'
+import { getBucketLocation } from './get-bucket-location.ts'
+import { getObject } from './get-object.ts'
+import { headBucket } from './head-bucket.ts'
+import { headObject } from './head-object.ts'
+import { listBuckets } from './list-buckets.ts'
+import { listObjects, listObjectsV2 } from './list-objects.ts'
+import { abortMultipartUpload } from './multipart/abort-multipart-upload.ts'
+import { completeMultipartUpload } from './multipart/complete-multipart-upload.ts'
+import { createMultipartUpload } from './multipart/create-multipart-upload.ts'
+import { listMultipartUploads } from './multipart/list-multipart-uploads.ts'
+import { listParts } from './multipart/list-parts.ts'
+import { uploadPart } from './multipart/upload-part.ts'
+import { uploadPartCopy } from './multipart/upload-part-copy.ts'
+import { putObject } from './put-object.ts'
+
+export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = {
+  AbortMultipartUpload: abortMultipartUpload,
+  CompleteMultipartUpload: completeMultipartUpload,
+  CopyObject: copyObject,
+  CreateBucket: createBucket,
+  CreateMultipartUpload: createMultipartUpload,
+  DeleteBucket: deleteBucket,
+  DeleteObject: deleteObject,
+  DeleteObjects: deleteObjects,
+  GetBucketLocation: getBucketLocation,
+  GetObject: getObject,
+  HeadBucket: headBucket,
+  HeadObject: headObject,
+  ListBuckets: listBuckets,
+  ListMultipartUploads: listMultipartUploads,
+  ListObjects: listObjects,
+  ListObjectsV2: listObjectsV2,
+  ListParts: listParts,
+  PutObject: putObject,
+  UploadPart: uploadPart,
+  UploadPartCopy: uploadPartCopy,
+}

@@ -1,0 +1,79 @@
+/** Ciphertext of a store to verified plaintext: whole objects and ranges. */
+import type { Body, GetResult } from '../backends/object-store.ts'
+import { type Layout, layoutOfMetadata, layoutOfTail, storedSpan } from '../format/layout.ts'
+import { ObjectOpener, RangeOpener } from '../format/open-object.ts'
+import type { Gateway } from './gateway.ts'
+import { getSame, readTail, type SealedObject } from './sealed-object.ts'
+
+export interface PlainRange {
+  readonly first: number
+  readonly last: number
+}
+
+/** Where the segments are: from the sealed metadata of a one-segment object, else from the tail (one small read beside the body). */
+async function layoutOf(gateway: Gateway, sealed: SealedObject, signal: AbortSignal) {
+  const { envelope, metadata, info } = sealed
+  if (envelope.flags.sizeInMetadata) return { layout: layoutOfMetadata(envelope.suite, metadata, info.size) }
+  const record = await readTail(gateway, sealed, signal)
+  return { layout: layoutOfTail(envelope.suite, record, info.size), record }
+}
+
+/** The whole plaintext. The last non-empty chunk comes only after pad, tail, foot and trailer were verified; below 64 KiB nothing comes before. */
+export async function openWhole(
+  gateway: Gateway,
+  sealed: SealedObject,
+  stored: GetResult,
+  signal: AbortSignal,
+): Promise<Body> {
+  const opener = new ObjectOpener({ objectKey: sealed.objectKey, ...(await layoutOf(gateway, sealed, signal)) })
+  return decodeWhole(opener, stored.body)
+}
+
+async function* decodeWhole(opener: ObjectOpener, stored: Body): Body {
+  for await (const batch of stored) {
+    const plain: Buffer[] = []
+    for (const piece of batch) for (const part of opener.push(piece)) plain.push(part)
+    if (plain.length > 0) yield plain
+  }
+  const last = opener.end()
+  if (last.length > 0) yield last
+}
+
+/**
+ * A range of the plaintext. `guess` is an answer already under way to the stored range that a one-segment object would have;
+ * it is used if the object is one, and left alone otherwise (the request's signal releases it).
+ */
+export async function openRange(
+  gateway: Gateway,
+  sealed: SealedObject,
+  range: PlainRange,
+  signal: AbortSignal,
+  guess?: GetResult,
+): Promise<Body> {
+  const { layout } = await layoutOf(gateway, sealed, signal)
+  const opener = new RangeOpener({ objectKey: sealed.objectKey, layout, ...range })
+  const usable = guess !== undefined && sealed.envelope.flags.sizeInMetadata
+  const stored = usable ? guess : await getSpan(gateway, sealed, layout, range, signal)
+  return decodeRange(opener, stored.body)
+}
+
+function getSpan(gateway: Gateway, sealed: SealedObject, layout: Layout, range: PlainRange, signal: AbortSignal) {
+  return getSame(gateway, sealed, storedSpan(layout, range.first, range.last), signal)
+}
+
+async function* decodeRange(opener: RangeOpener, stored: Body): Body {
+  for await (const batch of stored) {
+    const plain: Buffer[] = []
+    for (const piece of batch) for (const part of opener.push(piece)) plain.push(part)
+    if (plain.length > 0) yield plain
+    if (opener.done) break
+  }
+  opener.end()
+}
+
+/** A body of a known small size as a list of its pieces. */
+export async function gather(body: Body): Promise<Buffer[]> {
+  const pieces: Buffer[] = []
+  for await (const batch of body) pieces.push(...batch)
+  return pieces
+}

@@ -1,0 +1,109 @@
+/** What GET and HEAD have in common: which bytes are meant, and the headers that describe the object. */
+import { CHECKSUMS, checksumOfCode, newHasher, typeOfCode } from '../s3/checksum.ts'
+import { checksumHeaders, checksumModeEnabled, type StoredChecksum } from '../s3/checksum-headers.ts'
+import { evaluateRead, parseConditions, rangeApplies } from '../s3/conditions.ts'
+import { httpDate } from '../s3/dates.ts'
+import { quoteEtag } from '../s3/etag.ts'
+import { responseOverrides } from '../s3/metadata.ts'
+import { contentRange, type RequestedRange, resolvePart, resolveRange } from '../s3/range.ts'
+import type { ChecksumValue } from '../format/tail-record.ts'
+import { checksumOf } from '../format/tlv.ts'
+import type { Gateway, OperationRequest } from './gateway.ts'
+import { describedHeaders } from './object-metadata.ts'
+import type { PlainRange } from './read-body.ts'
+import { allTlvs, readTail, type SealedObject } from './sealed-object.ts'
+
+/** What a read asks for beside conditions. */
+export interface Wanted {
+  readonly range: RequestedRange | undefined
+  readonly part: number | undefined
+}
+
+/** The bytes to send and the headers for them. `range` is absent for the whole object. */
+export interface ReadView {
+  readonly status: 200 | 206 | 304
+  readonly headers: Record<string, string>
+  readonly range?: PlainRange
+  readonly length: number
+}
+
+/** Evaluates conditions and range against an object. Throws `PreconditionFailed`, `InvalidRange`, `InvalidPartNumber`. */
+export async function viewOf(
+  gateway: Gateway,
+  sealed: SealedObject,
+  request: OperationRequest,
+  wanted: Wanted,
+): Promise<ReadView> {
+  const validators = { etag: sealed.etag, lastModified: sealed.info.lastModified }
+  const verdict = evaluateRead(parseConditions(request.headers), validators)
+  const headers: Record<string, string> = {
+    'accept-ranges': 'bytes',
+    etag: quoteEtag(sealed.etag),
+    'last-modified': httpDate(sealed.info.lastModified),
+    ...describedHeaders(await allTlvs(gateway, sealed, request.signal)),
+    ...responseOverrides(request.query, true),
+  }
+  if (verdict === 'not-modified') {
+    const { etag, 'last-modified': lastModified, 'cache-control': cacheControl } = headers
+    return { status: 304, length: 0, headers: { etag, 'last-modified': lastModified, ...(cacheControl === undefined ? {} : { 'cache-control': cacheControl }) } as Record<string, string> }
+  }
+  if (wanted.part !== undefined) return partView(gateway, sealed, request, wanted.part, headers)
+  if (wanted.range !== undefined && rangeApplies(request.headers, validators)) {
+    const range = resolveRange(wanted.range, sealed.size)
+    return { status: 206, range, length: range.last - range.first + 1, headers: { ...headers, 'content-range': contentRange(range, sealed.size) } }
+  }
+  if (checksumModeEnabled(request.headers)) {
+    const checksum = await storedChecksum(gateway, sealed, request.signal)
+    if (checksum !== undefined) Object.assign(headers, checksumHeaders(checksum))
+  }
+  return { status: 200, length: sealed.size, headers }
+}
+
+async function partView(
+  gateway: Gateway,
+  sealed: SealedObject,
+  request: OperationRequest,
+  part: number,
+  headers: Record<string, string>,
+): Promise<ReadView> {
+  const found = resolvePart(part, await partSizes(gateway, sealed, request.signal), sealed.size)
+  if (found === undefined) return { status: 206, length: 0, headers }
+  const range = { first: found.first, last: found.last }
+  if (found.partsCount !== undefined) headers['x-amz-mp-parts-count'] = String(found.partsCount)
+  headers['content-range'] = contentRange(range, sealed.size)
+  return { status: 206, range, length: range.last - range.first + 1, headers }
+}
+
+/** Plaintext bytes of each part, or `undefined` if the client did not write the object in parts. */
+async function partSizes(gateway: Gateway, sealed: SealedObject, signal: AbortSignal): Promise<number[] | undefined> {
+  if (sealed.envelope.flags.sizeInMetadata) return undefined
+  const record = await readTail(gateway, sealed, signal)
+  if (record.kind === 1) return undefined
+  return record.segments === 1 ? [record.plaintextBytes] : record.entries.map((entry) => entry.plaintextBytes)
+}
+
+/** The checksum of the whole object, if one is kept: free from the headers, one small read from the tail where settings allow. */
+export async function storedChecksum(
+  gateway: Gateway,
+  sealed: SealedObject,
+  signal: AbortSignal,
+): Promise<StoredChecksum | undefined> {
+  const near = checksumOf(sealed.metadata.tlvs)
+  if (near !== undefined) return named(near, undefined)
+  if (gateway.checksums.onGet === 'headers-only' || sealed.facts?.checksumAlgorithm === 0) return undefined
+  const record = await readTail(gateway, sealed, signal)
+  if (record.checksum === undefined || !record.checksumValid) return undefined
+  return named(record.checksum, record.kind === 2 ? record.segments : undefined)
+}
+
+/** Names a stored checksum. Of an upload with one part the tail keeps the part's own value, from which the composite is made (docs/format.md, "Tail record"). */
+function named(stored: ChecksumValue, parts: number | undefined): StoredChecksum | undefined {
+  const row = checksumOfCode(stored.algorithm)
+  if (row === undefined) return undefined
+  const type = typeOfCode(stored.type)
+  if (type === 'FULL_OBJECT') return { name: row.name, type, value: stored.value }
+  if (parts !== 1) return { name: row.name, type, value: stored.value, parts: parts ?? 1 }
+  const hasher = newHasher(CHECKSUMS[row.name].name)
+  hasher.update(stored.value)
+  return { name: row.name, type, value: hasher.digest(), parts: 1 }
+}

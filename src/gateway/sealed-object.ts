@@ -1,0 +1,174 @@
+/** What the gateway knows of a stored object before it reads the body: keys, sealed metadata, exact size and ETag. */
+import { type ListedObject, type ObjectInfo, StoreError } from '../backends/object-store.ts'
+import { Integrity } from '../errors.ts'
+import { type Envelope, openEnvelope, parseEnvelope } from '../format/envelope.ts'
+import { type Facts, factsKey, factsKid, openFacts } from '../format/facts.ts'
+import { fromStoredMetadata, openMetadata, type SealedMetadata } from '../format/metadata.ts'
+import { plaintextSize, storedSize, tailReadSize } from '../format/sizes.ts'
+import { openArea, openTail } from '../format/tail.ts'
+import type { TailRecord } from '../format/tail-record.ts'
+import { mergeTlvs, type Tlv } from '../format/tlv.ts'
+import type { BucketKey } from '../keys/key-manager.ts'
+import { S3Error } from '../s3/errors.ts'
+import { alarm } from '../telemetry/channels.ts'
+import { clientEtag } from './etag.ts'
+import type { Gateway } from './gateway.ts'
+
+export interface Place {
+  readonly bucket: string
+  readonly key: string
+}
+
+export interface SealedObject {
+  readonly place: Place
+  readonly info: ObjectInfo
+  readonly envelope: Envelope
+  readonly bucketKey: BucketKey
+  /** R, the object's own key. */
+  readonly objectKey: Buffer
+  readonly metadata: SealedMetadata
+  readonly facts: Facts | undefined
+  /** Plaintext bytes. */
+  readonly size: number
+  /** The client's ETag, without quotes. */
+  readonly etag: string
+}
+
+/** Opens envelope, metadata and facts. Throws `AccessDenied` for an object that Sealgate did not write, `Integrity` for one that was changed. */
+export async function unseal(gateway: Gateway, place: Place, info: ObjectInfo): Promise<SealedObject> {
+  const stored = fromStoredMetadata(info.metadata)
+  if (stored === 'foreign') {
+    throw new S3Error('AccessDenied', {
+      cause: new Integrity('envelope failure', `${place.bucket}/${place.key} was not written through Sealgate (no envelope)`),
+    })
+  }
+  const { namespace } = gateway.rules(place.bucket)
+  const envelope = parseEnvelope(stored.envelope)
+  const bucketKey = await gateway.keys.open(envelope, namespace)
+  const objectKey = openEnvelope(envelope, bucketKey.key, namespace, place.key)
+  const metadata = openMetadata(objectKey, stored.envelope, stored.metadata)
+  const facts = await openFactsOf(gateway, place, info.facts, namespace)
+  return { place, info, envelope, bucketKey, objectKey, metadata, facts, size: exactSize(envelope, metadata, info.size), etag: clientEtag(facts, info.etag) }
+}
+
+/** The plaintext size: authenticated where the metadata has it, else what the stored size implies (docs/format.md, "Segment", rule 5). */
+function exactSize(envelope: Envelope, metadata: SealedMetadata, stored: number): number {
+  const implied = plaintextSize(stored)
+  if (envelope.flags.sizeInMetadata) {
+    if (storedSize(metadata.plaintextBytes) !== stored) {
+      throw new Integrity('size mismatch', `${stored} bytes are stored where ${metadata.plaintextBytes} were sealed`)
+    }
+    return metadata.plaintextBytes
+  }
+  if (implied === undefined) throw new Integrity('size mismatch', `${stored} is not the size of a sealed object`)
+  return implied
+}
+
+async function openFactsOf(gateway: Gateway, place: Place, raw: Buffer | undefined, namespace: string): Promise<Facts | undefined> {
+  const kid = raw === undefined ? undefined : factsKid(raw)
+  if (raw === undefined || kid === undefined) return undefined
+  const bucketKey = await gateway.keys.byKid(kid, namespace)
+  const facts = bucketKey === undefined ? undefined : openFacts(factsKey(bucketKey.key), raw, namespace, place.key)
+  if (facts === undefined) {
+    alarm.publish({ what: 'facts of an object do not open', detail: { bucket: place.bucket, key: place.key } })
+  }
+  return facts
+}
+
+/** What a listing shows of one object: facts where they open, else the implied size and the store's ETag. A stored size outside the formula's image is shown raw. */
+export interface ListedFacts {
+  readonly size: number
+  readonly etag: string
+  readonly facts: Facts | undefined
+}
+
+/** Opens the facts of a page. The key that opens them is derived once for each bucket key of the page. */
+export async function openListed(gateway: Gateway, bucket: string, objects: readonly ListedObject[]): Promise<ListedFacts[]> {
+  const { namespace } = gateway.rules(bucket)
+  const keys = new Map<string, Buffer | undefined>()
+  const keyOf = async (kid: Buffer): Promise<Buffer | undefined> => {
+    const id = kid.toString('latin1')
+    if (!keys.has(id)) {
+      const bucketKey = await gateway.keys.byKid(kid, namespace)
+      keys.set(id, bucketKey === undefined ? undefined : factsKey(bucketKey.key))
+    }
+    return keys.get(id)
+  }
+  const results: ListedFacts[] = []
+  const unopened: string[] = []
+  for (const object of objects) {
+    const kid = object.facts === undefined ? undefined : factsKid(object.facts)
+    const key = kid === undefined ? undefined : await keyOf(kid)
+    const facts =
+      object.facts === undefined || key === undefined ? undefined : openFacts(key, object.facts, namespace, object.key)
+    if (facts === undefined) unopened.push(object.key)
+    const size = facts?.plaintextBytes ?? plaintextSize(object.size) ?? object.size
+    results.push({ size, etag: clientEtag(facts, object.etag), facts })
+  }
+  if (unopened.length > 0) {
+    const detail = { bucket, objects: unopened.length, first: unopened[0] ?? '' }
+    alarm.publish({ what: 'listed objects whose facts do not open', detail })
+  }
+  return results
+}
+
+/** The verified tail: from the cache, else one suffix range of the very object that `sealed` describes. */
+export async function readTail(gateway: Gateway, sealed: SealedObject, signal: AbortSignal): Promise<TailRecord> {
+  const { place, info, objectKey, envelope } = sealed
+  const id = JSON.stringify([place.bucket, place.key, info.versionId ?? '', info.etag])
+  const cached = gateway.tails.get(id)
+  if (cached !== undefined) return cached
+  const bytes = tailReadSize(info.size)
+  if (bytes === undefined) throw new Integrity('size mismatch', `${info.size} is not the size of a sealed object`)
+  const first = info.size - bytes
+  const { body } = await getSame(gateway, sealed, { first, last: info.size - 1 }, signal)
+  const pieces: Buffer[] = []
+  for await (const batch of body) pieces.push(...batch)
+  const { record } = openTail(objectKey, Buffer.concat(pieces), info.size, envelope.suite)
+  gateway.tails.put(id, record)
+  return record
+}
+
+/** A follow-up read of the same object: If-Match with the store's ETag. An object overwritten meanwhile is `SlowDown`: the client's retry reads the new one. */
+export async function getSame(
+  gateway: Gateway,
+  { place, info }: SealedObject,
+  range: { readonly first: number; readonly last: number },
+  signal: AbortSignal,
+) {
+  try {
+    return await gateway.store.get(place.bucket, place.key, { range, ifMatch: info.etag, signal })
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error
+    throw new S3Error('SlowDown', { message: 'The object was overwritten while it was read. Retry the request.', cause: error })
+  }
+}
+
+/** How often a read starts again when the object is overwritten under it, before the client is told to retry. */
+const REREADS = 3
+
+/** Runs a read that needs several requests to the store from the beginning if the object was overwritten between them. */
+export async function rereading<T>(read: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await read()
+    } catch (error) {
+      const overwritten = error instanceof S3Error && error.code === 'SlowDown' && error.cause instanceof StoreError
+      if (!overwritten || attempt === REREADS) throw error
+    }
+  }
+}
+
+/** All TLVs of an object: those of the headers, and those that overflowed into the tail's area. */
+export async function allTlvs(gateway: Gateway, sealed: SealedObject, signal: AbortSignal): Promise<readonly Tlv[]> {
+  if (!sealed.envelope.flags.areaUsed) return sealed.metadata.tlvs
+  const { area } = await readTail(gateway, sealed, signal)
+  return area === undefined ? sealed.metadata.tlvs : mergeTlvs(sealed.metadata.tlvs, openArea(sealed.objectKey, area))
+}
+
+/** Reads what describes an object. Throws `NoSuchKey`. */
+export async function headSealed(gateway: Gateway, place: Place): Promise<SealedObject> {
+  const info = await gateway.store.head(place.bucket, place.key)
+  if (info === undefined) throw new S3Error('NoSuchKey', { extra: { Key: place.key } })
+  return unseal(gateway, place, info)
+}

@@ -1,0 +1,161 @@
+/** Seals one body as a one-segment object (docs/format.md, "Object body") and gives it to the store. PutObject and streaming copies end here. */
+import type { Body, PutOptions, WriteCondition, WriteResult } from '../backends/object-store.ts'
+import { newObjectKey } from '../format/derive.ts'
+import { encodeFoot } from '../format/envelope.ts'
+import type { Facts } from '../format/facts.ts'
+import { DATA_OF_PUT, SegmentSealer } from '../format/segment.ts'
+import { MIN_SEGMENT_BYTES, segmentSize, storedSize } from '../format/sizes.ts'
+import { finishObject } from '../format/tail.ts'
+import { checksumTlv, md5Tlv, type Tlv } from '../format/tlv.ts'
+import { S3Error } from '../s3/errors.ts'
+import type { Gateway } from './gateway.ts'
+import { type PlaintextClaims, PlaintextVerifier, type VerifiedPlaintext } from './plaintext-verifier.ts'
+import { type SealedDescription, sealDescription, sealListed } from './sealed-description.ts'
+import type { Place } from './sealed-object.ts'
+
+/** The body of a write: already in memory and verified, or a stream that is verified while it is sealed. */
+export type Plaintext =
+  | { readonly kind: 'gathered'; readonly pieces: readonly Buffer[]; readonly verified: VerifiedPlaintext }
+  | {
+      readonly kind: 'stream'
+      readonly length: number
+      readonly body: Body
+      readonly claims: PlaintextClaims
+      readonly trailers: () => Readonly<Record<string, string>>
+    }
+
+export interface ObjectWrite {
+  readonly place: Place
+  readonly tlvs: readonly Tlv[]
+  readonly plaintext: Plaintext
+  readonly condition?: WriteCondition | undefined
+  readonly signal: AbortSignal
+}
+
+export interface WrittenObject {
+  readonly written: WriteResult
+  readonly verified: VerifiedPlaintext
+}
+
+/** What one attempt to write is sealed with. Made anew for every attempt: R and salt never serve two bodies (docs/format.md, "Segment", rule 4). */
+interface Attempt {
+  readonly place: Place
+  readonly sealer: SegmentSealer
+  readonly description: SealedDescription
+}
+
+/** Writes the object. Throws `S3Error` for a claim that does not hold and whatever the store refuses; then no object appears. */
+export async function writeObject(gateway: Gateway, write: ObjectWrite): Promise<WrittenObject> {
+  const { plaintext, place } = write
+  const bytes = plaintext.kind === 'gathered' ? plaintext.verified.bytes : plaintext.length
+  const attempt = await newAttempt(gateway, write, bytes)
+  let verified: VerifiedPlaintext | undefined
+  const body = sealBody(gateway, attempt, plaintext, (result) => {
+    verified = result
+  })
+  const { description } = attempt
+  const options: PutOptions = {
+    length: storedSize(bytes),
+    metadata: description.metadata,
+    ...(write.condition === undefined ? {} : { condition: write.condition }),
+    signal: write.signal,
+    commit: async () => ({
+      facts: sealListed(gateway, place, description, factsOfPut(done(verified), description.generation)),
+    }),
+  }
+  const written = await gateway.store.put(place.bucket, place.key, body, options)
+  return { written, verified: done(verified) }
+}
+
+function done(verified: VerifiedPlaintext | undefined): VerifiedPlaintext {
+  if (verified === undefined) throw new S3Error('InternalError', { cause: 'the store committed a body before its end' })
+  return verified
+}
+
+async function newAttempt(gateway: Gateway, write: ObjectWrite, bytes: number): Promise<Attempt> {
+  const objectKey = newObjectKey(gateway.random)
+  const sealer = new SegmentSealer({ objectKey, type: DATA_OF_PUT, partNumber: 0, random: gateway.random })
+  const description = await sealDescription(gateway, write.place, {
+    objectKey,
+    tlvs: withDigests(write),
+    segment: { plaintextBytes: bytes, salt: sealer.salt, commitment: sealer.commitment },
+    areaAllowed: bytes >= MIN_SEGMENT_BYTES,
+  })
+  return { place: write.place, sealer, description }
+}
+
+/** The TLVs, with digests that are known before the request to the store starts: those cost a reader nothing. */
+function withDigests({ tlvs, plaintext }: ObjectWrite): Tlv[] {
+  if (plaintext.kind === 'stream') return [...tlvs]
+  const { md5, checksum } = plaintext.verified
+  return [...tlvs, ...(checksum === undefined ? [] : [checksumTlv(checksum)]), md5Tlv(md5, 0)]
+}
+
+async function* sealBody(
+  gateway: Gateway,
+  attempt: Attempt,
+  plaintext: Plaintext,
+  onVerified: (verified: VerifiedPlaintext) => void,
+): Body {
+  const { sealer } = attempt
+  let verified: VerifiedPlaintext
+  if (plaintext.kind === 'gathered') {
+    const sealed: Buffer[] = [sealer.header]
+    for (const piece of plaintext.pieces) sealed.push(...sealer.update(piece))
+    verified = plaintext.verified
+    yield sealed
+  } else {
+    const verifier = new PlaintextVerifier(plaintext.claims)
+    yield [sealer.header]
+    for await (const batch of plaintext.body) {
+      const sealed: Buffer[] = []
+      for (const piece of batch) {
+        verifier.update(piece)
+        for (const part of sealer.update(piece)) sealed.push(part)
+      }
+      if (sealed.length > 0) yield sealed
+    }
+    // The last ciphertext bytes leave only now that length, digests and signatures have held.
+    verified = verifier.finish(plaintext.trailers())
+  }
+  onVerified(verified)
+  yield [...sealer.final(), ...ending(gateway, attempt, verified)]
+}
+
+function ending(gateway: Gateway, { place, sealer, description }: Attempt, verified: VerifiedPlaintext): Buffer[] {
+  const { objectKey, envelope, namespace, generation, writeTime, area } = description
+  const { bytes, md5, checksum } = verified
+  return finishObject({
+    objectKey,
+    content: {
+      kind: 1,
+      md5Valid: true,
+      checksumValid: checksum !== undefined,
+      segments: 1,
+      plaintextBytes: bytes,
+      md5,
+      ...(checksum === undefined ? {} : { checksum }),
+      partNumber: 0,
+      salt: sealer.salt,
+      generation,
+      writeTime,
+      ...(area === undefined ? {} : { area }),
+      entries: [],
+    },
+    segmentsStoredBytes: segmentSize(bytes),
+    foot: bytes < MIN_SEGMENT_BYTES ? Buffer.alloc(0) : encodeFoot(envelope, namespace, place.key),
+    random: gateway.random,
+  })
+}
+
+/** The facts of an object that was not written in parts. */
+export function factsOfPut({ bytes, md5, checksum }: VerifiedPlaintext, generation: Buffer): Facts {
+  return {
+    plaintextBytes: bytes,
+    generation,
+    md5,
+    partCount: 0,
+    checksumAlgorithm: checksum?.algorithm ?? 0,
+    checksumType: checksum?.type ?? 0,
+  }
+}

@@ -1,0 +1,56 @@
+/** Binds who may do what (`access/`) to the rows of the operation table. */
+import type { Credentials } from '../access/credentials.ts'
+import { type AccessRequest, canList, requireAccess, visibleBuckets } from '../access/policy.ts'
+import type { AccessAction } from '../gateway/gateway.ts'
+import type { Target } from '../s3/address.ts'
+import { S3Error } from '../s3/errors.ts'
+import type { OperationName } from '../s3/operation-name.ts'
+import type { OperationRow } from '../s3/operation-row.ts'
+
+/** What one authenticated caller may do. The functions throw `AccessDenied`. */
+export interface Caller {
+  readonly operation: (name: OperationName, row: OperationRow, target: Target) => void
+  readonly action: (action: AccessAction, bucket: string, key: string) => void
+  readonly sees: (bucket: string) => boolean
+  /** Whether the caller may learn that a key does not exist (S3 behaviour 50). */
+  readonly mayMiss: (bucket: string, key: string) => boolean
+}
+
+export interface Authoriser {
+  readonly lookup: (accessKey: string) => { readonly secret: string } | undefined
+  readonly of: (accessKey: string) => Caller
+}
+
+/** The right that an operation asks for on what it addresses. */
+function rightOf(name: OperationName, row: OperationRow, target: Target): AccessRequest | undefined {
+  const bucket = target.bucket ?? ''
+  if (row.access === 'none') return undefined
+  if (row.resource === 'service') return { action: 'list-buckets' }
+  if (row.resource === 'object') {
+    return { action: row.access === 'read' || row.access === 'list' ? 'read' : 'write', bucket, key: target.key ?? '' }
+  }
+  if (name === 'DeleteObjects') return { action: 'write-some', bucket }
+  if (row.access === 'list') return { action: 'list', bucket, prefix: target.query.get('prefix') ?? '' }
+  return { action: row.access === 'read' ? 'read-bucket' : 'write-bucket', bucket }
+}
+
+export function createAuthoriser(credentials: Credentials): Authoriser {
+  return {
+    lookup: credentials.lookup,
+    of: (accessKey) => {
+      const identity = credentials.lookup(accessKey)?.identity
+      if (identity === undefined) throw new S3Error('InvalidAccessKeyId', { extra: { AWSAccessKeyId: accessKey } })
+      return {
+        operation: (name, row, target) => {
+          const right = rightOf(name, row, target)
+          if (right !== undefined) requireAccess(identity, right)
+        },
+        action: (action, bucket, key) => {
+          requireAccess(identity, action === 'list' ? { action, bucket, prefix: key } : { action, bucket, key })
+        },
+        sees: (bucket) => visibleBuckets(identity, [bucket]).length > 0,
+        mayMiss: (bucket, key) => canList(identity, bucket, key),
+      }
+    },
+  }
+}

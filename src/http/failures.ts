@@ -1,0 +1,26 @@
+/** The one place where inner errors and refusals of a store become S3 errors. */
+import { StoreError, type StoreRefusal } from '../backends/object-store.ts'
+import { Denied, Integrity, Invalid, Unavailable } from '../errors.ts'
+import { S3Error, type S3ErrorCode } from '../s3/errors.ts'
+
+const REFUSALS: Record<StoreRefusal, S3ErrorCode> = {
+  'no-such-bucket': 'NoSuchBucket',
+  'no-such-key': 'NoSuchKey',
+  'no-such-upload': 'NoSuchUpload',
+  'invalid-part': 'InvalidPart',
+  'bucket-exists': 'BucketAlreadyOwnedByYou',
+  'bucket-not-empty': 'BucketNotEmpty',
+  'precondition-failed': 'PreconditionFailed',
+  'range-not-satisfiable': 'InvalidRange',
+}
+
+/** What the client is told about `error`. All failures of decryption have one face; the cause stays for the log. */
+export function toS3Error(error: unknown): S3Error {
+  if (error instanceof S3Error) return error
+  if (error instanceof StoreError) return new S3Error(REFUSALS[error.refusal], { cause: error })
+  if (error instanceof Unavailable) return new S3Error('ServiceUnavailable', { cause: error, headers: { 'retry-after': '1' } })
+  if (error instanceof Denied) return new S3Error('AccessDenied', { cause: error })
+  if (error instanceof Invalid) return new S3Error('InvalidRequest', { cause: error })
+  if (error instanceof Integrity) return new S3Error('InternalError', { cause: error })
+  return new S3Error('InternalError', { cause: error })
+}

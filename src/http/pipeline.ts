@@ -1,0 +1,132 @@
+/**
+ * The request's way, in one sentence: address the request, detect the operation, authenticate, authorise, screen its
+ * headers, run it, reply.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Gateway, OperationRequest } from '../gateway/gateway.ts'
+import { OPERATION_FUNCTIONS } from '../gateway/operations.ts'
+import { parseTarget, type Target } from '../s3/address.ts'
+import { authenticate } from '../s3/auth/authenticate.ts'
+import { detectOperation } from '../s3/detect.ts'
+import { S3Error } from '../s3/errors.ts'
+import { Headers } from '../s3/headers.ts'
+import { OPERATIONS, refuseUnbuilt } from '../s3/operation.ts'
+import type { OperationName } from '../s3/operation-name.ts'
+import { screenRequest, withQueryHeaders } from '../s3/screen.ts'
+import { requestDone } from '../telemetry/channels.ts'
+import type { Authoriser } from './authoriser.ts'
+import { toS3Error } from './failures.ts'
+import { type ReplyContext, sendError, sendResponse, sendSlowly } from './reply.ts'
+import { ClientGone, requestBody } from './request-body.ts'
+
+export interface PipelineParts {
+  readonly gateway: Gateway
+  readonly authoriser: Authoriser
+  /** Base domains of virtual-host style. */
+  readonly domains: readonly string[]
+  /** The region that scopes must name; `undefined` accepts any. */
+  readonly region: string | undefined
+  readonly requestId: () => string
+  readonly hostId: string
+}
+
+/** What is known of a request so far, for the log. */
+interface Trace {
+  operation: OperationName | 'unknown'
+  bucket?: string
+  key?: string
+  accessKey?: string
+}
+
+/** Operations that may take minutes because they move or join data. */
+const SLOW: ReadonlySet<OperationName> = new Set(['CopyObject', 'UploadPartCopy', 'CompleteMultipartUpload'])
+
+/** Serves one request to its end. Never throws. `expectsContinue`: the client waits for 100 before it sends its body. */
+export async function serve(
+  parts: PipelineParts,
+  raw: IncomingMessage,
+  res: ServerResponse,
+  expectsContinue: boolean,
+): Promise<void> {
+  const started = performance.now()
+  const context: ReplyContext = {
+    raw,
+    res,
+    requestId: parts.requestId(),
+    hostId: parts.hostId,
+    resource: (raw.url ?? '/').split('?', 1)[0] ?? '/',
+  }
+  const trace: Trace = { operation: 'unknown' }
+  let failure: unknown
+  let complete = true
+  try {
+    complete = await answer(parts, context, trace, expectsContinue)
+  } catch (error) {
+    failure = error
+    if (!res.headersSent && !res.destroyed) sendError(context, toS3Error(error))
+  }
+  const refused = failure === undefined ? undefined : toS3Error(failure)
+  requestDone.publish({
+    requestId: context.requestId,
+    method: raw.method ?? '',
+    ...trace,
+    status: refused?.status ?? res.statusCode,
+    ...(refused === undefined ? {} : { code: refused.code, cause: refused.cause ?? refused }),
+    disconnected: failure instanceof ClientGone || (failure === undefined && !complete),
+    milliseconds: performance.now() - started,
+  })
+}
+
+async function answer(
+  parts: PipelineParts,
+  context: ReplyContext,
+  trace: Trace,
+  expectsContinue: boolean,
+): Promise<boolean> {
+  const { raw, res } = context
+  const wire = new Headers(raw.rawHeaders)
+  const method = raw.method ?? ''
+  const target = parseTarget(raw.url ?? '/', wire.get('host'), parts.domains)
+  Object.assign(trace, target.bucket === undefined ? {} : { bucket: target.bucket }, target.key === undefined ? {} : { key: target.key })
+
+  const operation: OperationName = detectOperation(method, target, target.query, wire)
+  trace.operation = operation
+
+  const caller = authenticate(
+    { method, rawPath: target.rawPath, query: target.query, headers: wire },
+    { now: new Date(parts.gateway.clock()), region: parts.region, lookup: parts.authoriser.lookup },
+  )
+  trace.accessKey = caller.accessKey
+
+  const row = OPERATIONS[operation]
+  const may = parts.authoriser.of(caller.accessKey)
+  may.operation(operation, row, target)
+
+  refuseUnbuilt(operation)
+  const headers = withQueryHeaders(wire, target.query)
+  screenRequest(operation, headers, target.query, { ownerId: parts.gateway.owner.id })
+
+  const run = OPERATION_FUNCTIONS[operation]
+  const gone = new AbortController()
+  res.on('close', () => gone.abort())
+  const request: OperationRequest = {
+    ...place(target),
+    query: target.query,
+    headers,
+    body: requestBody(raw, wire, caller.payload, () => {
+      if (expectsContinue) res.writeContinue()
+    }),
+    authorise: may.action,
+    visible: may.sees,
+    signal: gone.signal,
+  }
+  const running = run(parts.gateway, request).catch((error: unknown) => {
+    const missing = toS3Error(error).code === 'NoSuchKey' && !may.mayMiss(request.bucket, request.key)
+    throw missing ? new S3Error('AccessDenied', { cause: error }) : error
+  })
+  return SLOW.has(operation)
+    ? sendSlowly(context, running, toS3Error)
+    : sendResponse(context, await running)
+}
+
+const place = (target: Target): { bucket: string; key: string } => ({ bucket: target.bucket ?? '', key: target.key ?? '' })

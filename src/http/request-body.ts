@@ -1,0 +1,122 @@
+/** The body of a request as verified plaintext: one decoder at the edge for every dialect of SigV4 payloads. */
+import type { IncomingMessage } from 'node:http'
+import type { Body } from '../backends/object-store.ts'
+import type { RequestBody } from '../gateway/gateway.ts'
+import { contentSha256Mismatch, type PayloadMode } from '../s3/auth/payload-mode.ts'
+import { type AwsChunkedDecoder, chunkedDecoder } from '../s3/aws-chunked.ts'
+import { newHasher } from '../s3/checksum.ts'
+import { S3Error } from '../s3/errors.ts'
+import type { Headers } from '../s3/headers.ts'
+
+/** Bytes taken from the socket ahead of the consumer. Larger batches mean fewer, larger writes to the store. */
+const READ_AHEAD_BYTES = 256 * 1024
+
+/** The client closed the connection before the body was complete. Not an error of ours, and no object appears. */
+export class ClientGone extends Error {
+  override readonly name = 'ClientGone'
+}
+
+/**
+ * The request's body. `beforeFirstByte` runs when somebody first asks for bytes: that is where `100 Continue` is sent, so
+ * that a request refused from its headers never makes the client send its body (RFC 9110, 10.1.1).
+ */
+export function requestBody(
+  raw: IncomingMessage,
+  headers: Headers,
+  payload: PayloadMode,
+  beforeFirstByte: () => void,
+): RequestBody {
+  const wire = wireLength(headers)
+  const decoder = chunkedDecoder(payload, headers)
+  let trailers: Readonly<Record<string, string>> = {}
+  const pieces = readPieces(raw, beforeFirstByte)
+  const stream =
+    decoder === undefined
+      ? checkPlain(pieces, wire, payload)
+      : decodeChunked(pieces, decoder, (found) => {
+          trailers = found
+        })
+  return { length: decoder?.decodedLength ?? wire, stream, trailers: () => trailers }
+}
+
+/** Content-Length, or `undefined` for a chunked body; a request with neither has no body (RFC 9112, 6.3). */
+function wireLength(headers: Headers): number | undefined {
+  if (headers.has('transfer-encoding')) return undefined
+  const text = headers.get('content-length')
+  return text === undefined ? 0 : Number(text)
+}
+
+async function* checkPlain(pieces: Body, length: number | undefined, payload: PayloadMode): Body {
+  const hasher = payload.kind === 'hash' ? newHasher('SHA256') : undefined
+  let bytes = 0
+  for await (const batch of pieces) {
+    for (const piece of batch) {
+      bytes += piece.length
+      hasher?.update(piece)
+    }
+    yield batch
+  }
+  if (length !== undefined && bytes !== length) throw new S3Error('IncompleteBody')
+  if (hasher === undefined || payload.kind !== 'hash') return
+  const computed = hasher.digest()
+  if (!computed.equals(payload.sha256)) throw contentSha256Mismatch(payload.sha256, computed)
+}
+
+async function* decodeChunked(
+  pieces: Body,
+  decoder: AwsChunkedDecoder,
+  done: (trailers: Readonly<Record<string, string>>) => void,
+): Body {
+  for await (const batch of pieces) {
+    const decoded: Buffer[] = []
+    for (const piece of batch) for (const part of decoder.push(piece)) decoded.push(part)
+    if (decoded.length > 0) yield decoded
+  }
+  done(decoder.end().trailers)
+}
+
+/** What arrived, in batches of up to `READ_AHEAD_BYTES`: the pieces of the socket as they are, none joined, none copied. */
+async function* readPieces(raw: IncomingMessage, beforeFirstByte: () => void): Body {
+  let batch: Buffer[] = []
+  let held = 0
+  let state: 'open' | 'ended' | 'gone' = 'open'
+  let wake = (): void => {}
+  const onData = (piece: Buffer): void => {
+    batch.push(piece)
+    held += piece.length
+    if (held >= READ_AHEAD_BYTES) raw.pause()
+    wake()
+  }
+  const settle = (to: 'ended' | 'gone') => (): void => {
+    if (state === 'open') state = to
+    wake()
+  }
+  const onEnd = settle('ended')
+  const onGone = settle('gone')
+  beforeFirstByte()
+  if (raw.readableEnded) state = 'ended'
+  else if (raw.destroyed) state = 'gone'
+  raw.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone)
+  try {
+    for (;;) {
+      if (held > 0) {
+        const full = batch
+        batch = []
+        held = 0
+        raw.resume()
+        yield full
+      } else if (state === 'ended') {
+        return
+      } else if (state === 'gone') {
+        throw new ClientGone('the client closed the connection before its body was complete')
+      } else {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+    }
+  } finally {
+    raw.off('data', onData).off('end', onEnd).off('close', onGone)
+    raw.pause()
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * Which bucket key to seal under, and how to open the one an envelope names (docs/format.md, "Bucket keys, keyring and
+ * rotation"): one key for each (namespace, manager, period), shared by all replicas through the keyring.
+ */
+import { Integrity, Internal, Invalid, Unavailable } from '../errors.ts'
+import { kidOf, KEY_BYTES } from '../format/derive.ts'
+import { BoundedCache } from './bounded-cache.ts'
+import type { BucketKey, BucketKeys, KeyManager, WrappedBucketKey } from './key-manager.ts'
+import { claimOf, KeyOpener } from './key-opener.ts'
+import type { Keyring, KeyringRecord, KeySlot } from './keyring.ts'
+import { SingleFlight } from './single-flight.ts'
+
+/** Something that did not fail a request but that an operator must look at. */
+export interface KeyAlarm {
+  /**
+   * `keyring-record`: a record of the keyring is damaged or forged and was ignored in favour of the envelope's own key;
+   * `active-record`: so is the shared key of a period, and this process seals under a key of its own instead;
+   * `keyring-unavailable`: an object was opened without asking the keyring, because the state store does not answer.
+   */
+  readonly kind: 'keyring-record' | 'active-record' | 'keyring-unavailable'
+  readonly namespace: string
+  readonly kid?: Buffer
+  readonly cause: unknown
+}
+
+export interface BucketKeysOptions {
+  /** By alias. */
+  readonly managers: ReadonlyMap<string, KeyManager>
+  /** The manager that wraps new keys. */
+  readonly activeAlias: string
+  readonly keyring: Keyring
+  /** Milliseconds since 1970. */
+  readonly clock: () => number
+  /** How long one key is sealed under: 1 hour to 30 days, default 1 day. */
+  readonly lifetimeSeconds?: number
+  /** Open keys kept at most; default 4,096. */
+  readonly cacheEntries?: number
+  /** How long an open key is used without asking its manager again; default 1 hour. */
+  readonly cacheSeconds?: number
+  readonly onAlarm?: (alarm: KeyAlarm) => void
+}
+
+const HOUR = 3_600
+const DAY = 86_400
+const DAY_MS = DAY * 1_000
+/** Milliseconds for which "the keyring has no such record" is believed. */
+const ABSENCE_LIFETIME = 30_000
+
+/** Throws `Invalid` if the lifetime is outside 1 hour to 30 days or the active alias names no manager. */
+export function createBucketKeys(options: BucketKeysOptions): BucketKeys {
+  const lifetime = options.lifetimeSeconds ?? DAY
+  if (!Number.isInteger(lifetime) || lifetime < HOUR || lifetime > 30 * DAY) {
+    throw new Invalid(`the lifetime of bucket keys is 1 hour to 30 days, not ${lifetime} seconds`)
+  }
+  const manager = options.managers.get(options.activeAlias)
+  if (manager === undefined) throw new Invalid(`there is no key manager "${options.activeAlias}"`)
+  return new KeyringBucketKeys(options, manager, lifetime)
+}
+
+/** What the keyring has to say to a wrapped key: the open key, or the error that keeps it from saying anything now, or nothing. */
+interface Recorded {
+  readonly key?: BucketKey
+  readonly blocked?: Error
+}
+
+class KeyringBucketKeys implements BucketKeys {
+  readonly #keyring: Keyring
+  readonly #manager: KeyManager
+  readonly #lifetimeSeconds: number
+  readonly #clock: () => number
+  readonly #alarm: (alarm: KeyAlarm) => void
+  readonly #cacheLifetime: number
+  readonly #opener: KeyOpener
+  readonly #actives: BoundedCache<BucketKey>
+  /** `null`: known to be absent. */
+  readonly #records: BoundedCache<KeyringRecord | null>
+  readonly #activeFlights = new SingleFlight<BucketKey>()
+  readonly #recordFlights = new SingleFlight<KeyringRecord | undefined>()
+
+  constructor(options: BucketKeysOptions, manager: KeyManager, lifetimeSeconds: number) {
+    const { managers, keyring, clock, cacheEntries = 4_096, cacheSeconds = HOUR, onAlarm } = options
+    this.#keyring = keyring
+    this.#manager = manager
+    this.#lifetimeSeconds = lifetimeSeconds
+    this.#clock = clock
+    this.#alarm = onAlarm ?? (() => undefined)
+    this.#cacheLifetime = cacheSeconds * 1_000
+    this.#opener = new KeyOpener({ managers, clock, cacheEntries, cacheLifetime: this.#cacheLifetime })
+    this.#actives = new BoundedCache(cacheEntries, clock)
+    this.#records = new BoundedCache(cacheEntries, clock)
+  }
+
+  async active(namespace: string): Promise<BucketKey> {
+    const period = Math.floor(this.#clock() / 1_000 / this.#lifetimeSeconds)
+    const name = `${period}/${namespace}`
+    const cached = this.#actives.get(name)
+    if (cached !== undefined) return cached
+    return this.#activeFlights.run(name, async () => {
+      const key = await this.#shared({ namespace, manager: this.#manager.alias, period })
+      this.#actives.set(name, key, this.#cacheLifetime)
+      return key
+    })
+  }
+
+  async open(wrapped: WrappedBucketKey, namespace: string): Promise<BucketKey> {
+    const cached = this.#opener.peek(wrapped, namespace)
+    if (cached !== undefined) return cached
+    const recorded = await this.#openRecorded(wrapped, namespace)
+    if (recorded.key !== undefined) return recorded.key
+    try {
+      return await this.#opener.open(wrapped, namespace)
+    } catch (error) {
+      // The inline key may be older than the last re-wrap. While the newer one cannot be asked for, nobody knows that the object is broken.
+      if (error instanceof Integrity && recorded.blocked !== undefined) throw recorded.blocked
+      throw error
+    }
+  }
+
+  async byKid(kid: Buffer, namespace: string): Promise<BucketKey | undefined> {
+    try {
+      const record = await this.#find(kid)
+      return record?.namespace === namespace ? await this.#opener.open(record, namespace) : undefined
+    } catch (error) {
+      if (!(error instanceof Integrity)) throw error
+      this.#alarm({ kind: 'keyring-record', namespace, kid, cause: error })
+      return undefined
+    }
+  }
+
+  async #openRecorded(wrapped: WrappedBucketKey, namespace: string): Promise<Recorded> {
+    const { kid } = wrapped
+    let record: KeyringRecord | undefined
+    try {
+      record = await this.#find(kid)
+    } catch (error) {
+      const kind = error instanceof Integrity ? 'keyring-record' : 'keyring-unavailable'
+      this.#alarm({ kind, namespace, kid, cause: error })
+      return error instanceof Integrity ? {} : { blocked: asError(error) }
+    }
+    // The very bytes that the envelope has inline: there is nothing to prefer.
+    if (record === undefined || claimOf(record, record.namespace) === claimOf(wrapped, namespace)) return {}
+    try {
+      if (record.namespace !== namespace) {
+        throw new Integrity('unwrap failure', `the keyring has this key for namespace "${record.namespace}"`)
+      }
+      return { key: await this.#opener.open(record, namespace) }
+    } catch (error) {
+      if (!(error instanceof Integrity)) return { blocked: asError(error) }
+      this.#alarm({ kind: 'keyring-record', namespace, kid, cause: error })
+      return {}
+    }
+  }
+
+  async #find(kid: Buffer): Promise<KeyringRecord | undefined> {
+    const name = kid.toString('hex')
+    const cached = this.#records.get(name)
+    if (cached !== undefined) return cached ?? undefined
+    return this.#recordFlights.run(name, async () => {
+      const record = await this.#keyring.find(kid)
+      this.#records.set(name, record ?? null, record === undefined ? ABSENCE_LIFETIME : this.#cacheLifetime)
+      return record
+    })
+  }
+
+  /** The key of a slot: the one that is there, or ours if nobody was faster. Published first and recorded second, so that a lost race leaves no record behind. */
+  async #shared(slot: KeySlot): Promise<BucketKey> {
+    let record: KeyringRecord | undefined
+    try {
+      record = await this.#keyring.active(slot)
+      if (record === undefined) {
+        const fresh = await this.#generate(slot.namespace)
+        record = await this.#keyring.publishActive(slot, recordOf(fresh, this.#clock()))
+        if (record.kid.equals(fresh.kid)) return await this.#recorded(fresh)
+      }
+      return await this.#adopt(slot, record)
+    } catch (error) {
+      if (!(error instanceof Integrity)) throw error
+      // Whoever writes the state store must neither choose the key we seal under nor stop us from sealing.
+      const kid = record === undefined ? {} : { kid: record.kid }
+      this.#alarm({ kind: 'active-record', namespace: slot.namespace, ...kid, cause: error })
+      return this.#recorded(await this.#generate(slot.namespace))
+    }
+  }
+
+  /** Opens what another replica published. Throws `Integrity` if we must not seal under it. */
+  async #adopt(slot: KeySlot, record: KeyringRecord): Promise<BucketKey> {
+    if (record.status !== 'active' || record.namespace !== slot.namespace || record.alias !== slot.manager) {
+      throw new Integrity('unwrap failure', 'the active record is not an active key of its slot')
+    }
+    const key = await this.open(record, slot.namespace)
+    // The day that counts is the one under which the key opened, not the one that the slot claims.
+    this.#checkDay(key)
+    await this.#keyring.record(record)
+    return key
+  }
+
+  async #generate(namespace: string): Promise<BucketKey> {
+    const { tag, alias } = this.#manager
+    const day = Math.floor(this.#clock() / DAY_MS)
+    const { key, wrapped } = await this.#manager.generate({ namespace, day })
+    if (key.length !== KEY_BYTES) throw new Internal(`key manager ${alias} made a key of ${key.length} bytes`)
+    return { tag, alias, day, kid: kidOf(key), wrapped, namespace, key }
+  }
+
+  async #recorded(key: BucketKey): Promise<BucketKey> {
+    const record = recordOf(key, this.#clock())
+    await this.#keyring.record(record)
+    this.#records.set(key.kid.toString('hex'), record, this.#cacheLifetime)
+    return this.#opener.keep(key)
+  }
+
+  /** Refuses a key whose day lies outside [today − window − 1, today + 1]: an old, leaked key must not come back into use. */
+  #checkDay({ day, kid }: BucketKey): void {
+    const today = Math.floor(this.#clock() / DAY_MS)
+    const window = Math.ceil(this.#lifetimeSeconds / DAY)
+    if (day >= today - window - 1 && day <= today + 1) return
+    throw new Integrity(
+      'unwrap failure',
+      `key ${kid.toString('hex')} was made on day ${day}, too far from today, ${today}`,
+    )
+  }
+}
+
+function recordOf({ tag, alias, day, kid, wrapped, namespace }: BucketKey, created: number): KeyringRecord {
+  return { tag, alias, day, kid, wrapped, namespace, created, status: 'active' }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Unavailable('the keyring failed', { cause: error })
+}

@@ -1,0 +1,31 @@
+/** Dates of Signature Version 4: `YYYYMMDDTHHMMSSZ`. */
+
+/** Milliseconds since 1970 of a basic ISO 8601 date, or `undefined` if it is none or no such day exists. */
+export function parseAmzDate(text: string): number | undefined {
+  const parts = AMZ_DATE.exec(text)
+  if (parts === null) return undefined
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts.slice(1).map(Number)
+  const time = Date.UTC(year, month - 1, day, hour, minute, second)
+  // Date.UTC lets the 31st of February be the 3rd of March.
+  return formatAmzDate(time) === text ? time : undefined
+}
+
+/** The date of a signature for a time in milliseconds since 1970. */
+export function formatAmzDate(time: number): string {
+  return `${new Date(time).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`
+}
+
+/** An HTTP date (RFC 9110, IMF-fixdate) in milliseconds since 1970, or `undefined`. */
+export function parseHttpDate(text: string): number | undefined {
+  if (!HTTP_DATE.test(text)) return undefined
+  const time = Date.parse(text)
+  return Number.isNaN(time) ? undefined : time
+}
+
+/** ISO 8601 without milliseconds, as the elements of S3's errors have it. */
+export function isoSeconds(time: number): string {
+  return `${new Date(time).toISOString().slice(0, 19)}Z`
+}
+
+const AMZ_DATE = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/
+const HTTP_DATE = /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (?:GMT|UTC|[+-]0000)$/

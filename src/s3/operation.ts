@@ -1,0 +1,18 @@
+/** The operation table: one row for each operation of S3. A missing row does not compile. */
+import { S3Error } from './errors.ts'
+import { BUILT_OPERATIONS } from './operation-built.ts'
+import type { OperationName } from './operation-name.ts'
+import type { OperationRow, OperationRows } from './operation-row.ts'
+import { UNBUILT_OPERATIONS } from './operation-unbuilt.ts'
+
+export const OPERATIONS: OperationRows = { ...BUILT_OPERATIONS, ...UNBUILT_OPERATIONS }
+
+/** The operations that work, for tables of handlers. */
+export type BuiltOperation = keyof typeof BUILT_OPERATIONS
+
+/** Throws `NotImplemented` with the reason for an operation that is not built. */
+export function refuseUnbuilt(name: OperationName): asserts name is BuiltOperation {
+  const row: OperationRow = OPERATIONS[name]
+  if (row.built) return
+  throw new S3Error('NotImplemented', { message: `${name} is not implemented. ${row.reason}` })
+}

@@ -1,0 +1,118 @@
+/** The documents of copies, multipart uploads, deletes, locations and errors. */
+import { CHECKSUMS } from './checksum.ts'
+import { checksumText, type StoredChecksum } from './checksum-headers.ts'
+import { isoDate } from './dates.ts'
+import type { S3ErrorCode } from './errors.ts'
+import { quoteEtag } from './etag.ts'
+import { el, escapeXml, group, rootElement, XML_DECLARATION, xmlDocument } from './xml.ts'
+
+/** For bodies whose declaration went ahead, before white space that kept the connection alive (B65). */
+export interface RenderOptions {
+  /** Default true. */
+  readonly declaration?: boolean
+}
+
+const rendered = (options: RenderOptions | undefined, root: string, ...children: readonly string[]): string =>
+  (options?.declaration === false ? rootElement : xmlDocument)(root, ...children)
+
+const checksumElements = (checksum: StoredChecksum | undefined): string =>
+  checksum === undefined
+    ? ''
+    : el(CHECKSUMS[checksum.name].element, checksumText(checksum)) + el('ChecksumType', checksum.type)
+
+export interface CopyResult {
+  /** Without quotes. */
+  readonly etag: string
+  readonly lastModified: Date
+  readonly checksum?: StoredChecksum
+}
+
+const copyElements = ({ etag, lastModified, checksum }: CopyResult): string =>
+  el('LastModified', isoDate(lastModified)) + el('ETag', quoteEtag(etag)) + checksumElements(checksum)
+
+export const renderCopyObject = (result: CopyResult, options?: RenderOptions): string =>
+  rendered(options, 'CopyObjectResult', copyElements(result))
+
+/** A part's checksum has no type of its own. */
+export const renderCopyPart = ({ etag, lastModified, checksum }: CopyResult, options?: RenderOptions): string =>
+  rendered(
+    options,
+    'CopyPartResult',
+    copyElements({ etag, lastModified }),
+    checksum === undefined ? '' : el(CHECKSUMS[checksum.name].element, checksum.value.toString('base64')),
+  )
+
+export const renderInitiateUpload = (upload: {
+  readonly bucket: string
+  readonly key: string
+  readonly uploadId: string
+}): string =>
+  xmlDocument(
+    'InitiateMultipartUploadResult',
+    el('Bucket', upload.bucket),
+    el('Key', upload.key),
+    el('UploadId', upload.uploadId),
+  )
+
+export interface CompleteResult {
+  readonly location: string
+  readonly bucket: string
+  readonly key: string
+  /** Without quotes. */
+  readonly etag: string
+  readonly checksum?: StoredChecksum
+}
+
+export const renderComplete = (result: CompleteResult, options?: RenderOptions): string =>
+  rendered(
+    options,
+    'CompleteMultipartUploadResult',
+    el('Location', result.location),
+    el('Bucket', result.bucket),
+    el('Key', result.key),
+    el('ETag', quoteEtag(result.etag)),
+    checksumElements(result.checksum),
+  )
+
+export interface DeleteResult {
+  /** Keys that are gone now, those that never were included (B62). */
+  readonly deleted: readonly string[]
+  readonly errors: readonly { readonly key: string; readonly code: S3ErrorCode; readonly message: string }[]
+  /** Errors only. */
+  readonly quiet: boolean
+}
+
+export const renderDelete = ({ deleted, errors, quiet }: DeleteResult): string =>
+  xmlDocument(
+    'DeleteResult',
+    ...(quiet ? [] : deleted.map((key) => group('Deleted', el('Key', key)))),
+    ...errors.map(({ key, code, message }) => group('Error', el('Key', key), el('Code', code), el('Message', message))),
+  )
+
+/** GetBucketLocation. us-east-1 is spelled as nothing (B96). */
+export const renderLocation = (region: string | undefined): string =>
+  xmlDocument('LocationConstraint', region === undefined || region === 'us-east-1' ? '' : escapeXml(region))
+
+export interface ErrorDocument {
+  readonly code: S3ErrorCode
+  readonly message: string
+  /** The path asked for. */
+  readonly resource?: string
+  readonly requestId: string
+  readonly hostId: string
+  /** Further elements, in order. */
+  readonly extra?: Readonly<Record<string, string>>
+}
+
+/** Error documents have no namespace. */
+export const renderError = (error: ErrorDocument, options?: RenderOptions): string =>
+  (options?.declaration === false ? '' : XML_DECLARATION) +
+  group(
+    'Error',
+    el('Code', error.code),
+    el('Message', error.message),
+    ...Object.entries(error.extra ?? {}).map(([name, text]) => el(name, text)),
+    el('Resource', error.resource),
+    el('RequestId', error.requestId),
+    el('HostId', error.hostId),
+  )

@@ -1,0 +1,156 @@
+/** Multipart uploads in the state store (docs/format.md, "State store"): what any replica needs to take any part, and nothing in the users' namespace. */
+import { type Body, type GetResult, StoreError, type UploadRef } from '../backends/object-store.ts'
+import { Integrity } from '../errors.ts'
+import type { RandomSource } from '../format/derive.ts'
+import { newAttempt, openJournalName, type PartAttempt, sealJournalName, stateId } from '../format/journal.ts'
+import { openStateRecord, parseStateRecordPrefix, sealStateRecord } from '../format/state-record.ts'
+import type { BucketKeys } from '../keys/key-manager.ts'
+import type { StateStore } from './state-store.ts'
+import {
+  type CreateRecord,
+  type DoneRecord,
+  decodeCreate,
+  decodeDone,
+  decodePlan,
+  encodeCreate,
+  encodeDone,
+  encodePlan,
+  type PlanRecord,
+} from './upload-records.ts'
+
+/** One attempt of a part as the journal has it. */
+export interface JournalEntry extends PartAttempt {
+  readonly partNumber: number
+  readonly attempt: string
+  /** When the state store took it. */
+  readonly at: Date
+}
+
+export interface UploadsParts {
+  readonly state: StateStore
+  readonly keys: BucketKeys
+  /** Milliseconds since 1970. */
+  readonly clock: () => number
+  readonly random: RandomSource
+}
+
+export class Uploads {
+  readonly #parts: UploadsParts
+
+  constructor(parts: UploadsParts) {
+    this.#parts = parts
+  }
+
+  /** Written after the store's CreateMultipartUpload and before the answer. */
+  async create(namespace: string, record: CreateRecord): Promise<void> {
+    await this.#put(`${folder(record)}create`, namespace, encodeCreate(record), { ifNoneMatch: '*' })
+  }
+
+  /** `undefined` if the upload is unknown, completed or aborted. */
+  async find(ref: UploadRef, namespace: string): Promise<CreateRecord | undefined> {
+    const found = await this.#get(`${folder(ref)}create`, namespace)
+    return found === undefined ? undefined : decodeCreate(found.json)
+  }
+
+  /** A name for one attempt of a part; times order attempts of the same moment only by chance. */
+  newAttempt(): string {
+    return newAttempt(this.#parts.clock(), this.#parts.random)
+  }
+
+  /** Records an attempt whose bytes are safe: the record is in the name, so that one LIST reads a thousand. */
+  async journal(ref: UploadRef, objectKey: Buffer, partNumber: number, attempt: string, content: PartAttempt): Promise<void> {
+    const name = sealJournalName({ objectKey, id: idOf(ref), part: partNumber, attempt, content, random: this.#parts.random })
+    await this.#parts.state.put(`${folder(ref)}p/${digits(partNumber)}/${attempt}~${name}`, Buffer.alloc(0))
+  }
+
+  /** Every attempt of every part, by part number. Throws `Integrity` for a name that nobody who knows R has written. */
+  async attempts(ref: UploadRef, objectKey: Buffer): Promise<JournalEntry[]> {
+    const entries: JournalEntry[] = []
+    const base = `${folder(ref)}p/`
+    for (let after: string | undefined; ; ) {
+      const page = await this.#parts.state.list(base, after === undefined ? {} : { after })
+      for (const { path, lastModified } of page.records) {
+        const match = /^(\d{5})\/([0-9a-z-]{18})~(.+)$/s.exec(path.slice(base.length))
+        const [, part, attempt, name] = match ?? []
+        if (part === undefined || attempt === undefined || name === undefined) {
+          throw new Integrity('tail failure', 'the journal of an upload has a name of an unknown form')
+        }
+        const content = openJournalName({ objectKey, id: idOf(ref), part: Number(part), attempt, name })
+        entries.push({ ...content, partNumber: Number(part), attempt, at: lastModified })
+      }
+      after = page.records.at(-1)?.path
+      if (!page.truncated || after === undefined) return entries
+    }
+  }
+
+  /** Keeps a finished segment until Complete knows whether it is the last (docs/format.md, "The 5 MiB rule"). */
+  async hold(ref: UploadRef, partNumber: number, attempt: string, body: Body, options: { readonly length: number; readonly signal: AbortSignal }): Promise<void> {
+    await this.#parts.state.putStream(heldPath(ref, partNumber, attempt), body, options.length, options.signal)
+  }
+
+  async openHeld(ref: UploadRef, partNumber: number, attempt: string, signal: AbortSignal): Promise<GetResult> {
+    const found = await this.#parts.state.getStream(heldPath(ref, partNumber, attempt), signal)
+    if (found === undefined) throw new StoreError('no-such-upload', `the held-back part ${partNumber} is gone`)
+    return found
+  }
+
+  async dropHeld(ref: UploadRef, partNumber: number, attempt: string): Promise<void> {
+    await this.#parts.state.delete(heldPath(ref, partNumber, attempt))
+  }
+
+  async plan(ref: UploadRef, namespace: string): Promise<{ readonly record: PlanRecord; readonly etag: string } | undefined> {
+    const found = await this.#get(`${folder(ref)}plan`, namespace)
+    return found === undefined ? undefined : { record: decodePlan(found.json), etag: found.etag }
+  }
+
+  /** Publishes a plan: the first one, or in place of the refused one with `replaces`. Returns its ETag; `undefined` if another replica was first. */
+  async publishPlan(ref: UploadRef, namespace: string, record: PlanRecord, replaces?: string): Promise<string | undefined> {
+    const condition = replaces === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: replaces }
+    try {
+      return await this.#put(`${folder(ref)}plan`, namespace, encodePlan(record), condition)
+    } catch (error) {
+      if (error instanceof StoreError && error.refusal === 'precondition-failed') return undefined
+      throw error
+    }
+  }
+
+  async done(ref: UploadRef, namespace: string): Promise<DoneRecord | undefined> {
+    const found = await this.#get(`${folder(ref)}done`, namespace)
+    return found === undefined ? undefined : decodeDone(found.json)
+  }
+
+  async finish(ref: UploadRef, namespace: string, record: DoneRecord): Promise<void> {
+    await this.#put(`${folder(ref)}done`, namespace, encodeDone(record))
+  }
+
+  /** Deletes everything about an upload but `done`: `create` first, so that no new part is taken. */
+  async drop(ref: UploadRef): Promise<void> {
+    const { state } = this.#parts
+    const base = folder(ref)
+    await state.delete(`${base}create`)
+    for (;;) {
+      const page = await state.list(base)
+      const rest = page.records.filter(({ path }) => path !== `${base}done`)
+      await Promise.all(rest.map(({ path }) => state.delete(path)))
+      if (!page.truncated) return
+    }
+  }
+
+  async #put(path: string, namespace: string, json: unknown, condition?: { ifNoneMatch: '*' } | { ifMatch: string }): Promise<string> {
+    const { keys, random, state } = this.#parts
+    return state.put(path, sealStateRecord(await keys.active(namespace), path, json, random), condition)
+  }
+
+  async #get(path: string, namespace: string): Promise<{ json: unknown; etag: string } | undefined> {
+    const { keys, state } = this.#parts
+    const found = await state.get(path)
+    if (found === undefined) return undefined
+    const { key } = await keys.open(parseStateRecordPrefix(found.bytes).wrapped, namespace)
+    return { json: openStateRecord(key, path, found.bytes), etag: found.etag }
+  }
+}
+
+const idOf = ({ bucket, key, uploadId }: UploadRef): string => stateId(bucket, key, uploadId)
+const folder = (ref: UploadRef): string => `uploads/${idOf(ref)}/`
+const digits = (partNumber: number): string => String(partNumber).padStart(5, '0')
+const heldPath = (ref: UploadRef, partNumber: number, attempt: string): string => `${folder(ref)}h/${digits(partNumber)}/${attempt}`

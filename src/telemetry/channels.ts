@@ -1,0 +1,53 @@
+/**
+ * What the core tells whoever listens. The core publishes on `node:diagnostics_channel` and knows no logger, no metric and
+ * no trace; without a subscriber a publication costs one comparison. Messages carry no secret: no keys, no signatures, no
+ * header values.
+ */
+import { channel } from 'node:diagnostics_channel'
+
+/** One finished request on the S3 listener. */
+export interface RequestEvent {
+  readonly requestId: string
+  readonly operation: string
+  readonly method: string
+  readonly bucket?: string
+  readonly key?: string
+  readonly accessKey?: string
+  readonly status: number
+  /** The S3 error code, if it failed. */
+  readonly code?: string
+  /** Why it failed, for the operator: the error behind the answer. */
+  readonly cause?: unknown
+  /** The client went away before the end; not an error of ours. */
+  readonly disconnected: boolean
+  readonly milliseconds: number
+}
+
+/** Something an operator should look at although no request failed. */
+export interface AlarmEvent {
+  readonly what: string
+  readonly detail: Readonly<Record<string, string | number>>
+  readonly cause?: unknown
+}
+
+interface Channel<T> {
+  publish(message: T): void
+  subscribe(listener: (message: T) => void): () => void
+}
+
+function typed<T>(name: string): Channel<T> {
+  const inner = channel(name)
+  return {
+    publish: (message) => {
+      if (inner.hasSubscribers) inner.publish(message)
+    },
+    subscribe: (listener) => {
+      const wrapped = (message: unknown): void => listener(message as T)
+      inner.subscribe(wrapped)
+      return () => inner.unsubscribe(wrapped)
+    },
+  }
+}
+
+export const requestDone: Channel<RequestEvent> = typed('sealgate:request')
+export const alarm: Channel<AlarmEvent> = typed('sealgate:alarm')

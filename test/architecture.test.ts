@@ -1,0 +1,141 @@
+// The architecture of this repository, as one table. To change the architecture, change the table first.
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+
+/** For each folder of src/: the folders and the packages it may import. main.ts and compose.ts see everything, errors.ts is seen by all. */
+const MAY: Record<string, { folders: string[]; packages: string[] }> = {
+  format: { folders: [], packages: ['node:crypto'] },
+  s3: { folders: [], packages: ['node:crypto', 'node:zlib', 'saxes', 'hash-wasm'] },
+  config: { folders: [], packages: ['zod', 'yaml'] },
+  telemetry: { folders: [], packages: ['node:diagnostics_channel', 'node:crypto', 'pino'] },
+  access: { folders: ['s3'], packages: ['node:crypto', 'node:fs/promises'] },
+  keys: { folders: ['format'], packages: ['node:crypto', 'node:fs', 'node:fs/promises', 'node:path', 'node:util'] },
+  backends: {
+    folders: [],
+    packages: ['node:fs', 'node:fs/promises', 'node:path', 'node:stream', 'node:stream/promises', 'node:os', 'lmdb'],
+  },
+  state: { folders: ['format', 'keys', 'backends'], packages: [] },
+  gateway: { folders: ['s3', 'format', 'keys', 'backends', 'state', 'telemetry'], packages: [] },
+  http: {
+    folders: ['gateway', 's3', 'access', 'backends', 'telemetry'],
+    packages: ['node:http', 'node:https', 'node:net', 'node:stream', 'fastify'],
+  },
+  cli: {
+    folders: ['config', 'format', 'keys', 's3', 'access', 'backends', 'state', 'gateway', 'telemetry', 'compose'],
+    packages: ['node:*', 'commander', 'undici', 'cli-progress', 'yaml'],
+  },
+}
+
+/** The files of these folders that folders outside may import. */
+const PORTS: Record<string, string[]> = {
+  keys: ['keys/key-manager.ts', 'keys/keyring.ts'],
+  backends: ['backends/object-store.ts'],
+  telemetry: ['telemetry/channels.ts'],
+}
+
+/** Those who open stores and keys offline may also import these files behind the ports. */
+const EXTRA: Record<string, string[]> = {
+  cli: ['keys/master-keys.ts', 'keys/local.ts', 'backends/local.ts', 'telemetry/logger.ts'],
+}
+
+/** Folders of interchangeable providers, and the files in them that providers may share. Providers never import each other. */
+const PROVIDERS: Record<string, string[]> = {
+  keys: ['keys/key-manager.ts', 'keys/keyring.ts', 'keys/master-keys.ts', 'keys/bucket-keys.ts', 'keys/key-cache.ts'],
+  backends: ['backends/object-store.ts', 'backends/utf8.ts'],
+}
+
+const MAX_LINES = 400
+
+const ROOT = fileURLToPath(new URL('../src/', import.meta.url))
+const FILES = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
+  .filter((f) => f.endsWith('.ts'))
+  .sort()
+const TEXT = new Map(FILES.map((file) => [file, readFileSync(join(ROOT, file), 'utf8')]))
+const IMPORT =
+  /(?:^|\n)\s*(?:import|export)\b[^'"`;()=]*?\bfrom\s*['"]([^'"]+)['"]|(?:^|\n)\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/g
+
+const importsOf = (file: string): string[] =>
+  [...(TEXT.get(file) ?? '').matchAll(IMPORT)].map((m) => m[1] ?? m[2] ?? m[3] ?? '')
+const target = (file: string, specifier: string): string => normalize(join(dirname(file), specifier))
+const folder = (file: string): string =>
+  file.includes('/') ? file.slice(0, file.indexOf('/')) : file.replace(/\.ts$/, '')
+/** backends/local.ts and backends/local/index-db.ts are both the provider backends/local. */
+const provider = (file: string): string => file.split('/').slice(0, 2).join('/').replace(/\.ts$/, '')
+const fits = (name: string, pattern: string): boolean =>
+  pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern
+
+/** What is wrong with one import of a file, or `undefined`. */
+function fault(file: string, specifier: string): string | undefined {
+  const from = folder(file)
+  if (file === 'main.ts' || file === 'compose.ts') return undefined
+  if (file === 'errors.ts') return 'anything: errors.ts stands alone'
+  const row = MAY[from]
+  if (row === undefined) return `nothing: ${from}/ has no row in the table`
+  if (!specifier.startsWith('.')) return row.packages.some((p) => fits(specifier, p)) ? undefined : `package ${specifier}`
+  const to = target(file, specifier)
+  if (to === 'errors.ts') return undefined
+  if (folder(to) === from) {
+    const shared = PROVIDERS[from]
+    const stranger = shared !== undefined && !shared.includes(to) && provider(to) !== provider(file) && !shared.includes(file)
+    return stranger ? `a stranger, ${to}` : undefined
+  }
+  if (!row.folders.includes(folder(to))) return `${to}, a folder it may not see`
+  const ports = PORTS[folder(to)]
+  return ports === undefined || ports.includes(to) || EXTRA[from]?.includes(to)
+    ? undefined
+    : `${to}, which is behind the port ${ports.join(', ')}`
+}
+
+/** The first import path that leads from `file` back to `file`, type-only imports included. */
+function cycle(file: string, seen = new Set<string>(), at = file): string[] | undefined {
+  for (const specifier of importsOf(at).filter((s) => s.startsWith('.'))) {
+    const next = target(at, specifier)
+    if (next === file) return [at, file]
+    if (seen.has(next)) continue
+    seen.add(next)
+    const rest = cycle(file, seen, next)
+    if (rest !== undefined) return [at, ...rest]
+  }
+  return undefined
+}
+
+test('the table sees the code', () => {
+  expect(FILES.length).toBeGreaterThan(60)
+  expect(FILES.flatMap(importsOf).length).toBeGreaterThan(FILES.length)
+  expect(Object.keys(MAY).filter((name) => !FILES.some((file) => folder(file) === name))).toEqual([])
+})
+
+test('every import is allowed by the table', () => {
+  const faults = FILES.flatMap((file) => importsOf(file).map((s) => [file, fault(file, s)] as const))
+  expect(faults.filter(([, what]) => what !== undefined).map(([file, what]) => `${file} imports ${what}`)).toEqual([])
+})
+
+test('no file reaches itself', () => {
+  expect(FILES.map((file) => cycle(file)?.join(' -> ')).filter((c) => c !== undefined)).toEqual([])
+})
+
+test(`no file is longer than ${MAX_LINES} lines`, () => {
+  expect(FILES.filter((file) => (TEXT.get(file) ?? '').split('\n').length > MAX_LINES)).toEqual([])
+})
+
+test('no default exports, no barrels, no drawers', () => {
+  const bad = FILES.filter(
+    (file) =>
+      /(?:^|\n)export default\b/.test(TEXT.get(file) ?? '') ||
+      /(?:^|\n)export\s+\*/.test(TEXT.get(file) ?? '') ||
+      /(?:^|\/)(?:index|utils|util|helpers|common|misc)\.ts$/.test(file),
+  )
+  expect(bad).toEqual([])
+})
+
+test('only main.ts reads the arguments and the environment of the process', () => {
+  const readers = FILES.filter((file) => /\bprocess\.(?:argv|env)\b/.test(TEXT.get(file) ?? ''))
+  expect(readers.filter((file) => file !== 'main.ts')).toEqual([])
+})
+
+test('time and randomness are handed in, except where they are made', () => {
+  const clocks = FILES.filter((file) => /\bDate\.now\(\)|\bnew Date\(\)|\bMath\.random\(/.test(TEXT.get(file) ?? ''))
+  expect(clocks.filter((file) => !['compose.ts', 'main.ts'].includes(file) && folder(file) !== 'cli')).toEqual([])
+})

@@ -1,0 +1,129 @@
+/** A whole gateway on a free port of 127.0.0.1, for protocol tests: the real pipeline, real sockets, any store. */
+import { randomBytes } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+import type { FastifyInstance } from 'fastify'
+import { ALLOW_ALL, type CredentialEntry, createCredentials } from '../../src/access/credentials.ts'
+import { MemoryStore } from '../../src/backends/memory.ts'
+import type { ObjectStore } from '../../src/backends/object-store.ts'
+import { Background } from '../../src/gateway/background.ts'
+import { ByteBudget } from '../../src/gateway/byte-budget.ts'
+import type { BucketRules, Gateway } from '../../src/gateway/gateway.ts'
+import { TailCache } from '../../src/gateway/tail-cache.ts'
+import { createAuthoriser } from '../../src/http/authoriser.ts'
+import { createS3Server, type S3ServerOptions } from '../../src/http/s3-server.ts'
+import { createBucketKeys } from '../../src/keys/bucket-keys.ts'
+import { MemoryKeyManager } from '../../src/keys/memory.ts'
+import { loadChecksums } from '../../src/s3/checksum.ts'
+import { StateKeyring } from '../../src/state/keyring.ts'
+import { StateStore } from '../../src/state/state-store.ts'
+import { Uploads } from '../../src/state/uploads.ts'
+
+export const ACCESS_KEY = 'SGTESTKEY'
+export const SECRET_KEY = 'test-secret-0123456789'
+
+export interface TestGatewayOptions {
+  readonly store?: ObjectStore
+  readonly state?: ObjectStore
+  readonly credentials?: readonly CredentialEntry[]
+  readonly domains?: readonly string[]
+  readonly region?: string
+  readonly rules?: (bucket: string) => BucketRules
+  readonly clock?: () => number
+  readonly server?: Partial<S3ServerOptions>
+  readonly checksums?: Gateway['checksums']
+  readonly xmlBytes?: number
+  readonly gatherBytes?: number
+}
+
+export interface TestGateway {
+  readonly app: FastifyInstance
+  readonly gateway: Gateway
+  readonly store: ObjectStore
+  readonly state: ObjectStore
+  readonly host: string
+  readonly port: number
+  readonly endpoint: string
+  readonly client: (config?: Partial<S3ClientConfig>) => S3Client
+  readonly close: () => Promise<void>
+}
+
+export async function startGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  await loadChecksums()
+  const random = (bytes: number): Buffer => randomBytes(bytes)
+  const clock = options.clock ?? Date.now
+  const store = options.store ?? new MemoryStore()
+  const stateObjects = options.state ?? new MemoryStore()
+  const state = new StateStore(stateObjects, 'sealgate-state')
+  await state.ensureBucket()
+  const keys = createBucketKeys({
+    managers: new Map([['main', new MemoryKeyManager({ alias: 'main', random })]]),
+    activeAlias: 'main',
+    keyring: new StateKeyring(state),
+    clock,
+  })
+  const gateway: Gateway = {
+    store,
+    keys,
+    uploads: new Uploads({ state, keys, clock, random }),
+    tails: new TailCache(1024 * 1024),
+    background: new Background(),
+    rules: options.rules ?? ((bucket) => ({ namespace: bucket, copy: 'rewrap' })),
+    clock,
+    random,
+    owner: { id: 'ab'.repeat(32), displayName: 'sealgate' },
+    region: options.region ?? 'us-east-1',
+    limits: { xmlBytes: options.xmlBytes ?? 8 * 1024 * 1024, gather: new ByteBudget(options.gatherBytes ?? 256 * 1024 * 1024) },
+    checksums: options.checksums ?? { default: 'small', onGet: 'always' },
+  }
+  const credentials = createCredentials(options.credentials ?? [{ accessKey: ACCESS_KEY, secretKey: SECRET_KEY, allow: ALLOW_ALL }])
+  const app = createS3Server(
+    {
+      gateway,
+      authoriser: createAuthoriser(credentials),
+      domains: options.domains ?? [],
+      region: options.region,
+      requestId: () => random(8).toString('hex').toUpperCase(),
+      hostId: 'host-id',
+    },
+    {
+      headerTimeout: 30_000,
+      idleTimeout: 30_000,
+      keepAliveTimeout: 5_000,
+      maxHeaderBytes: 16 * 1024,
+      maxConnections: 512,
+      ...options.server,
+    },
+  )
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const endpoint = `http://127.0.0.1:${port}`
+  const clients: S3Client[] = []
+  return {
+    app,
+    gateway,
+    store,
+    state: stateObjects,
+    host: '127.0.0.1',
+    port,
+    endpoint,
+    client: (config = {}) => {
+      const client = new S3Client({
+        endpoint,
+        region: 'us-east-1',
+        forcePathStyle: true,
+        credentials: { accessKeyId: ACCESS_KEY, secretAccessKey: SECRET_KEY },
+        maxAttempts: 1,
+        ...config,
+      })
+      clients.push(client)
+      return client
+    },
+    close: async () => {
+      for (const client of clients) client.destroy()
+      app.server.closeAllConnections()
+      await app.close()
+      await gateway.background.idle()
+    },
+  }
+}
