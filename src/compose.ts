@@ -2,7 +2,13 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type CredentialEntry, type Credentials, ALLOW_ALL, createCredentials, parseCredentialsFile } from './access/credentials.ts'
+import {
+  type CredentialEntry,
+  type Credentials,
+  ALLOW_ALL,
+  createCredentials,
+  parseCredentialsFile,
+} from './access/credentials.ts'
 import { LocalStore } from './backends/local.ts'
 import { MemoryStore } from './backends/memory.ts'
 import type { ObjectStore } from './backends/object-store.ts'
@@ -120,7 +126,12 @@ export function composeS3Server(settings: Settings, components: Components): Ret
     {
       ...(tls === undefined
         ? {}
-        : { tls: { cert: readText(tls.certFile, 'server.tls.certFile'), key: readText(tls.keyFile, 'server.tls.keyFile') } }),
+        : {
+            tls: {
+              cert: readText(tls.certFile, 'server.tls.certFile'),
+              key: readText(tls.keyFile, 'server.tls.keyFile'),
+            },
+          }),
       headerTimeout: server.headerTimeout,
       idleTimeout: server.idleTimeout,
       keepAliveTimeout: server.keepAliveTimeout,
@@ -131,7 +142,10 @@ export function composeS3Server(settings: Settings, components: Components): Ret
 }
 
 /** The admin listener. A failing dependency is reported by name to whoever asks, and with its cause to the log. */
-export function composeAdminServer(dependencies: readonly Dependency[], draining: () => boolean): ReturnType<typeof createAdminServer> {
+export function composeAdminServer(
+  dependencies: readonly Dependency[],
+  draining: () => boolean,
+): ReturnType<typeof createAdminServer> {
   return createAdminServer({
     dependencies,
     draining,

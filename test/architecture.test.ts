@@ -73,12 +73,14 @@ function fault(file: string, specifier: string): string | undefined {
   if (file === 'errors.ts') return 'anything: errors.ts stands alone'
   const row = MAY[from]
   if (row === undefined) return `nothing: ${from}/ has no row in the table`
-  if (!specifier.startsWith('.')) return row.packages.some((p) => fits(specifier, p)) ? undefined : `package ${specifier}`
+  if (!specifier.startsWith('.'))
+    return row.packages.some((p) => fits(specifier, p)) ? undefined : `package ${specifier}`
   const to = target(file, specifier)
   if (to === 'errors.ts') return undefined
   if (folder(to) === from) {
     const shared = PROVIDERS[from]
-    const stranger = shared !== undefined && !shared.includes(to) && provider(to) !== provider(file) && !shared.includes(file)
+    const stranger =
+      shared !== undefined && !shared.includes(to) && provider(to) !== provider(file) && !shared.includes(file)
     return stranger ? `a stranger, ${to}` : undefined
   }
   if (!row.folders.includes(folder(to))) return `${to}, a folder it may not see`

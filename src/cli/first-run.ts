@@ -40,7 +40,10 @@ function ownFiles(settings: Settings): OwnFiles {
   const masterKeys = Object.values(settings.keys.managers).flatMap((one) =>
     one.type === 'local' && one.file !== undefined ? [{ path: one.file, passphrase: one.passphrase }] : [],
   )
-  return { masterKeys, credentials: settings.credentials === undefined ? join(settings.data, CREDENTIALS_FILE) : undefined }
+  return {
+    masterKeys,
+    credentials: settings.credentials === undefined ? join(settings.data, CREDENTIALS_FILE) : undefined,
+  }
 }
 
 function refuseOverStore(settings: Settings, missing: string, remedy: string, made: readonly string[] = []): void {

@@ -3,7 +3,14 @@ import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { join, resolve } from 'node:path'
 import { Command } from 'commander'
-import { CREDENTIALS_FILE, type Components, composeAdminServer, composeS3Server, credentialsOf, openComponents } from '../compose.ts'
+import {
+  CREDENTIALS_FILE,
+  type Components,
+  composeAdminServer,
+  composeS3Server,
+  credentialsOf,
+  openComponents,
+} from '../compose.ts'
 import type { Settings } from '../config/settings.ts'
 import { drain } from '../http/shutdown.ts'
 import { Unavailable } from '../errors.ts'
@@ -67,7 +74,9 @@ async function servePrimary(context: CommandContext, settings: Settings): Promis
   const admin = composeAdminServer(dependencies, () => draining)
   try {
     const first = await Promise.all(Array.from({ length: settings.server.workers }, fork))
-    const address = first.map(([message]) => message).find((message) => typeof message === 'string' && message.startsWith('http'))
+    const address = first
+      .map(([message]) => message)
+      .find((message) => typeof message === 'string' && message.startsWith('http'))
     if (typeof address !== 'string') throw new Unavailable('no worker could start; the log says why')
     if (settings.admin.listen !== false) await listen(admin, settings.admin.listen)
     print(context, welcome(settings, address))
@@ -111,7 +120,8 @@ interface HealthQuestion {
 }
 
 async function answerHealth(message: unknown, components: Components): Promise<void> {
-  const { health } = message as HealthQuestion
+  if (typeof message !== 'object' || message === null || !('health' in message)) return
+  const { health } = message
   const failed = (await Promise.allSettled(components.dependencies.map((one) => one.check()))).filter(
     (result) => result.status === 'rejected',
   )
@@ -142,18 +152,26 @@ function askHealth(worker: Worker): Promise<void> {
 }
 
 /** Starts a listener. Throws `Unavailable` with the address and the reason. */
-async function listen(app: ReturnType<typeof composeAdminServer>, address: { readonly host: string; readonly port: number }): Promise<string> {
+async function listen(
+  app: ReturnType<typeof composeAdminServer>,
+  address: { readonly host: string; readonly port: number },
+): Promise<string> {
   try {
     return await app.listen({ host: address.host, port: address.port })
   } catch (error) {
-    throw new Unavailable(`cannot listen on ${address.host}:${address.port}; set SEALGATE_SERVER_LISTEN or SEALGATE_ADMIN_LISTEN to another address`, { cause: error })
+    throw new Unavailable(
+      `cannot listen on ${address.host}:${address.port}; set SEALGATE_SERVER_LISTEN or SEALGATE_ADMIN_LISTEN to another address`,
+      { cause: error },
+    )
   }
 }
 
 /** What a new user needs next: endpoint, access key, where the secrets are, and lines to copy. */
 function welcome(settings: Settings, endpoint: string): string {
   const accessKey = credentialsOf(settings)[0]?.accessKey ?? ''
-  const keyFiles = Object.values(settings.keys.managers).flatMap((one) => (one.type === 'local' && one.file !== undefined ? [resolve(one.file)] : []))
+  const keyFiles = Object.values(settings.keys.managers).flatMap((one) =>
+    one.type === 'local' && one.file !== undefined ? [resolve(one.file)] : [],
+  )
   const credentials = resolve(settings.data, CREDENTIALS_FILE)
   const own = settings.credentials === undefined
   const lines = [

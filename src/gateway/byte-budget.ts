@@ -12,7 +12,9 @@ export class ByteBudget {
   /** Takes `bytes` and returns the function that gives them back (once). Throws `SlowDown` if they are not there. */
   take(bytes: number): () => void {
     if (this.#used + bytes > this.limit) {
-      throw new S3Error('SlowDown', { cause: `${this.#used + bytes} bytes of gathered bodies would exceed limits.gatherBytes` })
+      throw new S3Error('SlowDown', {
+        cause: `${this.#used + bytes} bytes of gathered bodies would exceed limits.gatherBytes`,
+      })
     }
     this.#used += bytes
     let held = true

@@ -45,7 +45,10 @@ export const copyObject: Operation = async (gateway, request) => {
     try {
       const copied = await copyOnce(gateway, request, { source, target, directive, algorithm })
       const { etag, lastModified, checksum } = copied
-      return { status: 200, body: renderCopyObject({ etag, lastModified, ...(checksum === undefined ? {} : { checksum }) }) }
+      return {
+        status: 200,
+        body: renderCopyObject({ etag, lastModified, ...(checksum === undefined ? {} : { checksum }) }),
+      }
     } catch (error) {
       const moved = error instanceof StoreError && ['precondition-failed', 'no-such-key'].includes(error.refusal)
       if (!moved) throw error
@@ -65,7 +68,11 @@ async function copyOnce(gateway: Gateway, request: OperationRequest, asked: Aske
 }
 
 /** Whether the target's key may open the same body, and the store can copy it under a condition on the source. */
-async function mayShareBody(gateway: Gateway, { source, target, algorithm }: Asked, sealed: SealedObject): Promise<boolean> {
+async function mayShareBody(
+  gateway: Gateway,
+  { source, target, algorithm }: Asked,
+  sealed: SealedObject,
+): Promise<boolean> {
   const { capabilities } = gateway.store
   if (!capabilities.copySourceIfMatch || sealed.info.size > capabilities.copyLimit) return false
   if (gateway.rules(source.bucket).copy === 'rekey' || gateway.rules(target.bucket).copy === 'rekey') return false
@@ -127,17 +134,35 @@ function digestsOf(tlvs: readonly Tlv[]): Tlv[] {
 function nearChecksum(tlvs: readonly Tlv[]): StoredChecksum | undefined {
   const kept = checksumOf(tlvs)
   const row = kept === undefined ? undefined : checksumOfCode(kept.algorithm)
-  return kept === undefined || row === undefined ? undefined : { name: row.name, type: typeOfCode(kept.type), value: kept.value }
+  return kept === undefined || row === undefined
+    ? undefined
+    : { name: row.name, type: typeOfCode(kept.type), value: kept.value }
 }
 
 /** Decrypts the source and seals it anew under another object key. */
-async function copyThrough(gateway: Gateway, request: OperationRequest, asked: Asked, sealed: SealedObject): Promise<Copied> {
+async function copyThrough(
+  gateway: Gateway,
+  request: OperationRequest,
+  asked: Asked,
+  sealed: SealedObject,
+): Promise<Copied> {
   const { target, directive, algorithm } = asked
   const condition = await storeCondition(gateway, target, parseWriteConditions(request.headers))
-  const tlvs = directive === 'REPLACE' ? describeObject(request.headers) : carriedOver(await allTlvs(gateway, sealed, request.signal))
-  const kept = algorithm ?? checksumOfCode(checksumOf(sealed.metadata.tlvs)?.algorithm ?? sealed.facts?.checksumAlgorithm ?? 0)?.name
+  const tlvs =
+    directive === 'REPLACE'
+      ? describeObject(request.headers)
+      : carriedOver(await allTlvs(gateway, sealed, request.signal))
+  const kept =
+    algorithm ??
+    checksumOfCode(checksumOf(sealed.metadata.tlvs)?.algorithm ?? sealed.facts?.checksumAlgorithm ?? 0)?.name
   const plaintext = await plaintextOf(gateway, request, sealed, kept)
-  const { written, verified } = await writeObject(gateway, { place: target, tlvs, plaintext, condition, signal: request.signal })
+  const { written, verified } = await writeObject(gateway, {
+    place: target,
+    tlvs,
+    plaintext,
+    condition,
+    signal: request.signal,
+  })
   const { checksum } = verified
   return {
     etag: md5Etag(verified.md5, 0),

@@ -16,6 +16,10 @@ export async function deleteUnder(gateway: Gateway, place: Place, ifMatch: strin
   if (ifMatch === undefined) return store.delete(place.bucket, place.key)
   if ((await currentEtag(gateway, place)) === undefined) return undefined
   return writingUnder(gateway, place, { ifMatch }, true, (condition) =>
-    store.delete(place.bucket, place.key, condition?.ifMatch === undefined ? undefined : { ifMatch: condition.ifMatch }),
+    store.delete(
+      place.bucket,
+      place.key,
+      condition?.ifMatch === undefined ? undefined : { ifMatch: condition.ifMatch },
+    ),
   )
 }

@@ -18,9 +18,16 @@ interface Failed {
 /** DeleteObjects: up to 1,000 keys, each with its own right, condition and error inside a 200. */
 export const deleteObjects: Operation = async (gateway, request) => {
   const { headers } = request
-  const digested = headers.has('content-md5') || [...headers.names()].some((name) => name.startsWith('x-amz-checksum-') || name === 'x-amz-trailer')
-  if (!digested) throw new S3Error('InvalidRequest', { message: 'Missing required header for this request: Content-MD5 OR x-amz-checksum-*' })
-  const { quiet, objects } = parseDelete(await readDocument(request, Math.min(gateway.limits.xmlBytes, MAX_DELETE_BYTES)))
+  const digested =
+    headers.has('content-md5') ||
+    [...headers.names()].some((name) => name.startsWith('x-amz-checksum-') || name === 'x-amz-trailer')
+  if (!digested)
+    throw new S3Error('InvalidRequest', {
+      message: 'Missing required header for this request: Content-MD5 OR x-amz-checksum-*',
+    })
+  const { quiet, objects } = parseDelete(
+    await readDocument(request, Math.min(gateway.limits.xmlBytes, MAX_DELETE_BYTES)),
+  )
   if ((await gateway.store.headBucket(request.bucket)) === undefined) throw new S3Error('NoSuchBucket')
   const outcomes: (Failed | undefined)[] = []
   for (let at = 0; at < objects.length; at += PARALLEL) {
@@ -37,7 +44,11 @@ export const deleteObjects: Operation = async (gateway, request) => {
   }
 }
 
-async function deleteOne(gateway: Gateway, request: OperationRequest, object: DeleteEntry): Promise<Failed | undefined> {
+async function deleteOne(
+  gateway: Gateway,
+  request: OperationRequest,
+  object: DeleteEntry,
+): Promise<Failed | undefined> {
   const { bucket } = request
   const { key, etag, error: refused } = object
   try {

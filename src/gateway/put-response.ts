@@ -12,7 +12,9 @@ export function putResponse(verified: VerifiedPlaintext): OperationResponse {
     status: 200,
     headers: {
       etag: quoteEtag(md5Etag(md5, 0)),
-      ...(checksum === undefined ? {} : checksumHeaders({ name: checksum.name, type: 'FULL_OBJECT', value: checksum.value })),
+      ...(checksum === undefined
+        ? {}
+        : checksumHeaders({ name: checksum.name, type: 'FULL_OBJECT', value: checksum.value })),
     },
   }
 }

@@ -28,6 +28,7 @@ const LARGEST_PART_BYTES = 128 * MIB
 /** Part sizes double after this many parts: 10,000 parts reach 484 GiB. */
 const PARTS_OF_ONE_SIZE = 2_000
 const MAX_PARTS = 10_000
+const LARGEST_BYTES = 484 * 1024 * MIB
 
 /** Plaintext bytes of part `n` (from 1). */
 export function partBytes(n: number): number {
@@ -59,7 +60,11 @@ export async function putUnknownLength(
     const first = await parts.next(partBytes(1))
     if (first.last) {
       for (const piece of first.pieces) verifier.update(piece)
-      const plaintext = { kind: 'gathered' as const, pieces: first.pieces, verified: verifier.finish(request.body.trailers()) }
+      const plaintext = {
+        kind: 'gathered' as const,
+        pieces: first.pieces,
+        verified: verifier.finish(request.body.trailers()),
+      }
       const { verified } = await writingUnder(gateway, place, conditions, true, (condition) =>
         writeObject(gateway, { place, tlvs, plaintext, condition, signal: request.signal }),
       )
@@ -85,36 +90,65 @@ async function writeParts(
   source: Source,
 ): Promise<VerifiedPlaintext> {
   const upload = await createUpload(gateway, put)
-  const { store } = gateway
-  const entries: TailEntry[] = []
-  const listed: { partNumber: number; etag: string }[] = []
+  const written: WrittenParts = { entries: [], listed: [] }
   try {
-    let verified: VerifiedPlaintext | undefined
     for (let n = 1, part = source.first; ; n += 1) {
-      if (n > MAX_PARTS) throw tooLarge(entries.reduce((sum, entry) => sum + entry.plaintextBytes, 0), 484 * 1024 * MIB)
+      if (n > MAX_PARTS) throw tooLarge(plaintextOf(written.entries), LARGEST_BYTES)
       for (const piece of part.pieces) source.verifier.update(piece)
-      if (part.last) verified = source.verifier.finish(request.body.trailers())
-      const sealed = sealSegment({ objectKey: upload.description.objectKey, type: DATA_OF_PART, partNumber: n, random: gateway.random }, part.pieces)
-      entries.push({ partNumber: n, plaintextBytes: part.bytes, salt: sealed.salt })
-      const pieces = verified === undefined ? sealed.pieces : [...sealed.pieces, ...ending(gateway, upload, entries, verified)]
-      const { etag } = await store.putPart(upload.ref, n, once(pieces), { length: total(pieces), signal: request.signal })
-      listed.push({ partNumber: n, etag })
-      if (part.last) break
+      const verified = part.last ? source.verifier.finish(request.body.trailers()) : undefined
+      await writePart(gateway, request, upload, { n, part, verified, written })
+      if (verified !== undefined) {
+        await complete(gateway, put, upload, written, verified)
+        return verified
+      }
       part = await source.parts.next(partBytes(n + 1))
     }
-    const complete = verified as VerifiedPlaintext
-    await writingUnder(gateway, put.place, put.conditions, false, (condition) =>
-      store.completeUpload(upload.ref, {
-        parts: listed,
-        facts: sealListed(gateway, put.place, upload.description, factsOfPut(complete, upload.description.generation)),
-        ...(condition === undefined ? {} : { condition }),
-      }),
-    )
-    return complete
   } catch (error) {
-    await store.abortUpload(upload.ref).catch(() => undefined)
+    await gateway.store.abortUpload(upload.ref).catch(() => undefined)
     throw error
   }
+}
+
+interface WrittenParts {
+  readonly entries: TailEntry[]
+  readonly listed: { readonly partNumber: number; readonly etag: string }[]
+}
+
+interface PartStep {
+  readonly n: number
+  readonly part: GatheredPart
+  /** Set for the last part, which carries the object's ending. */
+  readonly verified: VerifiedPlaintext | undefined
+  readonly written: WrittenParts
+}
+
+async function writePart(
+  gateway: Gateway,
+  request: OperationRequest,
+  upload: Upload,
+  { n, part, verified, written }: PartStep,
+): Promise<void> {
+  const { objectKey } = upload.description
+  const sealed = sealSegment({ objectKey, type: DATA_OF_PART, partNumber: n, random: gateway.random }, part.pieces)
+  written.entries.push({ partNumber: n, plaintextBytes: part.bytes, salt: sealed.salt })
+  const end = verified === undefined ? [] : ending(gateway, upload, written.entries, verified)
+  const pieces = [...sealed.pieces, ...end]
+  const options = { length: total(pieces), signal: request.signal }
+  const { etag } = await gateway.store.putPart(upload.ref, n, once(pieces), options)
+  written.listed.push({ partNumber: n, etag })
+}
+
+async function complete(
+  gateway: Gateway,
+  { place, conditions }: UnknownLengthPut,
+  { ref, description }: Upload,
+  { listed }: WrittenParts,
+  verified: VerifiedPlaintext,
+): Promise<void> {
+  const facts = sealListed(gateway, place, description, factsOfPut(verified, description.generation))
+  await writingUnder(gateway, place, conditions, false, (condition) =>
+    gateway.store.completeUpload(ref, { parts: listed, facts, ...(condition === undefined ? {} : { condition }) }),
+  )
 }
 
 async function createUpload(gateway: Gateway, { place, tlvs }: UnknownLengthPut): Promise<Upload> {
@@ -154,6 +188,8 @@ function ending(
   })
 }
 
+const plaintextOf = (entries: readonly TailEntry[]): number =>
+  entries.reduce((sum, entry) => sum + entry.plaintextBytes, 0)
 const total = (pieces: readonly Buffer[]): number => pieces.reduce((sum, piece) => sum + piece.length, 0)
 
 async function* once(pieces: readonly Buffer[]): Body {

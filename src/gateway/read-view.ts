@@ -43,20 +43,28 @@ export async function viewOf(
     ...describedHeaders(await allTlvs(gateway, sealed, request.signal)),
     ...responseOverrides(request.query, true),
   }
-  if (verdict === 'not-modified') {
-    const { etag, 'last-modified': lastModified, 'cache-control': cacheControl } = headers
-    return { status: 304, length: 0, headers: { etag, 'last-modified': lastModified, ...(cacheControl === undefined ? {} : { 'cache-control': cacheControl }) } as Record<string, string> }
-  }
+  if (verdict === 'not-modified') return { status: 304, length: 0, headers: cacheHeaders(headers) }
   if (wanted.part !== undefined) return partView(gateway, sealed, request, wanted.part, headers)
   if (wanted.range !== undefined && rangeApplies(request.headers, validators)) {
     const range = resolveRange(wanted.range, sealed.size)
-    return { status: 206, range, length: range.last - range.first + 1, headers: { ...headers, 'content-range': contentRange(range, sealed.size) } }
+    return {
+      status: 206,
+      range,
+      length: range.last - range.first + 1,
+      headers: { ...headers, 'content-range': contentRange(range, sealed.size) },
+    }
   }
   if (checksumModeEnabled(request.headers)) {
     const checksum = await storedChecksum(gateway, sealed, request.signal)
     if (checksum !== undefined) Object.assign(headers, checksumHeaders(checksum))
   }
   return { status: 200, length: sealed.size, headers }
+}
+
+/** What a 304 may carry (RFC 9110, 15.4.5). */
+function cacheHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const kept = ['etag', 'last-modified', 'cache-control', 'expires']
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => kept.includes(name)))
 }
 
 async function partView(

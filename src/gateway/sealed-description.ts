@@ -38,20 +38,33 @@ export interface SealedDescription {
 }
 
 /** Seals a description under the bucket's active key. Throws `MetadataTooLarge` with the capacity. */
-export async function sealDescription(gateway: Gateway, place: Place, input: DescriptionInput): Promise<SealedDescription> {
+export async function sealDescription(
+  gateway: Gateway,
+  place: Place,
+  input: DescriptionInput,
+): Promise<SealedDescription> {
   const { random } = gateway
   const { objectKey, segment } = input
   const { namespace } = gateway.rules(place.bucket)
   const bucketKey = await gateway.keys.active(namespace)
   const fields = { bucketKey, objectKey, namespace, key: place.key, inline: true, random }
-  const flags = { tailFirst: segment === undefined, sizeInMetadata: segment !== undefined, areaUsed: false, md5NotKept: false }
+  const flags = {
+    tailFirst: segment === undefined,
+    sizeInMetadata: segment !== undefined,
+    areaUsed: false,
+    md5NotKept: false,
+  }
   const draft = sealEnvelope({ ...fields, flags })
   const split = fit(gateway, input.tlvs, draft.length, input.areaAllowed)
   const areaUsed = split.area.length > 0 || input.keepsArea === true
   const envelope = areaUsed ? sealEnvelope({ ...fields, flags: { ...flags, areaUsed } }) : draft
   const generation = newGeneration(random)
   const writeTime = gateway.clock()
-  const { plaintextBytes, salt, commitment } = segment ?? { plaintextBytes: 0, salt: NO_SALT, commitment: NO_COMMITMENT }
+  const { plaintextBytes, salt, commitment } = segment ?? {
+    plaintextBytes: 0,
+    salt: NO_SALT,
+    commitment: NO_COMMITMENT,
+  }
   const content = { plaintextBytes, salt, commitment, generation, writeTime, tlvs: split.headers }
   const sealed = sealMetadata({ objectKey, envelopeRaw: envelope, content, random })
   return {
@@ -67,7 +80,12 @@ export async function sealDescription(gateway: Gateway, place: Place, input: Des
 }
 
 /** Which TLVs go into the headers and which into the tail's area (docs/format.md, "Sealed metadata": capacity). */
-function fit(gateway: Gateway, tlvs: readonly Tlv[], envelopeBytes: number, areaAllowed: boolean): { headers: Tlv[]; area: Tlv[] } {
+function fit(
+  gateway: Gateway,
+  tlvs: readonly Tlv[],
+  envelopeBytes: number,
+  areaAllowed: boolean,
+): { headers: Tlv[]; area: Tlv[] } {
   const capacity = metadataCapacity(gateway.store.capabilities.metadataLimit, envelopeBytes)
   const split = splitTlvs(tlvs, capacity)
   if (split.area.length === 0) return split

@@ -39,7 +39,10 @@ export async function unseal(gateway: Gateway, place: Place, info: ObjectInfo): 
   const stored = fromStoredMetadata(info.metadata)
   if (stored === 'foreign') {
     throw new S3Error('AccessDenied', {
-      cause: new Integrity('envelope failure', `${place.bucket}/${place.key} was not written through Sealgate (no envelope)`),
+      cause: new Integrity(
+        'envelope failure',
+        `${place.bucket}/${place.key} was not written through Sealgate (no envelope)`,
+      ),
     })
   }
   const { namespace } = gateway.rules(place.bucket)
@@ -48,7 +51,17 @@ export async function unseal(gateway: Gateway, place: Place, info: ObjectInfo): 
   const objectKey = openEnvelope(envelope, bucketKey.key, namespace, place.key)
   const metadata = openMetadata(objectKey, stored.envelope, stored.metadata)
   const facts = await openFactsOf(gateway, place, info.facts, namespace)
-  return { place, info, envelope, bucketKey, objectKey, metadata, facts, size: exactSize(envelope, metadata, info.size), etag: clientEtag(facts, info.etag) }
+  return {
+    place,
+    info,
+    envelope,
+    bucketKey,
+    objectKey,
+    metadata,
+    facts,
+    size: exactSize(envelope, metadata, info.size),
+    etag: clientEtag(facts, info.etag),
+  }
 }
 
 /** The plaintext size: authenticated where the metadata has it, else what the stored size implies (docs/format.md, "Segment", rule 5). */
@@ -64,7 +77,12 @@ function exactSize(envelope: Envelope, metadata: SealedMetadata, stored: number)
   return implied
 }
 
-async function openFactsOf(gateway: Gateway, place: Place, raw: Buffer | undefined, namespace: string): Promise<Facts | undefined> {
+async function openFactsOf(
+  gateway: Gateway,
+  place: Place,
+  raw: Buffer | undefined,
+  namespace: string,
+): Promise<Facts | undefined> {
   const kid = raw === undefined ? undefined : factsKid(raw)
   if (raw === undefined || kid === undefined) return undefined
   const bucketKey = await gateway.keys.byKid(kid, namespace)
@@ -77,13 +95,18 @@ async function openFactsOf(gateway: Gateway, place: Place, raw: Buffer | undefin
 
 /** What a listing shows of one object: facts where they open, else the implied size and the store's ETag. A stored size outside the formula's image is shown raw. */
 export interface ListedFacts {
+  readonly object: ListedObject
   readonly size: number
   readonly etag: string
   readonly facts: Facts | undefined
 }
 
 /** Opens the facts of a page. The key that opens them is derived once for each bucket key of the page. */
-export async function openListed(gateway: Gateway, bucket: string, objects: readonly ListedObject[]): Promise<ListedFacts[]> {
+export async function openListed(
+  gateway: Gateway,
+  bucket: string,
+  objects: readonly ListedObject[],
+): Promise<ListedFacts[]> {
   const { namespace } = gateway.rules(bucket)
   const keys = new Map<string, Buffer | undefined>()
   const keyOf = async (kid: Buffer): Promise<Buffer | undefined> => {
@@ -103,7 +126,7 @@ export async function openListed(gateway: Gateway, bucket: string, objects: read
       object.facts === undefined || key === undefined ? undefined : openFacts(key, object.facts, namespace, object.key)
     if (facts === undefined) unopened.push(object.key)
     const size = facts?.plaintextBytes ?? plaintextSize(object.size) ?? object.size
-    results.push({ size, etag: clientEtag(facts, object.etag), facts })
+    results.push({ object, size, etag: clientEtag(facts, object.etag), facts })
   }
   if (unopened.length > 0) {
     const detail = { bucket, objects: unopened.length, first: unopened[0] ?? '' }
@@ -140,7 +163,10 @@ export async function getSame(
     return await gateway.store.get(place.bucket, place.key, { range, ifMatch: info.etag, signal })
   } catch (error) {
     if (!(error instanceof StoreError)) throw error
-    throw new S3Error('SlowDown', { message: 'The object was overwritten while it was read. Retry the request.', cause: error })
+    throw new S3Error('SlowDown', {
+      message: 'The object was overwritten while it was read. Retry the request.',
+      cause: error,
+    })
   }
 }
 

@@ -49,7 +49,10 @@ export async function writingUnder<T>(
 }
 
 /** The client's ETag of what is there now, or `undefined`. */
-export async function currentEtag(gateway: Gateway, place: Place): Promise<{ client: string; store: string } | undefined> {
+export async function currentEtag(
+  gateway: Gateway,
+  place: Place,
+): Promise<{ client: string; store: string } | undefined> {
   const info = await gateway.store.head(place.bucket, place.key)
   if (info === undefined) return undefined
   return { client: (await unseal(gateway, place, info)).etag, store: info.etag }

@@ -36,7 +36,7 @@ function rightOf(name: OperationName, row: OperationRow, target: Target): Access
 
 export function createAuthoriser(credentials: Credentials): Authoriser {
   return {
-    lookup: credentials.lookup,
+    lookup: (accessKey) => credentials.lookup(accessKey),
     of: (accessKey) => {
       const identity = credentials.lookup(accessKey)?.identity
       if (identity === undefined) throw new S3Error('InvalidAccessKeyId', { extra: { AWSAccessKeyId: accessKey } })

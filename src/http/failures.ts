@@ -18,7 +18,8 @@ const REFUSALS: Record<StoreRefusal, S3ErrorCode> = {
 export function toS3Error(error: unknown): S3Error {
   if (error instanceof S3Error) return error
   if (error instanceof StoreError) return new S3Error(REFUSALS[error.refusal], { cause: error })
-  if (error instanceof Unavailable) return new S3Error('ServiceUnavailable', { cause: error, headers: { 'retry-after': '1' } })
+  if (error instanceof Unavailable)
+    return new S3Error('ServiceUnavailable', { cause: error, headers: { 'retry-after': '1' } })
   if (error instanceof Denied) return new S3Error('AccessDenied', { cause: error })
   if (error instanceof Invalid) return new S3Error('InvalidRequest', { cause: error })
   if (error instanceof Integrity) return new S3Error('InternalError', { cause: error })

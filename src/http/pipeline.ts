@@ -87,7 +87,11 @@ async function answer(
   const wire = new Headers(raw.rawHeaders)
   const method = raw.method ?? ''
   const target = parseTarget(raw.url ?? '/', wire.get('host'), parts.domains)
-  Object.assign(trace, target.bucket === undefined ? {} : { bucket: target.bucket }, target.key === undefined ? {} : { key: target.key })
+  Object.assign(
+    trace,
+    target.bucket === undefined ? {} : { bucket: target.bucket },
+    target.key === undefined ? {} : { key: target.key },
+  )
 
   const operation: OperationName = detectOperation(method, target, target.query, wire)
   trace.operation = operation
@@ -124,9 +128,10 @@ async function answer(
     const missing = toS3Error(error).code === 'NoSuchKey' && !may.mayMiss(request.bucket, request.key)
     throw missing ? new S3Error('AccessDenied', { cause: error }) : error
   })
-  return SLOW.has(operation)
-    ? sendSlowly(context, running, toS3Error)
-    : sendResponse(context, await running)
+  return SLOW.has(operation) ? sendSlowly(context, running, toS3Error) : sendResponse(context, await running)
 }
 
-const place = (target: Target): { bucket: string; key: string } => ({ bucket: target.bucket ?? '', key: target.key ?? '' })
+const place = (target: Target): { bucket: string; key: string } => ({
+  bucket: target.bucket ?? '',
+  key: target.key ?? '',
+})

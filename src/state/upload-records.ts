@@ -138,13 +138,15 @@ function codes(json: unknown): { algorithm: number; type: number } {
   return { algorithm: number(at('algorithm')), type: number(at('type')) }
 }
 
-const malformed = (): Integrity => new Integrity('metadata failure', 'a record of a multipart upload has an unknown shape')
+const malformed = (): Integrity =>
+  new Integrity('metadata failure', 'a record of a multipart upload has an unknown shape')
 
 function fields(json: unknown): (name: string) => unknown {
   if (typeof json !== 'object' || json === null) throw malformed()
+  const known = new Map<string, unknown>(Object.entries(json))
   return (name) => {
-    if (!Object.hasOwn(json, name)) throw malformed()
-    return (json as Json)[name]
+    if (!known.has(name)) throw malformed()
+    return known.get(name)
   }
 }
 

@@ -58,8 +58,21 @@ export class Uploads {
   }
 
   /** Records an attempt whose bytes are safe: the record is in the name, so that one LIST reads a thousand. */
-  async journal(ref: UploadRef, objectKey: Buffer, partNumber: number, attempt: string, content: PartAttempt): Promise<void> {
-    const name = sealJournalName({ objectKey, id: idOf(ref), part: partNumber, attempt, content, random: this.#parts.random })
+  async journal(
+    ref: UploadRef,
+    objectKey: Buffer,
+    partNumber: number,
+    attempt: string,
+    content: PartAttempt,
+  ): Promise<void> {
+    const name = sealJournalName({
+      objectKey,
+      id: idOf(ref),
+      part: partNumber,
+      attempt,
+      content,
+      random: this.#parts.random,
+    })
     await this.#parts.state.put(`${folder(ref)}p/${digits(partNumber)}/${attempt}~${name}`, Buffer.alloc(0))
   }
 
@@ -84,7 +97,13 @@ export class Uploads {
   }
 
   /** Keeps a finished segment until Complete knows whether it is the last (docs/format.md, "The 5 MiB rule"). */
-  async hold(ref: UploadRef, partNumber: number, attempt: string, body: Body, options: { readonly length: number; readonly signal: AbortSignal }): Promise<void> {
+  async hold(
+    ref: UploadRef,
+    partNumber: number,
+    attempt: string,
+    body: Body,
+    options: { readonly length: number; readonly signal: AbortSignal },
+  ): Promise<void> {
     await this.#parts.state.putStream(heldPath(ref, partNumber, attempt), body, options.length, options.signal)
   }
 
@@ -98,13 +117,21 @@ export class Uploads {
     await this.#parts.state.delete(heldPath(ref, partNumber, attempt))
   }
 
-  async plan(ref: UploadRef, namespace: string): Promise<{ readonly record: PlanRecord; readonly etag: string } | undefined> {
+  async plan(
+    ref: UploadRef,
+    namespace: string,
+  ): Promise<{ readonly record: PlanRecord; readonly etag: string } | undefined> {
     const found = await this.#get(`${folder(ref)}plan`, namespace)
     return found === undefined ? undefined : { record: decodePlan(found.json), etag: found.etag }
   }
 
   /** Publishes a plan: the first one, or in place of the refused one with `replaces`. Returns its ETag; `undefined` if another replica was first. */
-  async publishPlan(ref: UploadRef, namespace: string, record: PlanRecord, replaces?: string): Promise<string | undefined> {
+  async publishPlan(
+    ref: UploadRef,
+    namespace: string,
+    record: PlanRecord,
+    replaces?: string,
+  ): Promise<string | undefined> {
     const condition = replaces === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: replaces }
     try {
       return await this.#put(`${folder(ref)}plan`, namespace, encodePlan(record), condition)
@@ -136,7 +163,12 @@ export class Uploads {
     }
   }
 
-  async #put(path: string, namespace: string, json: unknown, condition?: { ifNoneMatch: '*' } | { ifMatch: string }): Promise<string> {
+  async #put(
+    path: string,
+    namespace: string,
+    json: unknown,
+    condition?: { ifNoneMatch: '*' } | { ifMatch: string },
+  ): Promise<string> {
     const { keys, random, state } = this.#parts
     return state.put(path, sealStateRecord(await keys.active(namespace), path, json, random), condition)
   }
@@ -153,4 +185,5 @@ export class Uploads {
 const idOf = ({ bucket, key, uploadId }: UploadRef): string => stateId(bucket, key, uploadId)
 const folder = (ref: UploadRef): string => `uploads/${idOf(ref)}/`
 const digits = (partNumber: number): string => String(partNumber).padStart(5, '0')
-const heldPath = (ref: UploadRef, partNumber: number, attempt: string): string => `${folder(ref)}h/${digits(partNumber)}/${attempt}`
+const heldPath = (ref: UploadRef, partNumber: number, attempt: string): string =>
+  `${folder(ref)}h/${digits(partNumber)}/${attempt}`

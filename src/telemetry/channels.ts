@@ -42,6 +42,7 @@ function typed<T>(name: string): Channel<T> {
       if (inner.hasSubscribers) inner.publish(message)
     },
     subscribe: (listener) => {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only `publish` above puts messages on this channel
       const wrapped = (message: unknown): void => listener(message as T)
       inner.subscribe(wrapped)
       return () => inner.unsubscribe(wrapped)

@@ -73,10 +73,15 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     random,
     owner: { id: 'ab'.repeat(32), displayName: 'sealgate' },
     region: options.region ?? 'us-east-1',
-    limits: { xmlBytes: options.xmlBytes ?? 8 * 1024 * 1024, gather: new ByteBudget(options.gatherBytes ?? 256 * 1024 * 1024) },
+    limits: {
+      xmlBytes: options.xmlBytes ?? 8 * 1024 * 1024,
+      gather: new ByteBudget(options.gatherBytes ?? 256 * 1024 * 1024),
+    },
     checksums: options.checksums ?? { default: 'small', onGet: 'always' },
   }
-  const credentials = createCredentials(options.credentials ?? [{ accessKey: ACCESS_KEY, secretKey: SECRET_KEY, allow: ALLOW_ALL }])
+  const credentials = createCredentials(
+    options.credentials ?? [{ accessKey: ACCESS_KEY, secretKey: SECRET_KEY, allow: ALLOW_ALL }],
+  )
   const app = createS3Server(
     {
       gateway,

@@ -57,19 +57,19 @@ function isOurs(error: unknown): boolean {
 export function failureAt(folder: string, error: unknown): Error {
   if (isOurs(error) && error instanceof Error) return error
   const code = codeOf(error)
-  return new Unavailable(`the store in ${folder} failed (${describe(error, code)})`, { cause: error })
+  return new Unavailable(`the store in ${folder} failed: ${describe(error, code)}`, { cause: error })
 }
 
 /** A failure while the folder is opened: `Invalid` where only other settings help. */
 export function openingFailure(folder: string, error: unknown): Error {
   if (isOurs(error) && error instanceof Error) return error
   const code = codeOf(error)
-  const message = `cannot open the store in ${folder} (${describe(error, code)})`
+  const message = `cannot open the store in ${folder}: ${describe(error, code)}`
   return SETTINGS.has(code ?? '') ? new Invalid(message, { cause: error }) : new Unavailable(message, { cause: error })
 }
 
 function describe(error: unknown, code: string | undefined): string {
   const said = code ?? (error instanceof Error ? error.message : String(error))
   const remedy = REMEDIES[code ?? '']
-  return remedy === undefined ? said : `${said}): ${remedy}`.replace(/\)$/, '')
+  return remedy === undefined ? said : `${remedy} (${said})`
 }

@@ -1,5 +1,5 @@
 /** The file system as `LocalStore` uses it; tests put a failing one in its place. */
-import { mkdir, open, readdir, rmdir, stat, unlink, utimes } from 'node:fs/promises'
+import { mkdir, open, readdir, rmdir, stat, statfs, unlink, utimes } from 'node:fs/promises'
 import { codeOf, failureAt } from './failures.ts'
 
 export interface OpenFile {
@@ -21,6 +21,8 @@ export interface Files {
   /** Milliseconds since the file was last touched. */
   age(path: string): Promise<number>
   touch(path: string): Promise<void>
+  /** Bytes that this process may still write there. */
+  room(path: string): Promise<number>
 }
 
 export const DISK: Files = {
@@ -35,6 +37,10 @@ export const DISK: Files = {
   touch: (path) => {
     const now = new Date()
     return utimes(path, now, now)
+  },
+  room: async (path) => {
+    const { bavail, bsize } = await statfs(path)
+    return bavail * bsize
   },
 }
 
@@ -67,6 +73,7 @@ export function explained(files: Files, folder: string): Files {
     readdir: (path) => call(() => files.readdir(path)),
     age: (path) => call(() => files.age(path)),
     touch: (path) => call(() => files.touch(path)),
+    room: (path) => call(() => files.room(path)),
   }
 }
 

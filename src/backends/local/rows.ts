@@ -67,7 +67,7 @@ export function decodeStored(bytes: Buffer): StoredRow {
     body: { kind, id: bytes.subarray(1, 13) },
     size: bytes.readUIntBE(13, 6),
     modified: bytes.readUIntBE(19, 6),
-    etag: bytes.hexSlice(25, STORED_BYTES),
+    etag: bytes.toString('hex', 25, STORED_BYTES),
   }
 }
 

@@ -78,7 +78,9 @@ async function agreePlan(
   const existing = await gateway.uploads.plan(ref, namespace)
   if (existing !== undefined && existing.record.state === 'open') {
     if (existing.record.requestHash === request.hash) return existing
-    throw new S3Error('ServiceUnavailable', { message: 'Another request is completing this upload. Retry the request.' })
+    throw new S3Error('ServiceUnavailable', {
+      message: 'Another request is completing this upload. Retry the request.',
+    })
   }
   const record = await planComplete(gateway, upload, request, await currentParts(gateway, upload))
   const etag = await gateway.uploads.publishPlan(ref, namespace, record, existing?.etag)
@@ -107,7 +109,8 @@ async function execute(
 
 async function* finalPart(gateway: Gateway, request: OperationRequest, ref: OpenUpload['ref'], plan: PlanRecord): Body {
   const { held, padBytes, finished } = plan
-  if (held !== undefined) yield* (await gateway.uploads.openHeld(ref, held.partNumber, held.attempt, request.signal)).body
+  if (held !== undefined)
+    yield* (await gateway.uploads.openHeld(ref, held.partNumber, held.attempt, request.signal)).body
   yield [...zeroPieces(padBytes), finished]
 }
 

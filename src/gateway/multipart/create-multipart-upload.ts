@@ -38,9 +38,7 @@ export const createMultipartUpload: Operation = async (gateway, request) => {
   return {
     status: 200,
     headers:
-      checksum === undefined
-        ? {}
-        : { 'x-amz-checksum-algorithm': checksum.name, 'x-amz-checksum-type': checksum.type },
+      checksum === undefined ? {} : { 'x-amz-checksum-algorithm': checksum.name, 'x-amz-checksum-type': checksum.type },
     body: renderInitiateUpload(ref),
   }
 }

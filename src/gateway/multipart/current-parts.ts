@@ -9,6 +9,8 @@ export interface PartChoices {
   readonly partNumber: number
   readonly streamed: JournalEntry | undefined
   readonly heldBack: JournalEntry | undefined
+  /** The newer of the two: what a listing shows. */
+  readonly shown: JournalEntry
 }
 
 export interface CurrentParts {
@@ -29,15 +31,11 @@ export async function currentParts(gateway: Gateway, { ref, record }: OpenUpload
     const etag = backend.get(partNumber)?.etag
     const streamed = newest(attempts.filter((one) => !one.heldBack && one.backendEtag === etag))
     const heldBack = newest(attempts.filter((one) => one.heldBack))
-    if (streamed !== undefined || heldBack !== undefined) choices.push({ partNumber, streamed, heldBack })
+    const shown = newest([streamed, heldBack].filter((one) => one !== undefined))
+    if (shown !== undefined) choices.push({ partNumber, streamed, heldBack, shown })
   }
   choices.sort((a, b) => a.partNumber - b.partNumber)
   return { choices, highest: entries.reduce((most, entry) => Math.max(most, entry.partNumber), 0) }
-}
-
-/** The attempt that a listing shows: the newer of the two. */
-export function shown({ streamed, heldBack }: PartChoices): JournalEntry {
-  return newest([streamed, heldBack].filter((one) => one !== undefined)) as JournalEntry
 }
 
 function newest(entries: readonly JournalEntry[]): JournalEntry | undefined {

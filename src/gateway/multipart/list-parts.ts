@@ -3,7 +3,7 @@ import { parseListParts } from '../../s3/listing-parameters.ts'
 import { type ListedPart, renderListParts } from '../../s3/listing-other-xml.ts'
 import type { JournalEntry } from '../../state/uploads.ts'
 import type { Operation } from '../gateway.ts'
-import { currentParts, shown } from './current-parts.ts'
+import { currentParts } from './current-parts.ts'
 import { uploadOf } from './upload-of.ts'
 
 /** ListParts, answered from the journal: plaintext sizes and the client's ETags. */
@@ -22,7 +22,7 @@ export const listParts: Operation = async (gateway, request) => {
       key: request.key,
       request: asked,
       owner: gateway.owner,
-      parts: page.map((choice) => listed(shown(choice))),
+      parts: page.map((choice) => listed(choice.shown)),
       truncated: asked.maxParts > 0 && page.length < following.length,
       ...(checksum === undefined || row === undefined
         ? {}

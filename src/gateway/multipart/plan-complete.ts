@@ -6,8 +6,8 @@ import { NO_SALT } from '../../format/metadata.ts'
 import { MAX_OBJECT_BYTES, MAX_SEGMENTS, MIN_SEGMENT_BYTES, segmentSize } from '../../format/sizes.ts'
 import { finishParts } from '../../format/tail.ts'
 import type { TailRecord } from '../../format/tail-record.ts'
-import { checksumOfCode, typeOfCode } from '../../s3/checksum.ts'
-import { type CompleteChecksum, multipartChecksum, verifyChecksum } from '../../s3/checksum-headers.ts'
+import { checksumOfCode, multipartChecksum, typeOfCode } from '../../s3/checksum.ts'
+import { type CompleteChecksum, verifyChecksum } from '../../s3/checksum-headers.ts'
 import type { CompletePart } from '../../s3/complete-xml.ts'
 import { S3Error } from '../../s3/errors.ts'
 import type { CompleteAnswer, PlanRecord } from '../../state/upload-records.ts'
@@ -60,8 +60,11 @@ export async function planComplete(
   return {
     state: 'open',
     requestHash: request.hash,
-    streamed: chosen.filter((part) => !part.heldBack).map((part) => ({ partNumber: part.partNumber, etag: part.backendEtag })),
-    held: last?.heldBack === true ? { partNumber: last.partNumber, attempt: last.attempt, bytes: last.bytes } : undefined,
+    streamed: chosen
+      .filter((part) => !part.heldBack)
+      .map((part) => ({ partNumber: part.partNumber, etag: part.backendEtag })),
+    held:
+      last?.heldBack === true ? { partNumber: last.partNumber, attempt: last.attempt, bytes: last.bytes } : undefined,
     finalPart: Math.min(MAX_SEGMENTS, current.highest + 1),
     padBytes,
     finished: Buffer.concat(pieces),
@@ -93,7 +96,11 @@ function invalidPart({ partNumber, etag }: CompletePart): S3Error {
 }
 
 /** A COMPOSITE upload needs every part's checksum in the request; one that is given must be the part's (S3 behaviour 39). */
-function checkPartChecksum(expected: OpenUpload['record']['checksum'], part: CompletePart, attempt: JournalEntry): void {
+function checkPartChecksum(
+  expected: OpenUpload['record']['checksum'],
+  part: CompletePart,
+  attempt: JournalEntry,
+): void {
   const row = expected === undefined ? undefined : checksumOfCode(expected.algorithm)
   if (part.checksum === undefined) {
     if (row === undefined || expected === undefined || typeOfCode(expected.type) === 'FULL_OBJECT') return
@@ -106,7 +113,12 @@ function checkPartChecksum(expected: OpenUpload['record']['checksum'], part: Com
   if (!same) throw invalidPart(part)
 }
 
-function checkSizes({ record }: OpenUpload, request: CompleteRequest, chosen: readonly JournalEntry[], total: number): void {
+function checkSizes(
+  { record }: OpenUpload,
+  request: CompleteRequest,
+  chosen: readonly JournalEntry[],
+  total: number,
+): void {
   for (const part of chosen.slice(0, -1)) {
     if (part.bytes >= MIN_SEGMENT_BYTES) continue
     throw new S3Error('EntityTooSmall', {
@@ -136,7 +148,8 @@ function answerOf({ record }: OpenUpload, request: CompleteRequest, chosen: read
   const etag = md5Etag(md5Of(Buffer.concat(digests)), chosen.length)
   const { checksum } = request
   if (record.checksum === undefined) {
-    if (checksum.value === undefined && checksum.type === undefined) return { etag, checksum: undefined, parts: chosen.length }
+    if (checksum.value === undefined && checksum.type === undefined)
+      return { etag, checksum: undefined, parts: chosen.length }
     throw mismatch(checksum, 'null')
   }
   const row = checksumOfCode(record.checksum.algorithm)
@@ -177,7 +190,8 @@ function tailOf(
   const single = chosen.length === 1 && only !== undefined
   const checksum = answer.checksum
   // Of an upload with one part the tail keeps the part's own digests, from which the object's are computed.
-  const partsOwn = single && checksum !== undefined ? { ...checksum, value: only.checksum?.value ?? checksum.value } : checksum
+  const partsOwn =
+    single && checksum !== undefined ? { ...checksum, value: only.checksum?.value ?? checksum.value } : checksum
   return {
     kind: 2,
     md5Valid: true,

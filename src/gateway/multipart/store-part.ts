@@ -34,7 +34,12 @@ export async function storePart(gateway: Gateway, write: PartWrite): Promise<Ver
   const limit = partNumber === LAST_PART ? REQUEST_BYTES - TAIL_ROOM_BYTES : REQUEST_BYTES
   if (stored > limit) throw tooLarge(length, largestPart(limit))
 
-  const sealer = new SegmentSealer({ objectKey: record.objectKey, type: DATA_OF_PART, partNumber, random: gateway.random })
+  const sealer = new SegmentSealer({
+    objectKey: record.objectKey,
+    type: DATA_OF_PART,
+    partNumber,
+    random: gateway.random,
+  })
   const attempt = gateway.uploads.newAttempt()
   const outcome: { verified?: VerifiedPlaintext } = {}
   const body = sealPart(sealer, write, outcome)
@@ -48,12 +53,23 @@ export async function storePart(gateway: Gateway, write: PartWrite): Promise<Ver
   }
   const { verified } = outcome
   if (verified === undefined) throw new Unavailable('the store took a part without reading it')
-  await gateway.uploads.journal(ref, record.objectKey, partNumber, attempt, attemptOf(sealer, verified, heldBack, backendEtag))
+  await gateway.uploads.journal(
+    ref,
+    record.objectKey,
+    partNumber,
+    attempt,
+    attemptOf(sealer, verified, heldBack, backendEtag),
+  )
   if (heldBack) await stillOpen(gateway, write, attempt)
   return verified
 }
 
-function attemptOf(sealer: SegmentSealer, { bytes, md5, checksum }: VerifiedPlaintext, heldBack: boolean, backendEtag: string): PartAttempt {
+function attemptOf(
+  sealer: SegmentSealer,
+  { bytes, md5, checksum }: VerifiedPlaintext,
+  heldBack: boolean,
+  backendEtag: string,
+): PartAttempt {
   return {
     bytes,
     segmentSalt: sealer.salt,

@@ -45,7 +45,12 @@ function claimsOf(request: OperationRequest, { record }: OpenUpload): PlaintextC
       message: `Checksum Type mismatch occurred, expected checksum Type: ${expected.toLowerCase()}, actual checksum Type: ${checksum.name.toLowerCase()}`,
     })
   }
-  return { length: request.body.length, contentMd5: parseContentMd5(request.headers), checksum, extraChecksum: expected }
+  return {
+    length: request.body.length,
+    contentMd5: parseContentMd5(request.headers),
+    checksum,
+    extraChecksum: expected,
+  }
 }
 
 export function checksumNameOf(code: number | undefined): ChecksumName | undefined {

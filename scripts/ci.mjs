@@ -1,0 +1,73 @@
+#!/usr/bin/env node
+/** What `.ci/run` does; see there. Everything runs even if something failed, so that one run tells all. */
+import { spawn, spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { readmeBlocks } from './readme-blocks.mjs'
+
+const NEVER_COPIED = ['node_modules', 'dist', 'coverage', 'sealgate-data', '.git']
+const START_SECONDS = 120
+
+let passed = 0
+let failed = 0
+const notRun = []
+
+function record(name, ok, detail = '') {
+  if (ok) passed += 1
+  else failed += 1
+  console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}${ok || detail === '' ? '' : `\n${detail}`}`)
+}
+
+/** Runs a shell command in `cwd`, its output shown as it comes. */
+function run(command, cwd) {
+  console.log(`\n$ ${command}`)
+  return spawnSync('bash', ['-euo', 'pipefail', '-c', command], { cwd, stdio: ['ignore', 'inherit', 'inherit'] }).status === 0
+}
+
+/** Starts a shell command in its own process group, waits for `url`, and returns the function that stops it. */
+async function serve(command, cwd, url) {
+  console.log(`\n$ ${command} &`)
+  const child = spawn('bash', ['-euo', 'pipefail', '-c', command], { cwd, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
+  const ended = new Promise((resolve) => child.on('exit', (code) => resolve(code)))
+  const stop = async () => {
+    process.kill(-child.pid, 'SIGTERM')
+    return ended
+  }
+  for (let tries = 0; tries < START_SECONDS * 4; tries += 1) {
+    const ready = await fetch(url).then((answer) => answer.ok, () => false)
+    if (ready) return { ready: true, stop }
+    if (child.exitCode !== null) return { ready: false, stop: async () => child.exitCode }
+    await new Promise((resolve) => setTimeout(resolve, 250))
+  }
+  return { ready: false, stop }
+}
+
+async function tryReadme() {
+  const copy = mkdtempSync(join(tmpdir(), 'sealgate-ci-'))
+  cpSync('.', copy, { recursive: true, filter: (source) => !NEVER_COPIED.includes(relative('.', source).split('/')[0]) })
+  const running = []
+  try {
+    for (const { how, argument, body } of readmeBlocks('README.md')) {
+      const name = `README: ${body.split('\n')[0]}`
+      if (how === 'run') record(name, run(body, copy))
+      else if (how === 'serve') {
+        const server = await serve(body, copy, argument)
+        running.push(server.stop)
+        record(name, server.ready, `no answer from ${argument} within ${START_SECONDS} s`)
+      } else if (how === 'needs') notRun.push(`${name} (needs ${argument}; \`npm run certify\` runs it)`)
+    }
+    for (const stop of running.splice(0)) record('README: what was started stops on SIGTERM', [0, 143].includes(await stop()))
+  } finally {
+    for (const stop of running) await stop()
+    rmSync(copy, { recursive: true, force: true })
+  }
+}
+
+record('dependencies: npm ci', run('npm ci', '.'))
+record('tests: npm test', run('npm test', '.'))
+record('check: npm run check', run('npm run check', '.'))
+await tryReadme()
+for (const reason of notRun) console.log(`not run: ${reason}`)
+console.log(`\n${passed} passed, ${failed} failed`)
+process.exit(failed === 0 ? 0 : 1)
