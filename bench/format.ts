@@ -1,10 +1,4 @@
-/**
- * Sealing and opening against plain AES-256-GCM of the same pieces in the same run, interleaved so that both see the same
- * machine. Prints JSON: MB/s of each and the ratio to plain, medians over rounds.
- *
- *   npx esbuild bench/format.ts --bundle --platform=node --format=esm --outfile=.build/bench-format.mjs
- *   node .build/bench-format.mjs
- */
+/** Sealing and opening against plain AES-256-GCM of the same pieces in the same run, interleaved so that both see the same machine. */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { SegmentOpener, SegmentSealer } from '../src/format/segment.ts'
 
@@ -125,5 +119,3 @@ function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.floor(sorted.length / 2)] ?? 0
 }
-
-process.stdout.write(`${JSON.stringify(benchFormat(), null, 2)}\n`)

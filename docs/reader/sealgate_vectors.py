@@ -1,7 +1,7 @@
 """Runs the test vectors of docs/format.md section 10 with the reader beside this file: `sealgate_reader.py vectors DIR`."""
 import hashlib, io, json, re, struct
 from urllib.parse import unquote_to_bytes
-from sealgate_format import (C, D, H, Envelope, Failure, S, S_inverse, bucket_key, check_checksum, expand, g, lv, master_id,
+from sealgate_format import (C, D, H, Envelope, Failure, S, S_inverse, SUM_BYTES, bucket_key, expand, g, lv, master_id,
                              need, open_gcm, open_seal, unbase64, unwrap_bucket_key)
 
 
@@ -45,7 +45,8 @@ def open_journal(header, body, masters, keyring):
         fields.append(rest[1:1 + rest[0]])
         rest = rest[1 + len(fields[-1]):]
     need(version == 1 and flags < 8 and not rest and (flags & 1 or md5 == bytes(16)), bad, "form")
-    check_checksum(flags & 2, algorithm, fields[0].ljust(64, b"\0"), bad)
+    need(bool(flags & 2) == bool(algorithm) and SUM_BYTES.get(algorithm) == len(fields[0]), bad, "checksum")
+    need(all(0x20 <= byte < 0x7f for byte in fields[1] + fields[2]), bad, "ETag")
     return {"bytes": size, "segmentSalt": salt.hex(), "md5": md5.hex() if flags & 1 else None, "heldBack": bool(flags & 4),
             "checksumAlgorithm": algorithm, "checksum": fields[0].hex(), "clientEtag": fields[1].decode(),
             "backendEtag": fields[2].decode()}

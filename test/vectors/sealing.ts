@@ -19,10 +19,10 @@ import { NO_COMMITMENT, NO_SALT, type SealedMetadata, sealMetadata } from '../..
 import { DATA_OF_PART, DATA_OF_PUT, openSegment, sealSegment, TAIL } from '../../src/format/segment.ts'
 import { MIN_SEGMENT_BYTES } from '../../src/format/sizes.ts'
 import { finishObject, sealArea } from '../../src/format/tail.ts'
-import type { ChecksumValue } from '../../src/format/checksum-codes.ts'
-import type { TailEntry } from '../../src/format/tail-record.ts'
+import type { ChecksumValue, TailEntry } from '../../src/format/tail-record.ts'
 import { type Tlv, userMetadataTlv } from '../../src/format/tlv.ts'
 import { wrapLocal } from '../../src/keys/local-wrap.ts'
+import type { MasterKey } from '../../src/keys/master-keys.ts'
 
 /** The one plaintext: every object holds the first bytes of it. */
 export const PLAINTEXT_RULE = 'aes-ctr sealgate'
@@ -59,9 +59,9 @@ export function plaintextOf(bytes: number): Buffer {
 }
 
 /** A local master key made from a text. */
-export function masterKey(text: string): { id: Buffer; key: Buffer } {
+export function masterKey(text: string): MasterKey {
   const key = createHash('sha256').update(`master key ${text}`).digest()
-  return { id: expand(key, 'sealgate/v1/local-id', Buffer.alloc(0), 8), key }
+  return { id: expand(key, 'sealgate/v1/local-id', Buffer.alloc(0), 8), key, created: '2026-01-01T00:00:00Z' }
 }
 
 export const MASTER = masterKey('one')
@@ -213,6 +213,23 @@ function objectMd5(sealed: readonly SealedPart[], plaintextBytes: number, isMult
   return sealed.length === 1 ? sealed[0]!.entry.md5 : md5(Buffer.concat(sealed.map(({ entry }) => entry.md5)))
 }
 
+/** The same body under a new name, with new metadata: what a copy at the provider leaves. */
+export function copyOf(object: Stored, key: string, tlvs = object.content.tlvs, areaUsed?: boolean): Stored {
+  const random = seededRandom(`${object.seed} copied to ${key}`)
+  const { bucketKey, objectKey, namespace } = object
+  const bits = object.envelope.readUInt8(2)
+  const flags = {
+    tailFirst: (bits & 1) > 0,
+    sizeInMetadata: (bits & 2) > 0,
+    areaUsed: areaUsed ?? (bits & 4) > 0,
+    md5NotKept: false,
+  }
+  const envelope = sealEnvelope({ bucketKey, objectKey, namespace, key, flags, inline: true, random })
+  const content = { ...object.content, generation: newGeneration(random), tlvs }
+  const metadata = sealMetadata({ objectKey, envelopeRaw: envelope, content, random })
+  return { ...object, random, key, envelope, content, metadata }
+}
+
 function takeEndApart(end: Buffer, start: number): Pick<Stored, 'pad' | 'tail' | 'foot' | 'trailer'> {
   const trailer = end.subarray(end.length - 16)
   const footStart = end.length - 16 - trailer.readUInt16BE(0)
@@ -240,7 +257,7 @@ export function withRecord(object: Stored, change: (record: Buffer) => Buffer | 
   const facts = { suite: 1, type: TAIL, partNumber: 0, salt: object.tail.subarray(8, 32) } as const
   const record = Buffer.from(openSegment(object.objectKey, facts, object.tail))
   const changed = change(record) ?? record
-  const sealer = { objectKey: object.objectKey, type: TAIL, partNumber: 0, random: object.random }
+  const sealer = { objectKey: object.objectKey, type: TAIL, partNumber: 0, random: object.random } as const
   return { ...object, tail: Buffer.concat(sealSegment(sealer, changed).pieces) }
 }
 

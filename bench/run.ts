@@ -1,0 +1,44 @@
+/**
+ * `npm run bench [-- PART …]`: prints a table and, with `--json`, one JSON document. Parts: format, large, range, list,
+ * memory. Without a part everything runs except `memory`, which writes 16 GiB. Figures mean something only on a quiet machine, and
+ * ratios mean more than seconds.
+ */
+import { benchFormat } from './format.ts'
+import { benchGateway, type Row } from './gateway.ts'
+
+const args = process.argv.slice(2)
+const parts = args.filter((arg) => !arg.startsWith('--'))
+const chosen = parts.length > 0 ? parts : ['format', 'large', 'range', 'list']
+
+const FORMAT_BOUND = 0.85
+
+function formatRows(): Row[] {
+  return Object.entries(benchFormat()).map(([name, { ratio }]) => ({
+    name: `format: ${name} over plain AES-256-GCM`,
+    value: ratio,
+    unit: '×',
+    ...(name.startsWith('plain') ? {} : { least: FORMAT_BOUND }),
+  }))
+}
+
+const rows: Row[] = [
+  ...(chosen.includes('format') ? formatRows() : []),
+  ...(chosen.some((part) => part !== 'format') ? await benchGateway(chosen) : []),
+]
+
+if (args.includes('--json')) {
+  process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`)
+} else {
+  for (const row of rows) process.stdout.write(`${format(row)}\n`)
+}
+process.exitCode = rows.some((row) => verdict(row) === 'MISSED') ? 1 : 0
+
+function format(row: Row): string {
+  const bound = row.bound !== undefined ? ` (at most ${row.bound})` : row.least !== undefined ? ` (at least ${row.least})` : ''
+  return `${row.name.padEnd(58)} ${row.value.toPrecision(4).padStart(10)} ${row.unit}${bound} ${verdict(row)}`
+}
+
+function verdict({ value, bound, least }: Row): '' | 'ok' | 'MISSED' {
+  if (bound === undefined && least === undefined) return ''
+  return value <= (bound ?? Number.POSITIVE_INFINITY) && value >= (least ?? Number.NEGATIVE_INFINITY) ? 'ok' : 'MISSED'
+}
