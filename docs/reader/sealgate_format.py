@@ -211,8 +211,8 @@ def check_checksum(flagged, algorithm, value, bad):
     need(not flagged or algorithm, bad, "checksum without an algorithm")
 
 
-def read_tail(body, s, R):
-    """Trailer, tail, record, pad: all of section 4 that needs no data segment."""
+def read_tail(body, s, R, whole_pad=False):
+    """Trailer, tail, record, and the pad as far as the last bytes show it: what section 4 demands without data segments."""
     bad = "tail failure"
     foot_length, offset, magic = struct.unpack(">H6s8s", read_at(body, s - 16, 16))
     offset, tail_end = int.from_bytes(offset, "big"), s - 16 - foot_length
@@ -225,18 +225,19 @@ def read_tail(body, s, R):
     need(hmac.compare_digest(header, stored[:H]), "commitment failure", "header of the tail")
     chunks = [stored[at:at + C + T] for at in range(H, len(stored), C + T)]
     record = b"".join(open_chunk(key, base, i, chunk, bad) for i, chunk in enumerate(chunks))
-    tail = parse_record(record, R)
+    tail = parse_record(record)
     need(S(tail["P"]) == s, "size mismatch", "the record's P is not that of the stored size")
     need(tail["offset"] == offset, bad, "the tail is not where its record says")
     need(bool(tail["flags"] & 8) == bool(foot_length), bad, "foot flag")
     at = sum(H + g(p) for _, _, p, _ in tail["segments"])
     need(at <= offset, bad, "segments run into the tail")
-    for at in range(at, offset, 1 << 20):
+    in_sight = s - min(s, 2128 + g(4258 + 120 * (u(tail["P"]) + 1)))
+    for at in range(at if whole_pad else max(at, in_sight), offset, 1 << 20):
         need(not any(read_at(body, at, min(1 << 20, offset - at))), bad, "pad is not zero")
     return tail
 
 
-def parse_record(record, R):
+def parse_record(record):
     bad = "tail failure"
     need(len(record) >= 160, bad, "record is short")
     version, kind, flags, N, P, offset, md5, algorithm, ctype, part, checksum, salt, generation, time, zero = struct.unpack(
@@ -252,7 +253,8 @@ def parse_record(record, R):
         need(len(record) >= 162, bad, "area")
         length = struct.unpack_from(">H", record, 160)[0]
         at, area = 162 + length, record[162:162 + length]
-        need(length <= 4096 and len(area) == length, bad, "area")
+        need(length in range(40, 4097) or length == 0, bad, "area")
+        need(len(area) == length, bad, "area")
     need(P >= D or not flags & 12, bad, "area or foot below D")
     need(bool(area) == bool(flags & 4), bad, "area flag")
     need(len(record) == at + (120 * N if N > 1 else 0), bad, "length of the record")
@@ -266,5 +268,9 @@ def parse_record(record, R):
         need(p >= D or i == N - 1, bad, "a segment below D that is not the last")
         segments.append((2, part, p, salt))
     need(sum(p for _, _, p, _ in segments) == P, bad, "sum of the segments")
-    tlvs = parse_tlvs(open_seal(R, "sealgate/v1/area", b"", area, bad, "area"), bad) if area else []
-    return {"kind": kind, "flags": flags, "P": P, "offset": offset, "segments": segments, "tlvs": tlvs}
+    return {"kind": kind, "flags": flags, "P": P, "offset": offset, "segments": segments, "area": area}
+
+
+def open_area(R, area):
+    bad = "tail failure"
+    return parse_tlvs(open_seal(R, "sealgate/v1/area", b"", area, bad, "area"), bad)

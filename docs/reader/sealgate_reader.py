@@ -9,7 +9,7 @@ Needs Python 3.9 and the package `cryptography`. Exit status 0: all well; 1: dam
 import argparse, hashlib, hmac, json, os, re, struct, sys
 from pathlib import Path
 from sealgate_format import (C, D, H, S, S_inverse, T, Envelope, Failure, bucket_key, g, header_and_keys,
-                             load_master_keys, need, open_chunk, open_seal, parse_metadata, read_at, read_tail, tlv_name, unbase64,
+                             load_master_keys, need, open_area, open_chunk, open_seal, parse_metadata, read_at, read_tail, tlv_name, unbase64,
                              unwrap_object_key)
 
 TLV_NAMES = {1: "content-type", 2: "cache-control", 3: "content-disposition", 4: "content-encoding",
@@ -31,8 +31,9 @@ class Object:
         self.tlvs = meta["tlvs"] if meta else []
         if not meta or env.flags & 4:
             self.tail = self.tail or (read_tail(body, s, R) if self.P >= D else None)
-            names = {tlv_name(tlv) for tlv in self.tlvs}
-            self.tlvs = self.tlvs + [tlv for tlv in (self.tail["tlvs"] if self.tail else []) if tlv_name(tlv) not in names]
+            if self.tail and self.tail["area"]:
+                merged = {tlv_name(tlv): tlv for tlv in open_area(R, self.tail["area"]) + self.tlvs}   # sg-m wins
+                self.tlvs = [merged[name] for name in sorted(merged)]
 
     def read(self, span=None):
         first, last = span or (0, self.P - 1)
@@ -43,7 +44,7 @@ class Object:
                 from_metadata = self.meta and self.meta["P"] == self.P and self.meta["commitment"] != bytes(32)
                 if from_metadata:
                     need(hmac.compare_digest(header[32:], self.meta["commitment"]), "commitment failure", "metadata")
-                if span is None:
+                if span is None or first < plain:              # a header in front of the range is not read
                     need(hmac.compare_digest(header, read_at(self.body, stored, H)), "commitment failure", "header")
                 for i in range(max(0, first - plain) // C, (p if span is None else min(last - plain, p - 1)) // C + 1):
                     sealed = read_at(self.body, stored + H + i * (C + T), min(C, p - i * C) + T)
@@ -56,7 +57,7 @@ class Object:
                         yield chunk
             stored, plain = stored + H + g(p), plain + p
         if span is None:
-            tail = read_tail(self.body, self.s, self.R)
+            tail = read_tail(self.body, self.s, self.R, whole_pad=True)
             same = tail["segments"] == self.segments and tail["P"] == self.P
             need(same, "tail failure", "the tail is not that of this object")
             yield held

@@ -27,7 +27,11 @@ def open_state(header, body, masters, keyring):
     need(end <= len(body), bad, "form of the record")
     prefix = Envelope(body[3:end], prefix_only=True)
     K = bucket_key(prefix, masters, keyring, header["namespace"].encode())
-    return json.loads(open_seal(K, "sealgate/v1/state", lv(header["path"].encode()), body[end:], "metadata failure", "record"))
+    text = open_seal(K, "sealgate/v1/state", lv(header["path"].encode()), body[end:], "metadata failure", "record")
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise Failure("metadata failure", "not JSON") from None
 
 
 def open_journal(header, body, masters, keyring):
@@ -67,7 +71,7 @@ def run_vector(header, body, open_object):
         return "the body is not stored here: expand the vectors first" if not body and "seed" in header else "body"
     M = unbase64(header["master-key"], "unwrap failure") if "master-key" in header else b""
     masters, keyring = {master_id(M): M}, json.loads(header.get("keyring", "[]"))
-    released, outcome, content = [], "success", None
+    released, outcome, content, entries = [], "success", None, None
     try:
         if "kind" in header:
             content = RECORDS[header["kind"]](header, body, masters, keyring)
@@ -78,6 +82,7 @@ def run_vector(header, body, open_object):
             span = tuple(map(int, header["range"].split("-"))) if "range" in header else None
             for chunk in obj.read(span):
                 released.append(chunk)
+            entries = [[tag, value.hex()] for tag, value in obj.tlvs]
     except Failure as failure:
         outcome = failure.layer
     plaintext = b"".join(released)
@@ -85,6 +90,8 @@ def run_vector(header, body, open_object):
         return f"expected {header['expect']}, got {outcome}"
     if "content" in header and content != json.loads(header["content"]):
         return f"content {content}"
+    if "entries" in header and entries != json.loads(header["entries"]):
+        return f"entries {entries}"
     if "kind" not in header and (len(plaintext) != int(header["plaintext-bytes"])
                                  or hashlib.sha256(plaintext).hexdigest() != header["plaintext-sha256"]):
         return f"{len(plaintext)} plaintext bytes came out, not the {header['plaintext-bytes']} expected"

@@ -189,21 +189,40 @@ export interface ObjectStore {
   /** No error if the key is missing, unless there is a condition (`no-such-key`, `precondition-failed`). */
   delete(bucket: string, key: string, condition?: { readonly ifMatch: string }): Promise<void>
   /** Same bytes under another name, new metadata, atomic. */
-  copy(source: { bucket: string; key: string }, target: { bucket: string; key: string }, options: CopyOptions): Promise<WriteResult>
+  copy(
+    source: { bucket: string; key: string },
+    target: { bucket: string; key: string },
+    options: CopyOptions,
+  ): Promise<WriteResult>
   /** One page in UTF-8 order, without reading more than the page. */
   list(bucket: string, options: ListOptions): Promise<ListPage>
 
-  createUpload(bucket: string, key: string, options: { readonly metadata: Readonly<Record<string, string>> }): Promise<string>
+  createUpload(
+    bucket: string,
+    key: string,
+    options: { readonly metadata: Readonly<Record<string, string>> },
+  ): Promise<string>
   /** The last attempt to finish wins. Refuses `no-such-upload`. */
-  putPart(upload: UploadRef, partNumber: number, body: Body, options: { readonly length?: number; readonly signal?: AbortSignal }): Promise<{ etag: string }>
+  putPart(
+    upload: UploadRef,
+    partNumber: number,
+    body: Body,
+    options: { readonly length?: number; readonly signal?: AbortSignal },
+  ): Promise<{ etag: string }>
   /** Ascending part numbers, starting after `after`. Refuses `no-such-upload`. */
-  listParts(upload: UploadRef, options: { readonly after: number; readonly limit: number }): Promise<{ parts: readonly PartInfo[]; truncated: boolean }>
+  listParts(
+    upload: UploadRef,
+    options: { readonly after: number; readonly limit: number },
+  ): Promise<{ parts: readonly PartInfo[]; truncated: boolean }>
   /** Refuses `no-such-upload`, `invalid-part`, and what `put` refuses. The object is the listed parts in order. */
   completeUpload(upload: UploadRef, options: CompleteOptions): Promise<WriteResult>
   /** Refuses `no-such-upload`. */
   abortUpload(upload: UploadRef): Promise<void>
   /** By key, then initiation, then id. */
-  listUploads(bucket: string, options: ListUploadsOptions): Promise<{ uploads: readonly UploadInfo[]; truncated: boolean }>
+  listUploads(
+    bucket: string,
+    options: ListUploadsOptions,
+  ): Promise<{ uploads: readonly UploadInfo[]; truncated: boolean }>
 
   /** Throws `Unavailable` with a reason when the store cannot serve. */
   health(): Promise<void>

@@ -6,7 +6,7 @@ import { Integrity, Internal, Invalid, Unavailable } from '../errors.ts'
 import { kidOf, KEY_BYTES } from '../format/derive.ts'
 import { BoundedCache } from './bounded-cache.ts'
 import type { BucketKey, BucketKeys, KeyManager, WrappedBucketKey } from './key-manager.ts'
-import { claimOf, KeyOpener } from './key-opener.ts'
+import { claimOf, KeyCache } from './key-cache.ts'
 import type { Keyring, KeyringRecord, KeySlot } from './keyring.ts'
 import { SingleFlight } from './single-flight.ts'
 
@@ -70,7 +70,7 @@ class KeyringBucketKeys implements BucketKeys {
   readonly #clock: () => number
   readonly #alarm: (alarm: KeyAlarm) => void
   readonly #cacheLifetime: number
-  readonly #opener: KeyOpener
+  readonly #keys: KeyCache
   readonly #actives: BoundedCache<BucketKey>
   /** `null`: known to be absent. */
   readonly #records: BoundedCache<KeyringRecord | null>
@@ -85,7 +85,7 @@ class KeyringBucketKeys implements BucketKeys {
     this.#clock = clock
     this.#alarm = onAlarm ?? (() => undefined)
     this.#cacheLifetime = cacheSeconds * 1_000
-    this.#opener = new KeyOpener({ managers, clock, cacheEntries, cacheLifetime: this.#cacheLifetime })
+    this.#keys = new KeyCache({ managers, clock, cacheEntries, cacheLifetime: this.#cacheLifetime })
     this.#actives = new BoundedCache(cacheEntries, clock)
     this.#records = new BoundedCache(cacheEntries, clock)
   }
@@ -103,12 +103,12 @@ class KeyringBucketKeys implements BucketKeys {
   }
 
   async open(wrapped: WrappedBucketKey, namespace: string): Promise<BucketKey> {
-    const cached = this.#opener.peek(wrapped, namespace)
+    const cached = this.#keys.peek(wrapped, namespace)
     if (cached !== undefined) return cached
     const recorded = await this.#openRecorded(wrapped, namespace)
     if (recorded.key !== undefined) return recorded.key
     try {
-      return await this.#opener.open(wrapped, namespace)
+      return await this.#keys.open(wrapped, namespace)
     } catch (error) {
       // The inline key may be older than the last re-wrap. While the newer one cannot be asked for, nobody knows that the object is broken.
       if (error instanceof Integrity && recorded.blocked !== undefined) throw recorded.blocked
@@ -119,10 +119,10 @@ class KeyringBucketKeys implements BucketKeys {
   async byKid(kid: Buffer, namespace: string): Promise<BucketKey | undefined> {
     try {
       const record = await this.#find(kid)
-      return record?.namespace === namespace ? await this.#opener.open(record, namespace) : undefined
+      return record?.namespace === namespace ? await this.#keys.open(record, namespace) : undefined
     } catch (error) {
       if (!(error instanceof Integrity)) throw error
-      this.#alarm({ kind: 'keyring-record', namespace, kid, cause: error })
+      this.#reject(kid, namespace, error)
       return undefined
     }
   }
@@ -133,9 +133,12 @@ class KeyringBucketKeys implements BucketKeys {
     try {
       record = await this.#find(kid)
     } catch (error) {
-      const kind = error instanceof Integrity ? 'keyring-record' : 'keyring-unavailable'
-      this.#alarm({ kind, namespace, kid, cause: error })
-      return error instanceof Integrity ? {} : { blocked: asError(error) }
+      if (error instanceof Integrity) {
+        this.#reject(kid, namespace, error)
+        return {}
+      }
+      this.#alarm({ kind: 'keyring-unavailable', namespace, kid, cause: error })
+      return { blocked: asError(error) }
     }
     // The very bytes that the envelope has inline: there is nothing to prefer.
     if (record === undefined || claimOf(record, record.namespace) === claimOf(wrapped, namespace)) return {}
@@ -143,12 +146,18 @@ class KeyringBucketKeys implements BucketKeys {
       if (record.namespace !== namespace) {
         throw new Integrity('unwrap failure', `the keyring has this key for namespace "${record.namespace}"`)
       }
-      return { key: await this.#opener.open(record, namespace) }
+      return { key: await this.#keys.open(record, namespace) }
     } catch (error) {
       if (!(error instanceof Integrity)) return { blocked: asError(error) }
-      this.#alarm({ kind: 'keyring-record', namespace, kid, cause: error })
+      this.#reject(kid, namespace, error)
       return {}
     }
+  }
+
+  #reject(kid: Buffer, namespace: string, cause: Integrity): void {
+    // It may only be old: wrapped under a master key that has been rotated out since. The next caller reads it anew.
+    this.#records.delete(kid.toString('hex'))
+    this.#alarm({ kind: 'keyring-record', namespace, kid, cause })
   }
 
   async #find(kid: Buffer): Promise<KeyringRecord | undefined> {
@@ -206,7 +215,7 @@ class KeyringBucketKeys implements BucketKeys {
     const record = recordOf(key, this.#clock())
     await this.#keyring.record(record)
     this.#records.set(key.kid.toString('hex'), record, this.#cacheLifetime)
-    return this.#opener.keep(key)
+    return this.#keys.keep(key)
   }
 
   /** Refuses a key whose day lies outside [today − window − 1, today + 1]: an old, leaked key must not come back into use. */

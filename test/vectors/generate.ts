@@ -19,6 +19,7 @@ mkdirSync(target, { recursive: true })
 for (const name of readdirSync(target)) if (name.endsWith('.vector')) rmSync(path.join(target, name))
 
 const vectors = allVectors()
-for (const vector of vectors) writeFileSync(path.join(target, `${vector.name}.vector`), renderVector(vector, folder !== undefined))
+for (const vector of vectors)
+  writeFileSync(path.join(target, `${vector.name}.vector`), renderVector(vector, folder !== undefined))
 for (const [name, text] of tables()) writeFileSync(path.join(target, name), text)
 console.log(`${vectors.length} vectors and ${tables().size} tables in ${target}`)

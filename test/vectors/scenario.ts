@@ -1,6 +1,7 @@
 /** From a scenario to its vector: what the reader gets, what it must say, and what may come out before. */
 import { toBase64url } from '../../src/format/derive.ts'
 import { toStoredMetadata } from '../../src/format/metadata.ts'
+import type { Tlv } from '../../src/format/tlv.ts'
 import { bodyOf, MASTER, PLAINTEXT_RULE, patched, plaintextOf, type Stored } from './sealing.ts'
 import { encodeKey, type Expectation, sha256Hex, STORED_BODY_LIMIT, type Vector } from './vector-file.ts'
 
@@ -29,6 +30,8 @@ export interface Scenario {
   /** Flips the lowest bit of that byte of the finished body; a negative offset counts from its end. */
   readonly flip?: number
   readonly range?: readonly [first: number, last: number]
+  /** The entries of sealed metadata and area that a reader finds, if not those of the object's sealed metadata. */
+  readonly entries?: readonly Tlv[]
   /** Read through the foot, without metadata. */
   readonly recover?: boolean
 }
@@ -54,6 +57,7 @@ export function vectorOf(scenario: Scenario): Vector {
   if (body.length > STORED_BODY_LIMIT) header.set('seed', object.seed)
   if (object.plaintextBytes > 0) header.set('plaintext', PLAINTEXT_RULE)
   if (patch) header.set('patch', `${patch.offset} ${patch.bytes.toString('hex')}`)
+  if (expect === 'success' && !scenario.range) header.set('entries', entriesOf(scenario))
   const released = releasedBy(scenario, expect)
   header.set('plaintext-bytes', String(released.length))
   header.set('plaintext-sha256', sha256Hex(released))
@@ -68,9 +72,19 @@ export function recordVector(
   body: Buffer,
 ): Vector {
   const { expect = 'success' } = record
-  const header = new Map([['expect', expect], ['comment', record.comment], ['kind', record.kind], ...Object.entries(fields)])
+  const header = new Map([
+    ['expect', expect],
+    ['comment', record.comment],
+    ['kind', record.kind],
+    ...Object.entries(fields),
+  ])
   if (expect === 'success') header.set('content', JSON.stringify(content))
   return { name: record.name, header: withBody(header, body), body }
+}
+
+function entriesOf({ object, entries, recover }: Scenario): string {
+  const found = entries ?? (recover ? [] : object.content.tlvs)
+  return JSON.stringify(found.map(({ tag, value }) => [tag, value.toString('hex')]))
 }
 
 function withBody(header: Map<string, string>, body: Buffer): Map<string, string> {

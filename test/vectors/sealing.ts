@@ -115,10 +115,7 @@ export interface Stored {
   readonly trailer: Buffer
 }
 
-const BASIC_TLVS: readonly Tlv[] = [
-  { tag: 1, value: Buffer.from('image/jpeg') },
-  userMetadataTlv('album', 'summer'),
-]
+const BASIC_TLVS: readonly Tlv[] = [{ tag: 1, value: Buffer.from('image/jpeg') }, userMetadataTlv('album', 'summer')]
 
 /** An object of one PUT. */
 export function putObject(bytes: number, options: SealOptions): Stored {
@@ -182,7 +179,19 @@ function seal(parts: readonly PartInput[], options: SealOptions): Stored {
     random,
   })
   const end = Buffer.concat(pieces)
-  const made = { seed, random, namespace, key, bucketKey, objectKey, envelope, content, metadata, plaintextBytes, segments }
+  const made = {
+    seed,
+    random,
+    namespace,
+    key,
+    bucketKey,
+    objectKey,
+    envelope,
+    content,
+    metadata,
+    plaintextBytes,
+    segments,
+  }
   return { ...made, ...takeEndApart(end, totalOf(segments)) }
 }
 

@@ -18,7 +18,13 @@ import { seededRandom } from './sealing.ts'
 export function tables(): ReadonlyMap<string, string> {
   return new Map([
     ['sizes.json', render(sizes())],
-    ['ranges.json', render({ comment: 'plaintext bytes first to last of segments of these lengths: the stored bytes, inclusive', rows: ranges() })],
+    [
+      'ranges.json',
+      render({
+        comment: 'plaintext bytes first to last of segments of these lengths: the stored bytes, inclusive',
+        rows: ranges(),
+      }),
+    ],
     ['derivations.json', render(derivations())],
   ])
 }
@@ -40,9 +46,13 @@ function sizes(): Record<string, unknown> {
   const limits = [5_367_187_000, MAX_OBJECT_BYTES]
   const plaintexts = [0, 1, 15, 16, 17, 100, ...[...chunkSteps, ...segmentSteps, ...limits].flatMap(around), 2 ** 43]
   const ordered = [...new Set(plaintexts)].sort((a, b) => a - b)
-  const gaps = [...chunkSteps, ...segmentSteps].sort((a, b) => a - b).map((P) => [storedSize(P - 1) + 1, storedSize(P) - 1])
+  const gaps = [...chunkSteps, ...segmentSteps]
+    .sort((a, b) => a - b)
+    .map((P) => [storedSize(P - 1) + 1, storedSize(P) - 1])
   const steps = (count: number, step: number): string[] =>
-    Array.from({ length: count }, (_, i) => around((i + 1) * step)).flatMap((row) => row.map((P) => `${P} ${storedSize(P)}`))
+    Array.from({ length: count }, (_, i) => around((i + 1) * step)).flatMap((row) =>
+      row.map((P) => `${P} ${storedSize(P)}`),
+    )
   const image = Array.from({ length: 200_000 }, (_, s) => (plaintextSize(s) === undefined ? '0' : '1')).join('')
   return {
     comment: 'valid: [P, S(P)]; invalid: first and last stored size of a gap; digests: docs/format.md, "Tables"',
@@ -65,11 +75,23 @@ function sha256(text: string): string {
 }
 
 function ranges(): object[] {
-  const layouts = [[1], [100], [C], [C + 1], [2 * C + 100], [257 * C + 5], [D, D, 1000], [D + C, 0], [D, D + 70_000, 5 * C]]
+  const layouts = [
+    [1],
+    [100],
+    [C],
+    [C + 1],
+    [2 * C + 100],
+    [257 * C + 5],
+    [D, D, 1000],
+    [D + C, 0],
+    [D, D + 70_000, 5 * C],
+  ]
   return layouts.flatMap((segments) => {
     const layout = layoutOf(segments)
     const starts = [0, 1, C - 1, C, C + 1, 2 * C, D - 1, D, D + C, 2 * D, layout.plaintextBytes - 1]
-    const spans = starts.flatMap((first) => [first, first + 1, first + C, layout.plaintextBytes - 1].map((last) => [first, last]))
+    const spans = starts.flatMap((first) =>
+      [first, first + 1, first + C, layout.plaintextBytes - 1].map((last) => [first, last]),
+    )
     const distinct = new Map(spans.map((span) => [span.join('-'), span]))
     return [...distinct.values()].flatMap(([first = 0, last = 0]) => {
       if (first > last || last >= layout.plaintextBytes) return []
@@ -103,7 +125,15 @@ function derivations(): Record<string, unknown> {
     [LABELS.segment]: [Buffer.concat([Buffer.from('SGT1'), Buffer.from([1, 2, 0, 7]), salt]), 76],
     [LABELS.area]: [salt, 44],
     [LABELS.metadata]: [Buffer.concat([salt, random(32)]), 44],
-    [LABELS.journal]: [Buffer.concat([salt, Buffer.from(stateId('backups', 'k', 'u')), Buffer.from([0, 7]), Buffer.from('0mt0aq6pn-0123abcd')]), 44],
+    [LABELS.journal]: [
+      Buffer.concat([
+        salt,
+        Buffer.from(stateId('backups', 'k', 'u')),
+        Buffer.from([0, 7]),
+        Buffer.from('0mt0aq6pn-0123abcd'),
+      ]),
+      44,
+    ],
     [LABELS.kid]: [Buffer.alloc(0), 16],
     [LABELS.wrap]: [Buffer.concat([salt, random(32), names]), 44],
     [LABELS.facts]: [Buffer.alloc(0), 32],
@@ -118,7 +148,17 @@ function derivations(): Record<string, unknown> {
     const output = expand(prk, label, input, bytes).toString('hex')
     return { label, prk: prk.toString('hex'), data: input.toString('hex'), bytes, output }
   })
-  const uploads = [['backups', 'photos/2026/cat.jpg', 'upload-1'], ['backups', 'caf\u00e9//b', '2~abc'], ['a', 'bc', ''], ['ab', 'c', '']]
-  const ids = uploads.map(([bucket = '', key = '', upload = '']) => ({ bucket, key, upload, id: stateId(bucket, key, upload) }))
+  const uploads = [
+    ['backups', 'photos/2026/cat.jpg', 'upload-1'],
+    ['backups', 'caf\u00e9//b', '2~abc'],
+    ['a', 'bc', ''],
+    ['ab', 'c', ''],
+  ]
+  const ids = uploads.map(([bucket = '', key = '', upload = '']) => ({
+    bucket,
+    key,
+    upload,
+    id: stateId(bucket, key, upload),
+  }))
   return { comment: 'X(prk, label, data, bytes); all in hex', rows, 'state-ids': ids }
 }

@@ -3,6 +3,7 @@ import type { Vector } from '../vector-file.ts'
 import { envelopeVectors } from './envelope.ts'
 import { metadataVectors } from './metadata.ts'
 import { multipartVectors } from './multipart.ts'
+import { multipartTailVectors } from './multipart-tail.ts'
 import { recordVectors } from './records.ts'
 import { streamVectors } from './stream.ts'
 import { tailVectors } from './tail.ts'
@@ -15,6 +16,7 @@ export function allVectors(): Vector[] {
     ...metadataVectors(),
     ...tailVectors(),
     ...multipartVectors(),
+    ...multipartTailVectors(),
     ...recordVectors(),
   ].sort((a, b) => (a.name < b.name ? -1 : 1))
   const twice = vectors.find(({ name }, i) => name === vectors[i + 1]?.name)

@@ -89,11 +89,33 @@ function spellings(): Scenario[] {
     spelled('padded', 'base64url with padding', `${text}${'='.repeat((4 - (text.length % 4)) % 4 || 4)}`),
     spelled('standard_alphabet', 'the alphabet of standard base64', standardAlphabet(text)),
     spelled('stray_bits', 'the unused bits of the last character are not zero', strayBits(text)),
-    spelled('one_character_more', 'a length that no bytes have', `${text}${'A'.repeat((5 - (text.length % 4)) % 4 || 4)}`),
+    spelled(
+      'one_character_more',
+      'a length that no bytes have',
+      `${text}${'A'.repeat((5 - (text.length % 4)) % 4 || 4)}`,
+    ),
     spelled('space', 'a space inside', `${text.slice(0, 8)} ${text.slice(8)}`),
-    { name: 'envelope_missing', comment: 'sg-e is missing', object, metadata: { 'sg-m': metadata }, expect: 'envelope failure' },
-    { name: 'metadata_missing', comment: 'sg-m is missing', object, metadata: { 'sg-e': envelope }, expect: 'metadata failure' },
-    { name: 'foreign', comment: 'neither sg-e nor sg-m: not an object of Sealgate', object, metadata: {}, expect: 'envelope failure' },
+    {
+      name: 'envelope_missing',
+      comment: 'sg-e is missing',
+      object,
+      metadata: { 'sg-m': metadata },
+      expect: 'envelope failure',
+    },
+    {
+      name: 'metadata_missing',
+      comment: 'sg-m is missing',
+      object,
+      metadata: { 'sg-e': envelope },
+      expect: 'metadata failure',
+    },
+    {
+      name: 'foreign',
+      comment: 'neither sg-e nor sg-m: not an object of Sealgate',
+      object,
+      metadata: {},
+      expect: 'envelope failure',
+    },
   ]
 }
 
@@ -132,8 +154,18 @@ function unwraps(): Scenario[] {
     bad('alias', 'the alias was exchanged', withReference(raw, 'lmaim')),
     bad('provider', 'the provider was exchanged', withReference(raw, 'mmain')),
     bad('other_bucket_key', 'day, kid and wrapped K are those of another K', spliced(raw, otherKey.envelope)),
-    bad('other_sealed_key', 'wrap salt and wrapped R are those of another envelope', wrapSpliced(raw, otherKey.envelope)),
-    { name: 'unwrap_other_master', comment: 'the reader has another master key', object, masterKey: OTHER_MASTER.key, expect: 'unwrap failure' },
+    bad(
+      'other_sealed_key',
+      'wrap salt and wrapped R are those of another envelope',
+      wrapSpliced(raw, otherKey.envelope),
+    ),
+    {
+      name: 'unwrap_other_master',
+      comment: 'the reader has another master key',
+      object,
+      masterKey: OTHER_MASTER.key,
+      expect: 'unwrap failure',
+    },
   ]
 }
 
@@ -164,12 +196,46 @@ function keyrings(): Scenario[] {
   const wrongKey = keyringRecord(object.bucketKey, { wrapped: stranger.wrapped })
   const elsewhere = keyringRecord(keyringOnly.bucketKey, { namespace: 'archive' })
   return [
-    { name: 'keyring_only', comment: 'no wrapped K in the envelope: the keyring has it', object: keyringOnly, keyring: [keyringRecord(keyringOnly.bucketKey)] },
-    { name: 'keyring_missing', comment: 'the wrapped K is neither in the envelope nor in the keyring', object: keyringOnly, keyring: [rewrapped], expect: 'unwrap failure' },
-    { name: 'keyring_overrides', comment: 'the master key was rotated: the record is wrapped under the new one, the envelope under one that is gone', object, keyring: [rewrapped], masterKey: OTHER_MASTER.key },
-    { name: 'keyring_damaged_record', comment: 'the record does not open: the wrapped K in the envelope counts', object, keyring: [damaged] },
-    { name: 'keyring_record_of_other_key', comment: 'the record opens to a K with another kid: the wrapped K in the envelope counts', object, keyring: [wrongKey] },
-    { name: 'keyring_other_namespace', comment: 'the only record of this kid is of another namespace', object: keyringOnly, keyring: [elsewhere], expect: 'unwrap failure' },
+    {
+      name: 'keyring_only',
+      comment: 'no wrapped K in the envelope: the keyring has it',
+      object: keyringOnly,
+      keyring: [keyringRecord(keyringOnly.bucketKey)],
+    },
+    {
+      name: 'keyring_missing',
+      comment: 'the wrapped K is neither in the envelope nor in the keyring',
+      object: keyringOnly,
+      keyring: [rewrapped],
+      expect: 'unwrap failure',
+    },
+    {
+      name: 'keyring_overrides',
+      comment:
+        'the master key was rotated: the record is wrapped under the new one, the envelope under one that is gone',
+      object,
+      keyring: [rewrapped],
+      masterKey: OTHER_MASTER.key,
+    },
+    {
+      name: 'keyring_damaged_record',
+      comment: 'the record does not open: the wrapped K in the envelope counts',
+      object,
+      keyring: [damaged],
+    },
+    {
+      name: 'keyring_record_of_other_key',
+      comment: 'the record opens to a K with another kid: the wrapped K in the envelope counts',
+      object,
+      keyring: [wrongKey],
+    },
+    {
+      name: 'keyring_other_namespace',
+      comment: 'the only record of this kid is of another namespace',
+      object: keyringOnly,
+      keyring: [elsewhere],
+      expect: 'unwrap failure',
+    },
   ]
 }
 
@@ -189,16 +255,30 @@ function bindings(): Scenario[] {
   const odd = named('odd_key', ' ../\u00fcber+%2F\n\u{1f512}.txt')
   const sibling = putObject(P, { seed: 'sibling', key: 'photos/2026/dog.jpg', bucketKey: object.bucketKey })
   return [
-    { name: 'binding_odd_key', comment: 'a key with spaces, dots, a line feed and characters outside ASCII', object: odd },
-    { name: 'binding_folder_marker', comment: 'an empty object whose key ends with a slash', object: putObject(0, { seed: 'folder', key: 'photos/' }) },
+    {
+      name: 'binding_odd_key',
+      comment: 'a key with spaces, dots, a line feed and characters outside ASCII',
+      object: odd,
+    },
+    {
+      name: 'binding_folder_marker',
+      comment: 'an empty object whose key ends with a slash',
+      object: putObject(0, { seed: 'folder', key: 'photos/' }),
+    },
     bad('other_namespace', 'asked for in another namespace', { namespace: 'archive' }),
     bad('other_key', 'asked for under another key', { key: 'photos/2026/dog.jpg' }),
     bad('key_case', 'asked for in another case', { key: 'photos/2026/Cat.jpg' }),
     bad('key_longer', 'asked for with a slash at the end', { key: `${KEY}/` }),
     bad('key_normalised', 'the key has two slashes, asked for with one', { object: slashes, key: 'a/b' }),
-    bad('key_decomposed', 'composed and decomposed letters are different keys', { object: composed, key: 'cafe\u0301' }),
+    bad('key_decomposed', 'composed and decomposed letters are different keys', {
+      object: composed,
+      key: 'cafe\u0301',
+    }),
     bad('boundary', 'the same bytes, but the boundary between namespace and key is elsewhere', boundary()),
-    bad('other_object', 'envelope, metadata and body of another object under the same K', { object: sibling, key: KEY }),
+    bad('other_object', 'envelope, metadata and body of another object under the same K', {
+      object: sibling,
+      key: KEY,
+    }),
   ]
 }
 

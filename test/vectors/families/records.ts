@@ -27,7 +27,14 @@ interface Variant {
 export function describeFacts(facts: Facts): object {
   const { plaintextBytes, generation, md5, partCount, checksumAlgorithm, checksumType } = facts
   const digest = md5?.toString('hex') ?? '00'.repeat(16)
-  return { plaintextBytes, generation: generation.toString('hex'), md5: digest, partCount, checksumAlgorithm, checksumType }
+  return {
+    plaintextBytes,
+    generation: generation.toString('hex'),
+    md5: digest,
+    partCount,
+    checksumAlgorithm,
+    checksumType,
+  }
 }
 
 function factsVectors(): Vector[] {
@@ -68,10 +75,19 @@ function factsVectors(): Vector[] {
   ]
   const plain = describeFacts({ ...unknown, partCount: 0, checksumAlgorithm: 0, checksumType: 0 })
   const noMd5 = { name: 'facts_without_md5', comment: 'facts of an object whose MD5 is not known', kind: 'facts' }
-  return [...build('facts', fields, raw, describeFacts(facts), variants), recordVector(noMd5, fields, plain, withoutMd5)]
+  return [
+    ...build('facts', fields, raw, describeFacts(facts), variants),
+    recordVector(noMd5, fields, plain, withoutMd5),
+  ]
 }
 
-function build(kind: string, fields: Readonly<Record<string, string>>, raw: Buffer, content: unknown, variants: Variant[]): Vector[] {
+function build(
+  kind: string,
+  fields: Readonly<Record<string, string>>,
+  raw: Buffer,
+  content: unknown,
+  variants: Variant[],
+): Vector[] {
   return variants.map((variant) =>
     recordVector({ ...variant, kind }, { ...fields, ...variant.fields }, content, variant.body ?? raw),
   )
@@ -87,23 +103,58 @@ function stateVectors(): Vector[] {
   const prefixBytes = raw.readUInt16BE(1)
   const text = sealSmall(bucketKey.key, LABELS.state, lengthPrefixed(path), Buffer.from('{"open":'), random)
   const fields = { namespace: NAMESPACE, 'master-key': MASTER_KEY, path }
-  const bad = (name: string, comment: string, body: Buffer, expect: Expectation): Variant => ({ name, comment, body, expect })
+  const bad = (name: string, comment: string, body: Buffer, expect: Expectation): Variant => ({
+    name,
+    comment,
+    body,
+    expect,
+  })
   const flags = Buffer.from(raw)
   flags[3 + 2] = 16 | 2
   return build('state', fields, raw, content, [
     { name: 'state', comment: 'a record of the state store' },
-    { name: 'state_other_path', comment: 'the record of another path', fields: { path: `uploads/${id}/plan` }, expect: 'metadata failure' },
-    { name: 'state_other_namespace', comment: 'K does not open in another namespace', fields: { namespace: 'archive' }, expect: 'unwrap failure' },
-    { name: 'state_other_master', comment: 'the reader has another master key', fields: { 'master-key': toBase64url(OTHER_MASTER.key) }, expect: 'unwrap failure' },
+    {
+      name: 'state_other_path',
+      comment: 'the record of another path',
+      fields: { path: `uploads/${id}/plan` },
+      expect: 'metadata failure',
+    },
+    {
+      name: 'state_other_namespace',
+      comment: 'K does not open in another namespace',
+      fields: { namespace: 'archive' },
+      expect: 'unwrap failure',
+    },
+    {
+      name: 'state_other_master',
+      comment: 'the reader has another master key',
+      fields: { 'master-key': toBase64url(OTHER_MASTER.key) },
+      expect: 'unwrap failure',
+    },
     bad('state_version', 'version 2', Buffer.concat([Buffer.of(2), raw.subarray(1)]), 'envelope failure'),
     bad('state_prefix_flags', 'the prefix has flag 2 too', flags, 'envelope failure'),
-    bad('state_prefix_too_long', 'the prefix ends behind the record', Buffer.concat([Buffer.from([1, 0xff, 0xff]), raw.subarray(3)]), 'envelope failure'),
-    bad('state_prefix_short', 'the length of the prefix is one less', Buffer.concat([Buffer.from([1, 0, prefixBytes - 1]), raw.subarray(3)]), 'envelope failure'),
+    bad(
+      'state_prefix_too_long',
+      'the prefix ends behind the record',
+      Buffer.concat([Buffer.from([1, 0xff, 0xff]), raw.subarray(3)]),
+      'envelope failure',
+    ),
+    bad(
+      'state_prefix_short',
+      'the length of the prefix is one less',
+      Buffer.concat([Buffer.from([1, 0, prefixBytes - 1]), raw.subarray(3)]),
+      'envelope failure',
+    ),
     bad('state_empty', 'no bytes', Buffer.alloc(0), 'envelope failure'),
     bad('state_kid', 'the kid in the prefix is damaged', flipped(raw, 3 + 13), 'unwrap failure'),
     bad('state_flipped', 'the sealed JSON is damaged', flipped(raw, -1), 'metadata failure'),
     bad('state_without_seal', 'the record ends with the prefix', raw.subarray(0, 3 + prefixBytes), 'metadata failure'),
-    bad('state_not_json', 'what was sealed is not JSON', Buffer.concat([raw.subarray(0, 3 + prefixBytes), text]), 'metadata failure'),
+    bad(
+      'state_not_json',
+      'what was sealed is not JSON',
+      Buffer.concat([raw.subarray(0, 3 + prefixBytes), text]),
+      'metadata failure',
+    ),
   ])
 }
 
@@ -111,7 +162,15 @@ function stateVectors(): Vector[] {
 export function describeAttempt(attempt: PartAttempt): object {
   const { bytes, segmentSalt, md5, heldBack, checksum, clientEtag, backendEtag } = attempt
   const sum = { checksumAlgorithm: checksum?.algorithm ?? 0, checksum: checksum?.value.toString('hex') ?? '' }
-  return { bytes, segmentSalt: segmentSalt.toString('hex'), md5: md5?.toString('hex') ?? null, heldBack, ...sum, clientEtag, backendEtag }
+  return {
+    bytes,
+    segmentSalt: segmentSalt.toString('hex'),
+    md5: md5?.toString('hex') ?? null,
+    heldBack,
+    ...sum,
+    clientEtag,
+    backendEtag,
+  }
 }
 
 function journalVectors(): Vector[] {
@@ -130,7 +189,13 @@ function journalVectors(): Vector[] {
     backendEtag: `${random(16).toString('hex')}`,
   }
   const name = sealJournalName({ ...named, content, random })
-  const heldBack: PartAttempt = { bytes: 10, segmentSalt: random(24), heldBack: true, clientEtag: `${random(16).toString('hex')}-1`, backendEtag: '' }
+  const heldBack: PartAttempt = {
+    bytes: 10,
+    segmentSalt: random(24),
+    heldBack: true,
+    clientEtag: `${random(16).toString('hex')}-1`,
+    backendEtag: '',
+  }
   const small = sealJournalName({ ...named, content: heldBack, random })
   const long: PartAttempt = { ...content, checksum: { algorithm: 7, value: random(64) }, backendEtag: 'e'.repeat(255) }
   const longName = sealJournalName({ ...named, content: long, random })
@@ -147,7 +212,12 @@ function journalVectors(): Vector[] {
 
 type Named = Parameters<typeof openJournalName>[0] extends infer Input ? Omit<Input, 'name'> : never
 
-function badJournals(named: Named & { id: string; attempt: string }, name: string, longName: string, objectKey: Buffer): Variant[] {
+function badJournals(
+  named: Named & { id: string; attempt: string },
+  name: string,
+  longName: string,
+  objectKey: Buffer,
+): Variant[] {
   const random = seededRandom('journal resealed')
   const bound = Buffer.concat([Buffer.from(named.id), Buffer.from([0, 7]), Buffer.from(named.attempt)])
   const fixed = Buffer.concat([Buffer.from([1, 0]), Buffer.alloc(8), random(24), Buffer.alloc(16)])
@@ -172,19 +242,35 @@ function badJournals(named: Named & { id: string; attempt: string }, name: strin
     bad('other_attempt', 'the name of another attempt', { fields: { attempt: newAttempt(1_788_480_000_124, random) } }),
     bad('other_upload', 'the name of another upload', { fields: { 'upload-id': stateId('backups', KEY, 'upload-2') } }),
     bad('other_object_key', 'an upload with another R', { fields: { 'object-key': toBase64url(random(32)) } }),
-    bad('character_changed', 'one character is another', { body: Buffer.from(`${name.startsWith('A') ? 'B' : 'A'}${name.slice(1)}`) }),
-    bad('not_base64url', 'a character that base64url does not have', { body: Buffer.from(`${name.slice(0, 20)}=${name.slice(21)}`) }),
-    bad('cut_elsewhere', 'the name is cut at another place', { body: Buffer.from(`${longName.slice(0, 100)}/${longName.replaceAll('/', '').slice(100)}`) }),
+    bad('character_changed', 'one character is another', {
+      body: Buffer.from(`${name.startsWith('A') ? 'B' : 'A'}${name.slice(1)}`),
+    }),
+    bad('not_base64url', 'a character that base64url does not have', {
+      body: Buffer.from(`${name.slice(0, 20)}=${name.slice(21)}`),
+    }),
+    bad('cut_elsewhere', 'the name is cut at another place', {
+      body: Buffer.from(`${longName.slice(0, 100)}/${longName.replaceAll('/', '').slice(100)}`),
+    }),
     bad('not_cut', 'a long name in one path segment', { body: Buffer.from(longName.replaceAll('/', '')) }),
     bad('version', 'version 2', { body: sealed(set(0, 2)) }),
     bad('flag_unknown', 'flag 8 is not known', { body: sealed(set(1, 8)) }),
     bad('md5_without_flag', 'an MD5 without its flag', { body: sealed(set(34, 1)) }),
     bad('checksum_flag_alone', 'the checksum flag without a checksum', { body: sealed(set(1, 2)) }),
-    bad('checksum_without_flag', 'a CRC32 without its flag', { body: sealed(Buffer.concat([fixed, Buffer.from([1, 4, 9, 9, 9, 9, 0, 0])])) }),
-    bad('algorithm_alone', 'an algorithm without a checksum', { body: sealed(Buffer.concat([fixed, Buffer.from([1, 0, 0, 0])])) }),
-    bad('algorithm_unknown', 'an unknown algorithm without a checksum', { body: sealed(Buffer.concat([fixed, Buffer.from([99, 0, 0, 0])])) }),
-    bad('cut_short', 'an ETag ends behind the record', { body: sealed(Buffer.concat([fixed, Buffer.from([0, 0, 0, 5])])) }),
+    bad('checksum_without_flag', 'a CRC32 without its flag', {
+      body: sealed(Buffer.concat([fixed, Buffer.from([1, 4, 9, 9, 9, 9, 0, 0])])),
+    }),
+    bad('algorithm_alone', 'an algorithm without a checksum', {
+      body: sealed(Buffer.concat([fixed, Buffer.from([1, 0, 0, 0])])),
+    }),
+    bad('algorithm_unknown', 'an unknown algorithm without a checksum', {
+      body: sealed(Buffer.concat([fixed, Buffer.from([99, 0, 0, 0])])),
+    }),
+    bad('cut_short', 'an ETag ends behind the record', {
+      body: sealed(Buffer.concat([fixed, Buffer.from([0, 0, 0, 5])])),
+    }),
     bad('trailing_byte', 'one byte is left over', { body: sealed(Buffer.concat([fixed, end, Buffer.of(0)])) }),
-    bad('etag_not_ascii', 'an ETag that is not ASCII', { body: sealed(Buffer.concat([fixed, Buffer.from([0, 0, 1, 0xe9, 0])])) }),
+    bad('etag_not_ascii', 'an ETag that is not ASCII', {
+      body: sealed(Buffer.concat([fixed, Buffer.from([0, 0, 1, 0xe9, 0])])),
+    }),
   ]
 }

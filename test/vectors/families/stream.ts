@@ -29,7 +29,11 @@ function lengths(): Scenario[] {
   const tailFirst = putObject(300, { seed: 'put_tail_first', tailFirst: true })
   return [
     ...scenarios,
-    { name: 'put_tail_first', comment: 'one segment of type 1, but flag 1: its length is known from the tail alone', object: tailFirst },
+    {
+      name: 'put_tail_first',
+      comment: 'one segment of type 1, but flag 1: its length is known from the tail alone',
+      object: tailFirst,
+    },
   ]
 }
 
@@ -58,12 +62,35 @@ function truncations(): Scenario[] {
     cut('to_header', 'nothing but the header', smallBody.subarray(0, 64), small),
     cut('in_header', 'half a header', smallBody.subarray(0, 32), small),
     cut('to_nothing', 'an empty body', Buffer.alloc(0), small),
-    cut('first_chunk_dropped', 'the first chunk is missing', Buffer.concat([body.subarray(0, 64), body.subarray(64 + SEALED_CHUNK)])),
-    cut('middle_chunk_dropped', 'the second chunk is missing', Buffer.concat([body.subarray(0, 64 + SEALED_CHUNK), body.subarray(data)])),
-    cut('to_a_valid_size', 'one byte of plaintext is missing: the size of another object', withoutByte(smallBody), small),
+    cut(
+      'first_chunk_dropped',
+      'the first chunk is missing',
+      Buffer.concat([body.subarray(0, 64), body.subarray(64 + SEALED_CHUNK)]),
+    ),
+    cut(
+      'middle_chunk_dropped',
+      'the second chunk is missing',
+      Buffer.concat([body.subarray(0, 64 + SEALED_CHUNK), body.subarray(data)]),
+    ),
+    cut(
+      'to_a_valid_size',
+      'one byte of plaintext is missing: the size of another object',
+      withoutByte(smallBody),
+      small,
+    ),
     cut('no_empty_last_chunk', 'the empty last chunk of a full-chunk object is missing', withoutLastChunk()),
-    { ...cut('not_but_longer', 'one byte follows the trailer', Buffer.concat([smallBody, Buffer.of(0)]), small), name: 'trailing_byte' },
-    { ...cut('', 'the chunks are followed by one more chunk', Buffer.concat([body.subarray(0, data + 116), body.subarray(64, 64 + SEALED_CHUNK), body.subarray(data + 116)])), name: 'trailing_chunk' },
+    {
+      ...cut('not_but_longer', 'one byte follows the trailer', Buffer.concat([smallBody, Buffer.of(0)]), small),
+      name: 'trailing_byte',
+    },
+    {
+      ...cut(
+        '',
+        'the chunks are followed by one more chunk',
+        Buffer.concat([body.subarray(0, data + 116), body.subarray(64, 64 + SEALED_CHUNK), body.subarray(data + 116)]),
+      ),
+      name: 'trailing_chunk',
+    },
   ]
 }
 
@@ -104,7 +131,11 @@ function chunks(): Scenario[] {
     broken('swapped', 'the two full chunks are exchanged', 0, [second, first, last]),
     broken('repeated', 'the first chunk stands in the place of the second too', C, [first, first, last]),
     broken('zeroed', 'the second chunk is zero', C, [first, Buffer.alloc(SEALED_CHUNK), last]),
-    broken('of_other_salt', 'the second chunk is that of another segment under the same R', C, [first, chunksOf(sibling)[1], last]),
+    broken('of_other_salt', 'the second chunk is that of another segment under the same R', C, [
+      first,
+      chunksOf(sibling)[1],
+      last,
+    ]),
     broken('short_first', 'the first chunk is 100 bytes short and the last one as much longer', 0, rechunked(object)),
     broken('counter_from_1', 'the counter starts at 1', 0, sealedFrom(object, 1)),
     broken('counter_little_endian', 'the counter stands at the other end of the nonce', C, sealedFrom(object, 0, true)),
@@ -113,7 +144,13 @@ function chunks(): Scenario[] {
     flip('second_flipped', 'the second chunk is damaged', object, 64 + SEALED_CHUNK + 7, C),
     flip('last_flipped', 'the last chunk is damaged', object, 64 + 2 * SEALED_CHUNK, 2 * C),
     flip('last_tag_flipped', 'the last byte of the last tag is damaged', object, 64 + 2 * SEALED_CHUNK + 115, 2 * C),
-    flip('empty_last_flipped', 'the tag of the empty last chunk is damaged; the chunk before it was held back', whole, 64 + 2 * SEALED_CHUNK, C),
+    flip(
+      'empty_last_flipped',
+      'the tag of the empty last chunk is damaged; the chunk before it was held back',
+      whole,
+      64 + 2 * SEALED_CHUNK,
+      C,
+    ),
     flip('of_empty_object_flipped', 'the only, empty chunk is damaged', putObject(0, { seed: 'put_empty' }), 64, 0),
   ]
 }
@@ -171,7 +208,9 @@ function headers(): Scenario[] {
     expect: 'commitment failure',
     ...change,
   })
-  const put = (offset: number, ...bytes: number[]): Partial<Scenario> => ({ patch: { offset, bytes: Buffer.from(bytes) } })
+  const put = (offset: number, ...bytes: number[]): Partial<Scenario> => ({
+    patch: { offset, bytes: Buffer.from(bytes) },
+  })
   const swapped = { ...object, segments: other.segments }
   return [
     header('magic', 'the magic is wrong', { flip: 3 }),
@@ -182,7 +221,9 @@ function headers(): Scenario[] {
     header('salt', 'the salt is damaged', { flip: 8 }),
     header('commitment_first', 'the first byte of the commitment is damaged', { flip: 32 }),
     header('commitment_last', 'the last byte of the commitment is damaged', { flip: 63 }),
-    header('of_other_object', 'the segment is that of another object, with the commitment of another R', { body: bodyOf(swapped) }),
+    header('of_other_object', 'the segment is that of another object, with the commitment of another R', {
+      body: bodyOf(swapped),
+    }),
     header('damaged_range', 'the header is damaged, but the range needs only the chunks', {
       flip: 40,
       range: [10, 19],

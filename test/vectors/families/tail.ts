@@ -8,7 +8,9 @@ const P = 100
 
 /** The tail, foot, recovery and range families of PUT objects. */
 export function tailVectors(): Vector[] {
-  return [...tails(), ...trailers(), ...records(), ...largeRecords(), ...pads(), ...recoveries(), ...ranges()].map(vectorOf)
+  return [...tails(), ...trailers(), ...records(), ...largeRecords(), ...pads(), ...recoveries(), ...ranges()].map(
+    vectorOf,
+  )
 }
 
 function tails(): Scenario[] {
@@ -28,17 +30,30 @@ function tails(): Scenario[] {
   return [
     bad('flipped', 'the ciphertext of the tail is damaged', { flip: tailStart + 64 }),
     bad('tag_flipped', 'the tag of the tail is damaged', { flip: -17 }),
-    bad('flipped_behind_chunks', 'the tail is damaged: only the last chunk was held back', { object: large, flip: largeTail + 64, released: 2 * C }),
+    bad('flipped_behind_chunks', 'the tail is damaged: only the last chunk was held back', {
+      object: large,
+      flip: largeTail + 64,
+      released: 2 * C,
+    }),
     bad('magic', 'the magic of the tail is damaged', { flip: tailStart }),
     bad('suite', 'the suite of the tail is another', { patch: { offset: tailStart + 4, bytes: Buffer.of(2) } }),
     bad('type', 'the type of the tail is that of data', { patch: { offset: tailStart + 5, bytes: Buffer.of(1) } }),
     bad('part_number', 'the tail has a part number', { patch: { offset: tailStart + 7, bytes: Buffer.of(1) } }),
     bad('salt', 'the salt of the tail is damaged', { flip: tailStart + 8, expect: 'commitment failure' }),
     bad('commitment', 'the commitment of the tail is damaged', { flip: tailStart + 32, expect: 'commitment failure' }),
-    bad('of_other_object', 'the tail is that of another object', { body: bodyOf({ ...object, tail: other.tail }), expect: 'commitment failure' }),
-    bad('of_other_salt', 'the tail is that of another segment of the same length under the same R', { body: bodyOf({ ...object, tail: sibling.tail }) }),
+    bad('of_other_object', 'the tail is that of another object', {
+      body: bodyOf({ ...object, tail: other.tail }),
+      expect: 'commitment failure',
+    }),
+    bad('of_other_salt', 'the tail is that of another segment of the same length under the same R', {
+      body: bodyOf({ ...object, tail: sibling.tail }),
+    }),
     bad('zeroed', 'the tail is zero', { body: bodyOf({ ...object, tail: Buffer.alloc(object.tail.length) }) }),
-    bad('damaged_range', 'the tail is damaged, but the range needs only the chunks', { flip: tailStart + 64, range: [0, 9], expect: 'success' }),
+    bad('damaged_range', 'the tail is damaged, but the range needs only the chunks', {
+      flip: tailStart + 64,
+      range: [0, 9],
+      expect: 'success',
+    }),
   ]
 }
 
@@ -61,11 +76,21 @@ function trailers(): Scenario[] {
     bad('magic', 'the last byte of the magic is damaged', { flip: -1 }),
     bad('offset_less', 'the offset of the tail is 1 less', { body: offsetBy(-1) }),
     bad('offset_more', 'the offset of the tail is 1 more', { body: offsetBy(1) }),
-    bad('offset_beyond', 'the offset of the tail is behind the object', { patch: { offset: -14, bytes: Buffer.from('ffffffffffff', 'hex') } }),
+    bad('offset_beyond', 'the offset of the tail is behind the object', {
+      patch: { offset: -14, bytes: Buffer.from('ffffffffffff', 'hex') },
+    }),
     bad('offset_zero', 'the offset of the tail is 0', { patch: { offset: -14, bytes: Buffer.alloc(6) } }),
     bad('foot_length', 'a foot of one byte in a small object', { patch: { offset: -16, bytes: Buffer.from([0, 1]) } }),
-    bad('foot_length_large', 'the foot is said to be one byte shorter', { object: large, body: footLengthBy(large, -1), released: D - C }),
-    bad('foot_length_limit', 'the foot is said to be longer than 2,048 bytes', { object: large, body: footLengthBy(large, 2049 - large.foot.length), released: D - C }),
+    bad('foot_length_large', 'the foot is said to be one byte shorter', {
+      object: large,
+      body: footLengthBy(large, -1),
+      released: D - C,
+    }),
+    bad('foot_length_limit', 'the foot is said to be longer than 2,048 bytes', {
+      object: large,
+      body: footLengthBy(large, 2049 - large.foot.length),
+      released: D - C,
+    }),
   ]
 }
 
@@ -87,7 +112,10 @@ function records(): Scenario[] {
     object: withRecord(of, change),
     expect: 'tail failure',
   })
-  const set = (offset: number, ...bytes: number[]): Change => (record) => void Buffer.from(bytes).copy(record, offset)
+  const set =
+    (offset: number, ...bytes: number[]): Change =>
+    (record) =>
+      void Buffer.from(bytes).copy(record, offset)
   return [
     bad('version_2', 'version 2', set(0, 2)),
     bad('kind_0', 'kind 0', set(1, 0)),
@@ -138,10 +166,14 @@ function largeRecords(): Scenario[] {
     bad('trailing_byte', 'one byte is left over', (record) => Buffer.concat([record, Buffer.of(0)])),
     bad('area_without_flag', 'an area without its flag', (record) => areaOf(record, Buffer.alloc(60))),
     bad('area_flag_alone', 'the area flag without an area', (record) => void (record[3] = record[3]! | 4)),
-    bad('area_too_short', 'an area of 40 bytes: a seal of nothing', (record) => flagged(areaOf(record, Buffer.alloc(40)))),
+    bad('area_too_short', 'an area of 39 bytes: less than a seal of nothing', (record) =>
+      flagged(areaOf(record, Buffer.alloc(39))),
+    ),
     bad('area_too_long', 'an area of 4,097 bytes', (record) => flagged(areaOf(record, Buffer.alloc(4097)))),
     bad('foot_flag_clear', 'a foot without its flag', (record) => void (record[3] = record[3]! & ~8)),
-    bad('entry_of_one', 'an entry, although there is one segment', (record) => Buffer.concat([record, Buffer.alloc(120)])),
+    bad('entry_of_one', 'an entry, although there is one segment', (record) =>
+      Buffer.concat([record, Buffer.alloc(120)]),
+    ),
   ]
 }
 
@@ -180,8 +212,14 @@ function pads(): Scenario[] {
   return [
     bad('first_byte', 'the first byte of the pad is not zero', { flip: start }),
     bad('last_byte', 'the last byte of the pad is not zero', { flip: start + object.pad.length - 1 }),
-    bad('behind_tail', 'the last byte of the pad stands behind the tail', { body: bodyOf({ ...moved, pad: moved.pad.subarray(1), tail: Buffer.concat([moved.tail, Buffer.of(0)]) }) }),
-    bad('longer', 'the pad is one byte longer than the stored size allows', { body: bodyOf({ ...object, pad: Buffer.alloc(object.pad.length + 1) }), expect: 'size mismatch', released: 0 }),
+    bad('behind_tail', 'the last byte of the pad stands behind the tail', {
+      body: bodyOf({ ...moved, pad: moved.pad.subarray(1), tail: Buffer.concat([moved.tail, Buffer.of(0)]) }),
+    }),
+    bad('longer', 'the pad is one byte longer than the stored size allows', {
+      body: bodyOf({ ...object, pad: Buffer.alloc(object.pad.length + 1) }),
+      expect: 'size mismatch',
+      released: 0,
+    }),
   ]
 }
 
@@ -201,7 +239,9 @@ function recoveries(): Scenario[] {
   const namespaceAt = object.envelope.length + 2
   return [
     recover('put_d', 'metadata was lost: the foot has the envelope'),
-    recover('after_copy', 'metadata was lost after a copy: the foot names the place of creation', { object: copyOf(object, 'elsewhere') }),
+    recover('after_copy', 'metadata was lost after a copy: the foot names the place of creation', {
+      object: copyOf(object, 'elsewhere'),
+    }),
     recover('small', 'a small object has no foot', { object: small, expect: 'envelope failure' }),
     bad('version', 'the version of the envelope in the foot is unknown', 0, 'envelope failure'),
     bad('kid', 'the kid in the foot is damaged', 13, 'unwrap failure'),
@@ -210,7 +250,12 @@ function recoveries(): Scenario[] {
     bad('namespace_length', 'the length of the namespace in the foot is damaged', namespaceAt - 1, 'envelope failure'),
     bad('key', 'the object key in the foot is damaged', namespaceAt + NAMESPACE.length + 2, 'unwrap failure'),
     recover('trailer', 'the magic of the trailer is damaged', { flip: -8, expect: 'tail failure' }),
-    { name: 'foot_damaged', comment: 'the foot is damaged: an ordinary read verifies its length alone', object, flip: start + 20 },
+    {
+      name: 'foot_damaged',
+      comment: 'the foot is damaged: an ordinary read verifies its length alone',
+      object,
+      flip: start + 20,
+    },
   ]
 }
 
@@ -218,7 +263,13 @@ function recoveries(): Scenario[] {
 function ranges(): Scenario[] {
   const object = putObject(2 * C + P, { seed: 'three_chunks' })
   const whole = putObject(2 * C, { seed: 'put_2_chunks' })
-  const range = (name: string, comment: string, first: number, last: number, change: Partial<Scenario> = {}): Scenario => ({
+  const range = (
+    name: string,
+    comment: string,
+    first: number,
+    last: number,
+    change: Partial<Scenario> = {},
+  ): Scenario => ({
     name: `range_${name}`,
     comment,
     object,
@@ -233,11 +284,24 @@ function ranges(): Scenario[] {
     range('across_chunks', 'the last byte of one chunk and the first of the next', C - 1, C),
     range('one_chunk', 'exactly the second chunk', C, 2 * C - 1),
     range('everything', 'all bytes as a range', 0, 2 * C + P - 1),
-    range('last_full_chunk', 'up to the end, where an empty last chunk follows that is not needed', C + 1, 2 * C - 1, { object: whole, flip: 64 + 2 * (C + 16) }),
+    range('last_full_chunk', 'up to the end, where an empty last chunk follows that is not needed', C + 1, 2 * C - 1, {
+      object: whole,
+      flip: 64 + 2 * (C + 16),
+    }),
     range('damage_elsewhere', 'the damage is in a chunk that the range does not need', 5, 9, { flip: second }),
     range('damaged', 'the damage is in the only chunk of the range', C + 5, C + 9, { flip: second, ...bad }),
-    range('damaged_at_its_end', 'the damage is in the second chunk of the range', C - 10, C + 10, { flip: second, released: 10, ...bad }),
-    range('damaged_beside', 'the damage is in the same chunk, but outside the range', C + 5, C + 9, { flip: second + 60_000, ...bad }),
-    range('truncated', 'the object ends behind the range: its size is wrong', 0, 9, { body: bodyOf(object).subarray(0, -1), expect: 'size mismatch' }),
+    range('damaged_at_its_end', 'the damage is in the second chunk of the range', C - 10, C + 10, {
+      flip: second,
+      released: 10,
+      ...bad,
+    }),
+    range('damaged_beside', 'the damage is in the same chunk, but outside the range', C + 5, C + 9, {
+      flip: second + 60_000,
+      ...bad,
+    }),
+    range('truncated', 'the object ends behind the range: its size is wrong', 0, 9, {
+      body: bodyOf(object).subarray(0, -1),
+      expect: 'size mismatch',
+    }),
   ]
 }

@@ -6,7 +6,7 @@ import { BoundedCache } from './bounded-cache.ts'
 import type { BucketKey, KeyManager, WrappedBucketKey } from './key-manager.ts'
 import { SingleFlight } from './single-flight.ts'
 
-export interface KeyOpenerOptions {
+export interface KeyCacheOptions {
   readonly managers: ReadonlyMap<string, KeyManager>
   /** Milliseconds since 1970. */
   readonly clock: () => number
@@ -15,15 +15,15 @@ export interface KeyOpenerOptions {
   readonly cacheLifetime: number
 }
 
-export class KeyOpener {
-  readonly #options: KeyOpenerOptions
+export class KeyCache {
+  readonly #options: KeyCacheOptions
   // Keys that leave the cache are not wiped: a stream may be sealing or opening under the very buffer for hours, and
   // zeroes under its hands would be a key that everybody knows. The garbage collector takes them after their last holder
   // (docs/decisions/0005-key-hygiene.md).
   readonly #cache: BoundedCache<BucketKey>
   readonly #flights = new SingleFlight<BucketKey>()
 
-  constructor(options: KeyOpenerOptions) {
+  constructor(options: KeyCacheOptions) {
     this.#options = options
     this.#cache = new BoundedCache(options.cacheEntries, options.clock)
   }
