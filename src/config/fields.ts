@@ -73,12 +73,13 @@ function stepMatches(step: string, given: PropertyKey | undefined): boolean {
   return step === ANY_NAME ? typeof given === 'string' : step === given
 }
 
-function fieldsBelow(node: SchemaNode, path: readonly string[]): Field[] {
-  const fields = Object.entries(node.properties ?? {}).flatMap(([name, inner]) =>
-    inner.properties === undefined
-      ? fieldsOf(inner, [...path, name], node.required?.includes(name) === true)
-      : fieldsBelow(inner, [...path, name]),
-  )
+/** `present`: whether the group is always there. What an absent group would require is not required. */
+function fieldsBelow(node: SchemaNode, path: readonly string[], present = true): Field[] {
+  const fields = Object.entries(node.properties ?? {}).flatMap(([name, inner]) => {
+    const required = present && node.required?.includes(name) === true
+    if (inner.properties === undefined) return fieldsOf(inner, [...path, name], required)
+    return fieldsBelow(inner, [...path, name], required || inner.default !== undefined)
+  })
   const options = (node.oneOf ?? []).flatMap((option) => fieldsBelow(option, path))
   return mergeSame([...fields, ...options])
 }

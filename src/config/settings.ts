@@ -39,6 +39,11 @@ function quantity(
     .refine((value) => value >= least && value <= most, hint)
 }
 
+function count({ least, most }: { readonly least: number; readonly most: number }) {
+  const hint = `write a whole number from ${least} to ${most}`
+  return z.int(hint).min(least, hint).max(most, hint)
+}
+
 function listenAddress(defaultText: string) {
   return hostAndPort.prefault(defaultText)
 }
@@ -67,8 +72,8 @@ const domainName = z
   .regex(/^(?=.{1,253}$)[a-z0-9-]+(\.[a-z0-9-]+)*$/, 'write a lower-case domain name, for example s3.example.internal')
 
 const tls = z.strictObject({
-  certFile: path('Certificate chain in PEM.'),
-  keyFile: path('Private key in PEM.'),
+  certFile: path('Certificate chain in PEM. With it and `keyFile` the listener serves HTTPS.'),
+  keyFile: path('Private key of `certFile` in PEM.'),
 })
 
 const server = z.strictObject({
@@ -103,10 +108,7 @@ const server = z.strictObject({
   shutdownGrace: duration('30s', { least: '0s', most: '24h' }).describe(
     'How long requests under way may go on after a stop was asked for.',
   ),
-  workers: z
-    .int()
-    .min(1)
-    .max(256)
+  workers: count({ least: 1, most: 256 })
     .default(1)
     .describe('Processes that share the listening port. One per core uses the machine.'),
 })
@@ -115,9 +117,7 @@ const admin = z.strictObject({
   listen: z
     .union([switchedOff, hostAndPort], { error: 'write host:port, for example 127.0.0.1:8081, or off' })
     .prefault('127.0.0.1:8081')
-    .describe(
-      'Address of the admin listener (`/healthz`, `/readyz`), or `off`. Keep it away from clients.',
-    ),
+    .describe('Address of the admin listener (`/healthz`, `/readyz`), or `off`. Keep it away from clients.'),
 })
 
 const storeType = z.enum(['local', 'memory'], 'write local or memory')
@@ -203,7 +203,7 @@ const credential = z.strictObject({
     .regex(/^[A-Za-z0-9._-]{3,128}$/, 'an access key is 3 to 128 characters of A-Z, a-z, 0-9, ., _ and -')
     .describe('Access key that clients sign with.'),
   secretKey: secret(
-    'Its secret.',
+    'Its secret; this or `secretKeyFile` is required.',
     z.string().min(8, 'use at least 8 characters').max(256, 'use at most 256 characters'),
   ),
   allow: z
@@ -246,10 +246,7 @@ const limits = z.strictObject({
   gatherBytes: size('256MiB', { least: '16MiB', most: '1TiB' }).describe(
     'Memory for bodies that are gathered before they are sealed, in each worker.',
   ),
-  connections: z
-    .int()
-    .min(1)
-    .max(1_000_000)
+  connections: count({ least: 1, most: 1_000_000 })
     .default(4_096)
     .describe('Client connections open at once, in each worker.'),
 })

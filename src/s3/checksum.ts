@@ -78,23 +78,14 @@ export const loadChecksums = async (): Promise<void> => {
 }
 
 /** A hasher for one body. Throws `Internal` for CRC32C and CRC64NVME before `loadChecksums` has resolved. */
-export const newHasher = (name: ChecksumName): ChecksumHasher => {
-  switch (name) {
-    case 'CRC32':
-      return zlibHasher()
-    case 'CRC32C':
-      return wasmHasher(loaded(crc32c))
-    case 'CRC64NVME':
-      return wasmHasher(loaded(crc64nvme))
-    case 'SHA1':
-    case 'SHA256':
-      return createHash(name.toLowerCase())
-  }
-}
+export const newHasher = (name: ChecksumName): ChecksumHasher => HASHERS[name]()
 
-const loaded = (machine: IHasher | undefined): IHasher => {
-  if (machine === undefined) throw new Internal('loadChecksums() has not been awaited')
-  return machine
+const HASHERS: Readonly<Record<ChecksumName, () => ChecksumHasher>> = {
+  CRC32: () => zlibHasher(),
+  CRC32C: () => wasmHasher(crc32c),
+  CRC64NVME: () => wasmHasher(crc64nvme),
+  SHA1: () => createHash('sha1'),
+  SHA256: () => createHash('sha256'),
 }
 
 const zlibHasher = (): ChecksumHasher => {
@@ -115,7 +106,8 @@ const zlibHasher = (): ChecksumHasher => {
  * All streams share one WebAssembly machine: its state is a dozen bytes, so it is swapped in and out around each
  * piece, which costs nothing measurable and needs no pool that could run dry.
  */
-const wasmHasher = (machine: IHasher): ChecksumHasher => {
+const wasmHasher = (machine: IHasher | undefined): ChecksumHasher => {
+  if (machine === undefined) throw new Internal('loadChecksums() has not been awaited')
   let state = machine.init().save()
   return {
     update: (piece) => {

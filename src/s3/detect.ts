@@ -46,8 +46,15 @@ for (const name of OPERATION_NAMES) {
 
 /** Parameters that mean something somewhere, so that they may be empty without looking like a sub-resource. */
 const PARAMETERS = new Set([
+  'AWSAccessKeyId',
+  'Expires',
+  'Signature',
+  'annotationName',
+  'id',
+  'select-type',
+  'version-id-marker',
+  'x-id',
   ...OPERATION_NAMES.flatMap((name) => OPERATIONS[name].query),
-  ...['AWSAccessKeyId', 'Expires', 'Signature', 'annotationName', 'id', 'select-type', 'version-id-marker', 'x-id'],
 ])
 
 const isParameter = (name: string): boolean => PARAMETERS.has(name) || name.toLowerCase().startsWith('x-amz-')

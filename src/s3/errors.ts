@@ -31,6 +31,7 @@ export const S3_ERRORS = {
   InvalidRange: [416, 'The requested range cannot be satisfied.'],
   InvalidRequest: [400, 'The request is not valid.'],
   InvalidToken: [400, 'The provided token is malformed or otherwise invalid.'],
+  InvalidStorageClass: [400, 'The storage class that you specified is not valid.'],
   InvalidURI: [400, "Couldn't parse the specified URI."],
   KeyTooLongError: [400, 'Your key is too long.'],
   MalformedTrailerError: [

@@ -13,16 +13,15 @@ export interface ContentHeaders {
   readonly expires?: string
 }
 
-const CONTENT_HEADERS = {
-  contentType: 'content-type',
-  cacheControl: 'cache-control',
-  contentDisposition: 'content-disposition',
-  contentEncoding: 'content-encoding',
-  contentLanguage: 'content-language',
-  expires: 'expires',
-} as const satisfies Record<keyof ContentHeaders, string>
-
-const FIELDS = Object.entries(CONTENT_HEADERS) as readonly (readonly [keyof ContentHeaders, string])[]
+/** Field and header. */
+const FIELDS: readonly (readonly [keyof ContentHeaders, string])[] = [
+  ['contentType', 'content-type'],
+  ['cacheControl', 'cache-control'],
+  ['contentDisposition', 'content-disposition'],
+  ['contentEncoding', 'content-encoding'],
+  ['contentLanguage', 'content-language'],
+  ['expires', 'expires'],
+]
 
 /** What S3 answers for an object that came without a Content-Type (B58). */
 export const DEFAULT_CONTENT_TYPE = 'binary/octet-stream'

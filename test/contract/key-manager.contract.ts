@@ -68,7 +68,11 @@ export function keyManagerContract(name: string, under: KeyManagerUnderTest): vo
 
     it.runIf(under.bindsContext)('refuses a wrapped key under another namespace or another day', async () => {
       const { wrapped } = await manager.generate(CONTEXT)
-      for (const other of [{ ...CONTEXT, namespace: 'backup' }, { ...CONTEXT, namespace: '' }, { ...CONTEXT, day: 20_418 }]) {
+      for (const other of [
+        { ...CONTEXT, namespace: 'backup' },
+        { ...CONTEXT, namespace: '' },
+        { ...CONTEXT, day: 20_418 },
+      ]) {
         await expect(manager.unwrap(wrapped, other)).rejects.toMatchObject({ layer: 'unwrap failure' })
       }
     })

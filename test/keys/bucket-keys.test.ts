@@ -67,7 +67,16 @@ function replica(options: Partial<BucketKeysOptions> = {}): BucketKeys {
   })
 }
 
-const recordOf = ({ key: _, ...rest }: BucketKey): KeyringRecord => ({ ...rest, created: START, status: 'active' })
+const recordOf = ({ tag, alias, day, kid, wrapped, namespace }: BucketKey): KeyringRecord => ({
+  tag,
+  alias,
+  day,
+  kid,
+  wrapped,
+  namespace,
+  created: START,
+  status: 'active',
+})
 const kindsOf = (): string[] => alarms.map(({ kind }) => kind)
 
 /** A key as another, older process would have made it, known to nobody here. */
@@ -156,15 +165,18 @@ describe('the active bucket key', () => {
     [3_600, -3, false],
     [36 * 3_600, -3, true],
     [36 * 3_600, -4, false],
-  ])('with a lifetime of %i s and a published key of day today%i: adopted is %s', async (lifetimeSeconds, offset, adopted) => {
-    const published = await foreignKey('a', TODAY + offset)
-    const period = Math.floor(now / 1_000 / lifetimeSeconds)
-    keyring.slots.set(`a/main/${period}`, formatKeyringRecord(recordOf(published)))
-    const key = await replica({ lifetimeSeconds }).active('a')
-    expect(key.kid.equals(published.kid)).toBe(adopted)
-    expect(kindsOf()).toEqual(adopted ? [] : ['active-record'])
-    if (!adopted) expect(key.day).toBe(TODAY)
-  })
+  ])(
+    'with a lifetime of %i s and a published key of day today%i: adopted is %s',
+    async (lifetimeSeconds, offset, adopted) => {
+      const published = await foreignKey('a', TODAY + offset)
+      const period = Math.floor(now / 1_000 / lifetimeSeconds)
+      keyring.slots.set(`a/main/${period}`, formatKeyringRecord(recordOf(published)))
+      const key = await replica({ lifetimeSeconds }).active('a')
+      expect(key.kid.equals(published.kid)).toBe(adopted)
+      expect(kindsOf()).toEqual(adopted ? [] : ['active-record'])
+      if (!adopted) expect(key.day).toBe(TODAY)
+    },
+  )
 
   it('is not an old key that is published with a young day, not even if the old key is open already', async () => {
     const old = await foreignKey('a', TODAY - 100)
@@ -191,16 +203,19 @@ describe('the active bucket key', () => {
     ['that was retired', (r: KeyringRecord) => formatKeyringRecord({ ...r, status: 'retired' })],
     ['that does not unwrap', (r: KeyringRecord) => formatKeyringRecord({ ...r, wrapped: randomBytes(81) })],
     ['that is not even JSON', () => 'garbage'],
-  ])('is never one from a slot %s: the replica uses a recorded key of its own and raises the alarm', async (_, forge) => {
-    const published = await foreignKey('a', TODAY)
-    keyring.slots.set(`a/main/${TODAY}`, forge(recordOf(published)))
-    const keys = replica()
-    const key = await keys.active('a')
-    expect(key.kid).not.toEqual(published.kid)
-    expect(keyring.records.has(key.kid.toString('hex'))).toBe(true)
-    expect(kindsOf()).toContain('active-record')
-    expect((await keys.active('a')).kid).toEqual(key.kid)
-  })
+  ])(
+    'is never one from a slot %s: the replica uses a recorded key of its own and raises the alarm',
+    async (_, forge) => {
+      const published = await foreignKey('a', TODAY)
+      keyring.slots.set(`a/main/${TODAY}`, forge(recordOf(published)))
+      const keys = replica()
+      const key = await keys.active('a')
+      expect(key.kid).not.toEqual(published.kid)
+      expect(keyring.records.has(key.kid.toString('hex'))).toBe(true)
+      expect(kindsOf()).toContain('active-record')
+      expect((await keys.active('a')).kid).toEqual(key.kid)
+    },
+  )
 })
 
 describe('opening a wrapped bucket key', () => {
@@ -212,6 +227,16 @@ describe('opening a wrapped bucket key', () => {
     await keys.open(wrapped, 'a')
     expect(main.unwrapped).toBe(1)
     expect(keyring.calls).toEqual(['find'])
+  })
+
+  it('does not ask the keyring for a key that is open', async () => {
+    const wrapped = await foreignKey('a', TODAY)
+    const keys = replica()
+    await keys.open(wrapped, 'a')
+    now += 60_000
+    keyring.down = true
+    await expect(keys.open(wrapped, 'a')).resolves.toMatchObject({ key: wrapped.key })
+    expect(alarms).toEqual([])
   })
 
   it('unwraps again after the cache lifetime', async () => {
@@ -244,6 +269,13 @@ describe('opening a wrapped bucket key', () => {
     const keys = replica()
     await keys.open(wrapped, 'a')
     await expect(keys.open(wrapped, 'b')).rejects.toMatchObject({ layer: 'unwrap failure' })
+  })
+
+  it('does not open under another day, also when it is cached for the right one', async () => {
+    const wrapped = await foreignKey('a', TODAY)
+    const keys = replica()
+    await keys.open(wrapped, 'a')
+    await expect(keys.open({ ...wrapped, day: TODAY - 1 }, 'a')).rejects.toMatchObject({ layer: 'unwrap failure' })
   })
 
   it('refuses a kid that is not that of the key, and goes on serving the right one', async () => {
@@ -294,7 +326,13 @@ describe('the keyring behind an envelope', () => {
     keyring.records.set(old.kid.toString('hex'), formatKeyringRecord(rewrapped))
   })
 
-  const both = (): BucketKeys => replica({ managers: new Map([['main', main], ['next', next]]) })
+  const both = (): BucketKeys =>
+    replica({
+      managers: new Map([
+        ['main', main],
+        ['next', next],
+      ]),
+    })
 
   it('is preferred to the inline key', async () => {
     const key = await both().open(old, 'a')
@@ -308,7 +346,10 @@ describe('the keyring behind an envelope', () => {
   })
 
   it.each([
-    ['opens to another key', (r: KeyringRecord) => formatKeyringRecord({ ...r, alias: 'main', wrapped: randomBytes(81) })],
+    [
+      'opens to another key',
+      (r: KeyringRecord) => formatKeyringRecord({ ...r, alias: 'main', wrapped: randomBytes(81) }),
+    ],
     ['has another namespace', (r: KeyringRecord) => formatKeyringRecord({ ...r, namespace: 'b' })],
     ['names a manager that is not there', (r: KeyringRecord) => formatKeyringRecord({ ...r, alias: 'nobody' })],
     ['is malformed', () => '{}'],
@@ -346,7 +387,7 @@ describe('the keyring behind an envelope', () => {
     await expect(keys.open(old, 'a')).rejects.toMatchObject({ kind: 'unavailable' })
   })
 
-  it("steps back to the inline key while the new manager does not answer, and says so if that does not open", async () => {
+  it('steps back to the inline key while the new manager does not answer, and says so if that does not open', async () => {
     next.failure = new Unavailable('later')
     await expect(both().open(old, 'a')).resolves.toMatchObject({ alias: 'main' })
     const damaged = { ...old, wrapped: randomBytes(81) }

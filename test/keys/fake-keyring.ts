@@ -1,6 +1,12 @@
 /** A keyring in memory whose records a test can look at, forge and make unreachable. */
 import { Unavailable } from '../../src/errors.ts'
-import { formatKeyringRecord, type Keyring, type KeyringRecord, type KeySlot, parseKeyringRecord } from '../../src/keys/keyring.ts'
+import {
+  formatKeyringRecord,
+  type Keyring,
+  type KeyringRecord,
+  type KeySlot,
+  parseKeyringRecord,
+} from '../../src/keys/keyring.ts'
 
 export class FakeKeyring implements Keyring {
   /** JSON texts by kid in hex and by slot. */

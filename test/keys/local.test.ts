@@ -11,7 +11,8 @@ const masterKeys = (active: MasterKey, ...others: MasterKey[]): MasterKeys => ({
   all: new Map([active, ...others].map((master) => [master.id.toString('hex'), master])),
 })
 
-const open = (keys: MasterKeys): LocalKeyManager => new LocalKeyManager({ alias: 'main', masterKeys: keys, random: randomBytes })
+const open = (keys: MasterKeys): LocalKeyManager =>
+  new LocalKeyManager({ alias: 'main', masterKeys: keys, random: randomBytes })
 const copyOf = ({ key }: MasterKey): MasterKey => newMaster(Buffer.from(key))
 
 const create = async (alias: string): Promise<LocalKeyManager> =>
@@ -54,7 +55,9 @@ describe('the local key manager', () => {
   it('names the master key that is missing', async () => {
     const [older, newer] = [newMaster(), newMaster()]
     const { wrapped } = await open(masterKeys(older)).generate({ namespace: 'ns', day: 1 })
-    await expect(open(masterKeys(newer)).unwrap(wrapped, { namespace: 'ns', day: 1 })).rejects.toThrow(older.id.toString('hex'))
+    await expect(open(masterKeys(newer)).unwrap(wrapped, { namespace: 'ns', day: 1 })).rejects.toThrow(
+      older.id.toString('hex'),
+    )
   })
 
   it('wipes its master keys when it is closed', async () => {

@@ -22,7 +22,11 @@ const file = (change: object = {}): string => JSON.stringify({ version: 1, activ
 const SALT = Buffer.alloc(16, 9)
 const COST = { N: 16_384, r: 8, p: 1 }
 const derivedId = masterIdOf(scryptSync('open sesame!', SALT, 32, COST)).toString('hex')
-const kdfEntry = { id: derivedId, created: entry.created, kdf: { name: 'scrypt', salt: SALT.toString('base64url'), ...COST } }
+const kdfEntry = {
+  id: derivedId,
+  created: entry.created,
+  kdf: { name: 'scrypt', salt: SALT.toString('base64url'), ...COST },
+}
 const kdfFile = (change: object = {}): string => file({ active: derivedId, keys: [{ ...kdfEntry, ...change }] })
 
 describe('parsing master keys', () => {
@@ -44,7 +48,10 @@ describe('parsing master keys', () => {
     ['an unknown field of a key', file({ keys: [{ ...entry, extra: 1 }] })],
     ['an active key that is not there', file({ active: '0011223344556677' })],
     ['a key twice', file({ keys: [entry, entry] })],
-    ['an id that is not that of the key', file({ active: '0011223344556677', keys: [{ ...entry, id: '0011223344556677' }] })],
+    [
+      'an id that is not that of the key',
+      file({ active: '0011223344556677', keys: [{ ...entry, id: '0011223344556677' }] }),
+    ],
     ['an id in capitals', file({ active: id.toUpperCase(), keys: [{ ...entry, id: id.toUpperCase() }] })],
     ['a padded key', file({ keys: [{ ...entry, key: `${entry.key}=` }] })],
     ['a key that is too short', file({ keys: [{ ...entry, key: key.subarray(1).toString('base64url') }] })],
@@ -161,7 +168,9 @@ describe('the master keys file', () => {
 
   it('is not extended by two commands at once', async () => {
     await createMasterKeysFile(path, { random, now: NOW })
-    const outcomes = await Promise.allSettled(Array.from({ length: 6 }, () => generateMasterKey(path, { random, now: NOW })))
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 6 }, () => generateMasterKey(path, { random, now: NOW })),
+    )
     const added = outcomes.filter(({ status }) => status === 'fulfilled').length
     expect(added).toBeGreaterThan(0)
     expect((await readMasterKeysFile(path)).all.size).toBe(1 + added)

@@ -18,7 +18,7 @@ import { openStateRecord, parseStateRecordPrefix } from '../../src/format/state-
 import { openArea, openTail } from '../../src/format/tail.ts'
 import type { TailRecord } from '../../src/format/tail-record.ts'
 import { mergeTlvs, type Tlv } from '../../src/format/tlv.ts'
-import { parseKeyringRecord } from '../../src/keys/keyring.ts'
+import { type KeyringRecord, parseKeyringRecord } from '../../src/keys/keyring.ts'
 import { unwrapLocal } from '../../src/keys/local-wrap.ts'
 import { describeAttempt, describeFacts } from './families/records.ts'
 import { decodeKey } from './vector-file.ts'
@@ -62,6 +62,12 @@ function bytesOf(header: Header, name: string): Buffer {
   return bytes
 }
 
+function keyringOf(header: Header): KeyringRecord[] {
+  const records: unknown = JSON.parse(header.get('keyring') ?? '[]')
+  if (!Array.isArray(records)) throw new Error('the keyring is not an array')
+  return records.map((record) => parseKeyringRecord(JSON.stringify(record)))
+}
+
 function bucketKeyOf(header: Header, wrapped: WrappedKeyFields, namespace: string): Buffer {
   const key = bytesOf(header, 'master-key')
   const id = expand(key, 'sealgate/v1/local-id', Buffer.alloc(0), 8)
@@ -71,8 +77,7 @@ function bucketKeyOf(header: Header, wrapped: WrappedKeyFields, namespace: strin
     if (!kidOf(opened).equals(wrapped.kid)) throw new Integrity('unwrap failure', 'kid')
     return opened
   }
-  for (const record of JSON.parse(header.get('keyring') ?? '[]') as object[]) {
-    const parsed = parseKeyringRecord(JSON.stringify(record))
+  for (const parsed of keyringOf(header)) {
     if (!parsed.kid.equals(wrapped.kid) || parsed.namespace !== namespace) continue
     try {
       return unwrap(parsed)
@@ -180,11 +185,10 @@ function readRecord(header: Header, body: Buffer): unknown {
 /** The gateway does not treat these as errors; the vectors name the layer all the same. */
 function readFacts(header: Header, body: Buffer): unknown {
   const kid = factsKid(body)
-  const records = JSON.parse(field(header, 'keyring')) as { kid: string }[]
-  const record = records.find((candidate) => candidate.kid === kid?.toString('hex'))
+  const record = keyringOf(header).find((candidate) => kid?.equals(candidate.kid))
   if (record === undefined) throw new Integrity('unwrap failure', 'no such key')
   const namespace = field(header, 'namespace')
-  const bucketKey = bucketKeyOf(header, parseKeyringRecord(JSON.stringify(record)), namespace)
+  const bucketKey = bucketKeyOf(header, record, namespace)
   const facts = openFacts(factsKey(bucketKey), body, namespace, decodeKey(field(header, 'key')))
   if (facts === undefined) throw new Integrity('metadata failure', 'the facts do not open')
   return describeFacts(facts)

@@ -19,8 +19,8 @@ export interface Scenario {
   readonly key?: string
   /** The one master key of the reader, if not the usual one. */
   readonly masterKey?: Buffer
-  /** Keyring records, as docs/format.md, "Bucket keys and keyring", spells them. */
-  readonly keyring?: readonly object[]
+  /** The JSON of keyring records, as docs/format.md, "Bucket keys and keyring", spells them. */
+  readonly keyring?: readonly string[]
   /** Replaces the metadata of the object. */
   readonly metadata?: Readonly<Record<string, string>>
   /** Replaces the body. */
@@ -49,7 +49,7 @@ export function vectorOf(scenario: Scenario): Vector {
     ['key', encodeKey(scenario.key ?? object.key)],
     ['master-key', toBase64url(scenario.masterKey ?? MASTER.key)],
   ])
-  if (scenario.keyring) header.set('keyring', JSON.stringify(scenario.keyring))
+  if (scenario.keyring) header.set('keyring', `[${scenario.keyring.join(',')}]`)
   const metadata = scenario.recover ? {} : (scenario.metadata ?? toStoredMetadata(object.envelope, object.metadata))
   for (const [field, value] of Object.entries(metadata)) header.set(field, value)
   if (scenario.recover) header.set('mode', 'recover')

@@ -98,7 +98,6 @@ export interface SealOptions {
 /** An object as a provider holds it, and everything that made it. */
 export interface Stored {
   readonly seed: string
-  readonly random: RandomSource
   readonly namespace: string
   readonly key: string
   readonly bucketKey: SealingKey
@@ -181,7 +180,6 @@ function seal(parts: readonly PartInput[], options: SealOptions): Stored {
   const end = Buffer.concat(pieces)
   const made = {
     seed,
-    random,
     namespace,
     key,
     bucketKey,
@@ -236,7 +234,7 @@ export function copyOf(object: Stored, key: string, tlvs = object.content.tlvs, 
   const envelope = sealEnvelope({ bucketKey, objectKey, namespace, key, flags, inline: true, random })
   const content = { ...object.content, generation: newGeneration(random), tlvs }
   const metadata = sealMetadata({ objectKey, envelopeRaw: envelope, content, random })
-  return { ...object, random, key, envelope, content, metadata }
+  return { ...object, key, envelope, content, metadata }
 }
 
 function takeEndApart(end: Buffer, start: number): Pick<Stored, 'pad' | 'tail' | 'foot' | 'trailer'> {
@@ -261,12 +259,17 @@ export function bodyOf(object: Pick<Stored, 'segments' | 'pad' | 'tail' | 'foot'
   return Buffer.concat([...object.segments, object.pad, object.tail, object.foot, object.trailer])
 }
 
+/** Randomness of its own for each defect, so that a new scenario changes no other. */
+function resealing(object: Stored, plaintext: Buffer): RandomSource {
+  return seededRandom(`${object.seed} resealed ${createHash('sha256').update(plaintext).digest('hex')}`)
+}
+
 /** The same object with another tail record, properly sealed: `change` edits a copy of the record's bytes in place or returns others. */
 export function withRecord(object: Stored, change: (record: Buffer) => Buffer | undefined | void): Stored {
   const facts = { suite: 1, type: TAIL, partNumber: 0, salt: object.tail.subarray(8, 32) } as const
   const record = Buffer.from(openSegment(object.objectKey, facts, object.tail))
   const changed = change(record) ?? record
-  const sealer = { objectKey: object.objectKey, type: TAIL, partNumber: 0, random: object.random } as const
+  const sealer = { objectKey: object.objectKey, type: TAIL, partNumber: 0, random: resealing(object, changed) } as const
   return { ...object, tail: Buffer.concat(sealSegment(sealer, changed).pieces) }
 }
 
@@ -277,7 +280,10 @@ export function withContent(object: Stored, change: (content: Buffer) => Buffer 
   if (opened === undefined) throw new Error('the metadata to change does not open')
   const content = Buffer.from(opened)
   const changed = change(content) ?? content
-  return { ...object, metadata: sealSmall(object.objectKey, LABELS.metadata, bound, changed, object.random) }
+  return {
+    ...object,
+    metadata: sealSmall(object.objectKey, LABELS.metadata, bound, changed, resealing(object, changed)),
+  }
 }
 
 /** A copy of `bytes` with `replacement` at `offset` (negative: from the end). */

@@ -9,7 +9,7 @@ import { tables } from './tables.ts'
 import { parseVector, renderVector, sha256Hex, STORED_BODY_LIMIT } from './vector-file.ts'
 
 /** A vector that is lost, or added without being counted, must not go unnoticed. */
-const EXPECTED_FILES = 352
+const EXPECTED_FILES = 353
 /** Below this many stored bytes a body is also fed byte by byte. */
 const BYTEWISE_LIMIT = 4_096
 
@@ -49,6 +49,23 @@ test('every layer fails in some vector, and every kind of record is there', () =
     new Set([undefined, 'facts', 'state', 'journal']),
   )
 })
+
+test('the worked example of the specification is a vector', () => {
+  const text = readFileSync(path.join(folder, '../../docs/format.md'), 'utf8')
+  const example = text.slice(text.indexOf('## 12. Worked example'))
+  const { header, body } = parseVector(readFileSync(path.join(folder, 'put_1_byte.vector')))
+  const envelope = Buffer.from(header.get('sg-e') ?? '', 'base64url')
+  expect(hexOf(example, '01                     version', 'SHA-256 of all')).toBe(envelope.toString('hex'))
+  expect(hexOf(example, 'offset 0:', 'key of the segment')).toBe(body.toString('hex'))
+})
+
+/** The hex that begins the lines between two texts; what follows two spaces is explanation. */
+function hexOf(text: string, from: string, to: string): string {
+  const lines = text.slice(text.indexOf(from), text.indexOf(to)).split('\n')
+  return lines
+    .map((line) => (/^ *((?:[0-9a-f]{2})+(?: (?:[0-9a-f]{2})+)*)(?= {2}|$)/.exec(line)?.[1] ?? '').replaceAll(' ', ''))
+    .join('')
+}
 
 describe.each(files)('%s', (file) => {
   const { header, body: storedBody } = parseVector(readFileSync(path.join(folder, file)))

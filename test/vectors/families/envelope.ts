@@ -179,10 +179,10 @@ function wrapSpliced(raw: Buffer, other: Buffer): Buffer {
 }
 
 /** A keyring record of `bucketKey` as JSON. */
-export function keyringRecord(bucketKey: SealingKey, change: Partial<SealingKey & { namespace: string }> = {}): object {
+export function keyringRecord(bucketKey: SealingKey, change: Partial<SealingKey & { namespace: string }> = {}): string {
   const { key: _, ...fields } = bucketKey
   const record = { namespace: NAMESPACE, created: 1_788_480_000_000, status: 'active' as const, ...fields, ...change }
-  return JSON.parse(formatKeyringRecord(record)) as object
+  return formatKeyringRecord(record)
 }
 
 function keyrings(): Scenario[] {

@@ -32,6 +32,11 @@ export function upload(): Stored {
   return multipartObject(PARTS, { seed: SEED })
 }
 
+function threeSegmentsOf({ segments: [first, second, third] }: Stored): [Buffer, Buffer, Buffer] {
+  if (!first || !second || !third) throw new Error('an object of fewer than three segments')
+  return [first, second, third]
+}
+
 /** A PUT that the gateway wrote in two segments. */
 export function putCut(): Stored {
   const parts = [PARTS[0], { partNumber: 2, bytes: 70_000 }]
@@ -76,13 +81,13 @@ function whole(): Scenario[] {
 /** Valid segments of one upload in a place where they do not belong. */
 function layouts(): Scenario[] {
   const object = upload()
-  const [first, second, third] = object.segments as [Buffer, Buffer, Buffer]
+  const [first, second, third] = threeSegmentsOf(object)
   const again = multipartObject(PARTS, {
     seed: 'multipart_3_older',
     objectKey: object.objectKey,
     bucketKey: object.bucketKey,
   })
-  const [, older] = again.segments as [Buffer, Buffer, Buffer]
+  const [, older] = threeSegmentsOf(again)
   const stranger = multipartObject(PARTS, { seed: 'multipart_3_other' }).segments[1]!
   const put = putObject(D, { seed: 'put_of_same_r', objectKey: object.objectKey }).segments[0]!
   const bad = (name: string, comment: string, segments: readonly Buffer[], released: number): Scenario => ({
@@ -178,7 +183,7 @@ function ranges(): Scenario[] {
     range: [first, last],
     ...change,
   })
-  const [first, second] = object.segments as [Buffer, Buffer, Buffer]
+  const [first, second] = threeSegmentsOf(object)
   return [
     range('in_second', 'inside the second part', D + 100, D + 199),
     range('across', 'the last byte of one part and the first of the next', D - 1, D),

@@ -1,7 +1,13 @@
 /** Vectors of facts (section 6), state records and journal records (section 7). */
 import { LABELS, lengthPrefixed, newObjectKey, sealSmall, toBase64url } from '../../../src/format/derive.ts'
 import { type Facts, factsKey, sealFacts } from '../../../src/format/facts.ts'
-import { newAttempt, openJournalName, type PartAttempt, sealJournalName, stateId } from '../../../src/format/journal.ts'
+import {
+  type AttemptName,
+  newAttempt,
+  type PartAttempt,
+  sealJournalName,
+  stateId,
+} from '../../../src/format/journal.ts'
 import { sealStateRecord } from '../../../src/format/state-record.ts'
 import { recordVector } from '../scenario.ts'
 import { bucketKeyOf, flipped, KEY, MASTER, NAMESPACE, OTHER_MASTER, seededRandom } from '../sealing.ts'
@@ -56,7 +62,7 @@ function factsVectors(): Vector[] {
     namespace: NAMESPACE,
     key: encodeKey(KEY),
     'master-key': MASTER_KEY,
-    keyring: JSON.stringify([keyringRecord(bucketKey)]),
+    keyring: `[${keyringRecord(bucketKey)}]`,
   }
   const bad = (name: string, comment: string, body: Buffer, expect: Expectation = 'metadata failure'): Variant => ({
     name,
@@ -186,7 +192,7 @@ function journalVectors(): Vector[] {
     heldBack: false,
     checksum: { algorithm: 4, value: random(32) },
     clientEtag: random(16).toString('hex'),
-    backendEtag: `${random(16).toString('hex')}`,
+    backendEtag: random(16).toString('hex'),
   }
   const name = sealJournalName({ ...named, content, random })
   const heldBack: PartAttempt = {
@@ -210,19 +216,13 @@ function journalVectors(): Vector[] {
   ]
 }
 
-type Named = Parameters<typeof openJournalName>[0] extends infer Input ? Omit<Input, 'name'> : never
-
-function badJournals(
-  named: Named & { id: string; attempt: string },
-  name: string,
-  longName: string,
-  objectKey: Buffer,
-): Variant[] {
+function badJournals(named: AttemptName, name: string, longName: string, objectKey: Buffer): Variant[] {
   const random = seededRandom('journal resealed')
   const bound = Buffer.concat([Buffer.from(named.id), Buffer.from([0, 7]), Buffer.from(named.attempt)])
   const fixed = Buffer.concat([Buffer.from([1, 0]), Buffer.alloc(8), random(24), Buffer.alloc(16)])
   const sealed = (content: Buffer): Buffer => {
-    const text = toBase64url(sealSmall(objectKey, LABELS.journal, bound, content, random))
+    const salted = seededRandom(`journal resealed ${content.toString('hex')}`)
+    const text = toBase64url(sealSmall(objectKey, LABELS.journal, bound, content, salted))
     return Buffer.from(text.replace(/(.{180})(?=.)/g, '$1/'))
   }
   const end = Buffer.from([0, 0, 0, 0])

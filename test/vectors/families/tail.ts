@@ -137,6 +137,7 @@ function records(): Scenario[] {
     bad('checksum_without_algorithm', 'the checksum flag without an algorithm', set(2, 0, 3)),
     bad('checksum_algorithm', 'an unknown checksum algorithm', set(40, 11)),
     bad('checksum_type', 'an unknown checksum type', set(40, 1, 2)),
+    bad('checksum_type_alone', 'composite, but no algorithm', set(41, 1)),
     bad('checksum_without_flag', 'checksum bytes without the flag', set(40, 1, 0, 0, 0, 1)),
     bad('checksum_not_justified', 'a CRC32 followed by a byte that is not zero', (record) => {
       record[3] = 3
