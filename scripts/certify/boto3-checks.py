@@ -10,7 +10,9 @@ from botocore.client import Config
 from botocore.exceptions import ClientError
 
 MIB = 1024 * 1024
-s3 = boto3.client("s3", endpoint_url=os.environ["ENDPOINT"], config=Config(s3={"addressing_style": "path"}))
+# boto3 presigns with SigV2 for custom endpoints unless it is told otherwise; Sealgate speaks SigV4, as AWS's newer regions do.
+CONFIG = Config(s3={"addressing_style": "path"}, signature_version="s3v4")
+s3 = boto3.client("s3", endpoint_url=os.environ["ENDPOINT"], config=CONFIG)
 BUCKET = "boto3-checks"
 CHECKS = {}
 

@@ -3,7 +3,6 @@
  * its first file exists, until all its files are either known to the index or gone. After a crash only these folders are searched.
  */
 import { dirname, join } from 'node:path'
-import { Internal } from '../../errors.ts'
 import { codeOf } from './failures.ts'
 import { type Files, type OpenFile, removeFile } from './files.ts'
 import type { IndexDb } from './index-db.ts'
@@ -78,7 +77,7 @@ export class BodyFolders {
   }
 
   /** Puts the folder's entries on disk. Calls that meet share one sync. */
-  sync({ folder }: Slot): Promise<void> {
+  sync({ folder }: Pick<Slot, 'folder'>): Promise<void> {
     if (folder.syncing === undefined) {
       folder.syncing = syncFolder(this.#context.files, folder.path).finally(() => {
         folder.syncing = undefined
@@ -90,7 +89,7 @@ export class BodyFolders {
       .then(undefined, () => undefined)
       .then(() => {
         folder.nextSync = undefined
-        return this.sync({ folder } as Slot)
+        return this.sync({ folder })
       })
     return folder.nextSync
   }
@@ -199,7 +198,7 @@ export async function sweepFolders(root: string, files: Files, index: IndexDb): 
   for (const { key: id } of orphaned) {
     const path = folderPath(root, id)
     for (const name of await namesIn(files, path)) {
-      if (!/^\d+$/.test(name)) throw new Internal(`a stranger in ${path}: ${name}`)
+      if (!/^\d{1,9}$/.test(name)) continue
       const file = bodyId(id, Number(name))
       const known = index.read(() => index.tables.files.get(file) ?? index.tables.garbage.get(file))
       if (known === undefined) await removeFile(files, join(path, name))

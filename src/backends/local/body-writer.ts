@@ -48,7 +48,6 @@ export class BodyWriter {
         }
         if (sink === undefined && size > inlineBytes) sink = new FileSink(await this.#folders.create())
         await sink?.add(gathered.splice(0))
-        if (sink === undefined) continue
       }
       if (sink === undefined) return this.#small(gathered, size)
       await sink.finish()
@@ -68,7 +67,10 @@ export class BodyWriter {
     if (size === 0) return { ref: NO_BODY, size, record: () => undefined, ...nothing }
     const id = this.#folders.freshId()
     const row = encodeCounted(1, gathered)
-    return { ref: { kind: 'inline', id }, size, record: (tables) => void tables.inline.putSync(id, row), ...nothing }
+    const record = (tables: Tables): void => {
+      tables.inline.putSync(id, row)
+    }
+    return { ref: { kind: 'inline', id }, size, record, ...nothing }
   }
 
   #large(slot: Slot, size: number): ArrivedBody {
