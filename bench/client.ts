@@ -57,7 +57,11 @@ export class BenchClient {
           })
     const started = performance.now()
     return new Promise((resolve, reject) => {
-      const req = request(url, { method, headers, agent: this.#agent }, (res) => void drain(res, started).then(resolve, reject))
+      const req = request(
+        url,
+        { method, headers, agent: this.#agent },
+        (res) => void drain(res, started).then(resolve, reject),
+      )
       req.on('error', reject)
       pour(req, bytes)
     })
@@ -88,7 +92,9 @@ function drain(res: IncomingMessage, started: number): Promise<Exchange> {
       if (bytes === 0) firstByte = performance.now() - started
       bytes += piece.length
     })
-    res.on('end', () => resolve({ status: res.statusCode ?? 0, bytes, firstByte, milliseconds: performance.now() - started }))
+    res.on('end', () =>
+      resolve({ status: res.statusCode ?? 0, bytes, firstByte, milliseconds: performance.now() - started }),
+    )
     res.on('error', reject)
   })
 }

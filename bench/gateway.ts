@@ -50,7 +50,11 @@ export async function benchGateway(parts: readonly string[]): Promise<Row[]> {
 async function startPair(folder: string): Promise<Pair> {
   const data = join(folder, 'data')
   const env = { SEALGATE_DATA: data, SEALGATE_SERVER_LISTEN: '127.0.0.1:0', SEALGATE_ADMIN_LISTEN: 'off' }
-  const gateway = await start([process.execPath, join(ROOT, 'bin', 'sealgate.mjs'), 'serve'], env, /ready at (http:\/\/\S+)/)
+  const gateway = await start(
+    [process.execPath, join(ROOT, 'bin', 'sealgate.mjs'), 'serve'],
+    env,
+    /ready at (http:\/\/\S+)/,
+  )
   const copy = await start([process.execPath, await bundle('bench/copy-server.ts'), folder], {}, /listening (\d+)/)
   return {
     gateway,
@@ -62,7 +66,14 @@ async function startPair(folder: string): Promise<Pair> {
 
 /** CPU of 64 MiB bodies, rounds of both servers in turn, beside the cost of the cipher and of MD5 measured alone in the same rounds. */
 async function largeBodies({ gateway, copy, toGateway, toCopy }: Pair): Promise<Row[]> {
-  const samples: Record<string, number[]> = { gatewayPut: [], gatewayGet: [], copyPut: [], copyGet: [], cipher: [], md5: [] }
+  const samples: Record<string, number[]> = {
+    gatewayPut: [],
+    gatewayGet: [],
+    copyPut: [],
+    copyGet: [],
+    cipher: [],
+    md5: [],
+  }
   const note = (name: string, value: number): void => void samples[name]?.push(value)
   for (let round = 0; round <= ROUNDS; round += 1) {
     const step: [string, number][] = [
@@ -136,7 +147,12 @@ async function ranges({ gateway, toGateway }: Pair): Promise<Row[]> {
     large.push((await toGateway.get('/bench/gib')).firstByte)
   }
   return [
-    { name: '1-byte range of 1 GiB: bytes read, request included', value: median(read), unit: 'bytes', bound: 65_536 + 16 + 4_096 },
+    {
+      name: '1-byte range of 1 GiB: bytes read, request included',
+      value: median(read),
+      unit: 'bytes',
+      bound: 65_536 + 16 + 4_096,
+    },
     { name: 'time to first byte, 1 GiB over 1 MiB', value: median(large) / median(small), unit: '×' },
     { name: 'time to first byte, 1 MiB', value: median(small), unit: 'ms' },
     { name: 'time to first byte, 1 GiB', value: median(large), unit: 'ms' },
@@ -152,7 +168,9 @@ async function listings({ toGateway }: Pair): Promise<Row[]> {
     check(await toGateway.put(`/${bucket}`, 0))
     for (let at = 0; at < keys; at += 250) {
       const slice = Array.from({ length: 250 }, (_, i) => at + i)
-      await Promise.all(slice.map(async (n) => check(await toGateway.put(`/${bucket}/key-${String(n).padStart(6, '0')}`, 16))))
+      await Promise.all(
+        slice.map(async (n) => check(await toGateway.put(`/${bucket}/key-${String(n).padStart(6, '0')}`, 16))),
+      )
     }
   }
   const times = { few: [] as number[], many: [] as number[] }
@@ -165,7 +183,12 @@ async function listings({ toGateway }: Pair): Promise<Row[]> {
   return [
     { name: 'LIST 1,000 of 1,000', value: median(times.few), unit: 'ms' },
     { name: 'LIST 1,000 of 100,000', value: median(times.many), unit: 'ms' },
-    { name: 'LIST 1,000 of 100,000 over 1,000 of 1,000', value: median(times.many) / median(times.few), unit: '×', bound: 1.5 },
+    {
+      name: 'LIST 1,000 of 100,000 over 1,000 of 1,000',
+      value: median(times.many) / median(times.few),
+      unit: '×',
+      bound: 1.5,
+    },
   ]
 }
 

@@ -34,7 +34,11 @@ export interface Running {
 }
 
 /** Starts a process and waits for a line of its output. */
-export async function start(command: readonly string[], env: Readonly<Record<string, string>>, ready: RegExp): Promise<Running> {
+export async function start(
+  command: readonly string[],
+  env: Readonly<Record<string, string>>,
+  ready: RegExp,
+): Promise<Running> {
   const [file = '', ...args] = command
   const child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
   const match = await awaitLine(child, ready)
@@ -76,4 +80,5 @@ export async function bundle(source: string): Promise<string> {
   return outfile
 }
 
-export const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+export const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN

@@ -34,7 +34,8 @@ if (args.includes('--json')) {
 process.exitCode = rows.some((row) => verdict(row) === 'MISSED') ? 1 : 0
 
 function format(row: Row): string {
-  const bound = row.bound !== undefined ? ` (at most ${row.bound})` : row.least !== undefined ? ` (at least ${row.least})` : ''
+  const bound =
+    row.bound !== undefined ? ` (at most ${row.bound})` : row.least !== undefined ? ` (at least ${row.least})` : ''
   return `${row.name.padEnd(58)} ${row.value.toPrecision(4).padStart(10)} ${row.unit}${bound} ${verdict(row)}`
 }
 

@@ -20,7 +20,10 @@ export async function leaks({ cache, tree, gateway, check }) {
 }
 
 function* files(path) {
-  if (!statSync(path).isDirectory()) return yield path
+  if (!statSync(path).isDirectory()) {
+    yield path
+    return
+  }
   for (const entry of readdirSync(path, { withFileTypes: true })) {
     const child = join(path, entry.name)
     if (entry.isDirectory()) yield* files(child)

@@ -5,7 +5,6 @@
  */
 import { Unavailable } from '../errors.ts'
 import { BodyFolders, sweepFolders } from './local/body-folders.ts'
-import { openBody } from './local/body-reader.ts'
 import { type ArrivedBody, BodyWriter } from './local/body-writer.ts'
 import { type DroppedFile, release, share } from './local/bodies.ts'
 import { openingFailure } from './local/failures.ts'
@@ -13,6 +12,7 @@ import { DISK, explained, type Files } from './local/files.ts'
 import { Garbage } from './local/garbage.ts'
 import { IndexDb, type Tables } from './local/index-db.ts'
 import { listPage, listUploadsPage } from './local/pages.ts'
+import { ObjectReader } from './local/object-reader.ts'
 import { buryDead, Registration } from './local/processes.ts'
 import { behind, belowBucket, bucketKey, objectKey, partKey, uploadOrderKey } from './local/row-keys.ts'
 import {
@@ -28,17 +28,7 @@ import {
   type ObjectRow,
   type Piece,
 } from './local/rows.ts'
-import {
-  checkCondition,
-  dateOf,
-  infoOf,
-  inlineOf,
-  piecesOf,
-  preconditionFailed,
-  requireBucket,
-  requireObject,
-  resolveRange,
-} from './local/objects.ts'
+import { checkCondition, dateOf, infoOf, preconditionFailed, requireBucket, requireObject } from './local/objects.ts'
 import { joinParts, partsPage, removeUpload, removeUploadsOf, requireUpload } from './local/uploads.ts'
 import {
   type Body,
@@ -75,7 +65,6 @@ export interface LocalStoreOptions {
 /** See docs/performance.md for what decided it. */
 const INLINE_BYTES = 8 * 1024
 const LEAST_ROOM_BYTES = 16 * 1024 * 1024
-const LOOK_UPS = 10
 
 const CAPABILITIES: Capabilities = {
   conditionalWrites: true,
@@ -95,6 +84,7 @@ interface Parts {
   readonly folders: BodyFolders
   readonly writer: BodyWriter
   readonly garbage: Garbage
+  readonly reader: ObjectReader
   readonly now: () => number
   readonly random: (bytes: number) => Buffer
 }
@@ -114,16 +104,14 @@ export class LocalStore implements ObjectStore {
     const files = explained(options.files ?? DISK, folder)
     try {
       await files.mkdir(folder)
-      const index = await IndexDb.open(folder)
-      await buryDead(index, files, folder)
-      const registration = await Registration.make(random(16), index, files, folder)
-      await sweepFolders(folder, files, index)
-      const garbage = new Garbage(folder, files, index)
-      await garbage.sweep(index.read(() => index.tables.processes.getCount() === 1))
-      const folders = new BodyFolders({ root: folder, files, index, registration, random })
-      const writer = new BodyWriter(folders, registration, options.inlineBytes ?? INLINE_BYTES)
-      return new LocalStore({ folder, files, index, registration, folders, writer, garbage, now, random })
     } catch (error) {
+      throw openingFailure(folder, error)
+    }
+    const index = await IndexDb.open(folder)
+    try {
+      return new LocalStore(await openParts(options, { folder, files, index, now, random }))
+    } catch (error) {
+      await index.close()
       throw openingFailure(folder, error)
     }
   }
@@ -177,24 +165,7 @@ export class LocalStore implements ObjectStore {
   }
 
   async get(bucket: string, key: string, options: GetOptions = {}): Promise<GetResult> {
-    for (let attempt = 0; attempt < LOOK_UPS; attempt += 1) {
-      const found = this.#read((tables) => {
-        const row = requireObject(tables, bucket, key)
-        return { row, pieces: piecesOf(tables, row), inline: inlineOf(tables, row.body) }
-      })
-      const { row, pieces, inline } = found
-      const info = infoOf(row)
-      if (options.ifMatch !== undefined && options.ifMatch !== row.etag) throw preconditionFailed(bucket, key)
-      const range = resolveRange(row.size, options.range)
-      if (inline !== undefined) {
-        return { info, range, body: oneBuffer(inline.subarray(range.first, range.last + 1)) }
-      }
-      const done = row.body.kind === 'pieces' ? this.#parts.garbage.hold(row.body.id) : () => undefined
-      const plan = { pieces, ...range, signal: options.signal, done }
-      const body = await openBody(this.#parts.folder, this.#parts.files, plan)
-      if (body !== undefined) return { info, range, body }
-    }
-    throw new Unavailable(`${bucket}/${key} is replaced faster than it can be opened`)
+    return this.#parts.reader.get(bucket, key, options)
   }
 
   async head(bucket: string, key: string): Promise<ObjectInfo | undefined> {
@@ -318,7 +289,7 @@ export class LocalStore implements ObjectStore {
 
   async close(): Promise<void> {
     const { garbage, folders, registration, index } = this.#parts
-    await garbage.idle()
+    await garbage.close()
     await folders.close()
     await registration.end()
     await index.close()
@@ -383,6 +354,24 @@ export class LocalStore implements ObjectStore {
 
 const systemRandom = (bytes: number): Buffer => Buffer.from(crypto.getRandomValues(new Uint8Array(bytes)).buffer)
 
-async function* oneBuffer(bytes: Buffer): Body {
-  if (bytes.length > 0) yield [bytes]
+async function openParts(
+  { inlineBytes = INLINE_BYTES }: LocalStoreOptions,
+  base: Pick<Parts, 'folder' | 'files' | 'index' | 'now' | 'random'>,
+): Promise<Parts> {
+  const { folder, files, index, random } = base
+  await buryDead(index, files, folder)
+  await sweepFolders(folder, files, index)
+  const registration = await Registration.make(random(16), index, files, folder)
+  const folders = new BodyFolders({ root: folder, files, index, registration, random })
+  const writer = new BodyWriter(folders, registration, inlineBytes)
+  const garbage = new Garbage({ root: folder, files, index, token: registration.token })
+  garbage.sweep()
+  return {
+    ...base,
+    registration,
+    folders,
+    writer,
+    garbage,
+    reader: new ObjectReader({ folder, files, index, garbage }),
+  }
 }

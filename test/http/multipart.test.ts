@@ -31,7 +31,8 @@ beforeAll(async () => {
 afterAll(() => running.close())
 
 const md5 = (bytes: Buffer): Buffer => createHash('md5').update(bytes).digest()
-const etagOf = (parts: readonly Buffer[]): string => `"${md5(Buffer.concat(parts.map(md5))).toString('hex')}-${parts.length}"`
+const etagOf = (parts: readonly Buffer[]): string =>
+  `"${md5(Buffer.concat(parts.map(md5))).toString('hex')}-${parts.length}"`
 
 async function create(Key: string, more: Partial<CreateMultipartUploadCommandInput> = {}): Promise<string> {
   return (await s3.send(new CreateMultipartUploadCommand({ Bucket, Key, ...more }))).UploadId!
@@ -55,11 +56,20 @@ async function read(Key: string, more: Partial<{ Range: string; PartNumber: numb
 }
 
 /** Uploads `parts` under `numbers`, in the order given by `order`, and completes them. */
-async function whole(Key: string, parts: readonly Buffer[], numbers: readonly number[], order = numbers.map((_, i) => i)) {
+async function whole(
+  Key: string,
+  parts: readonly Buffer[],
+  numbers: readonly number[],
+  order = numbers.map((_, i) => i),
+) {
   const id = await create(Key)
   const etags = new Map<number, string>()
   for (const i of order) etags.set(numbers[i]!, await upload(Key, id, numbers[i]!, parts[i]!))
-  return complete(Key, id, numbers.map((n) => [n, etags.get(n)!] as const))
+  return complete(
+    Key,
+    id,
+    numbers.map((n) => [n, etags.get(n)!] as const),
+  )
 }
 
 describe('an upload of parts of any size in any order is one object', () => {
@@ -81,7 +91,9 @@ describe('an upload of parts of any size in any order is one object', () => {
     expect((await read(Key)).equals(bytes)).toBe(true)
     const head = await s3.send(new HeadObjectCommand({ Bucket, Key }))
     expect(head).toMatchObject({ ContentLength: bytes.length, ETag: etagOf(parts) })
-    const listed = (await s3.send(new ListObjectsV2Command({ Bucket, Prefix: Key }))).Contents?.find((one) => one.Key === Key)
+    const listed = (await s3.send(new ListObjectsV2Command({ Bucket, Prefix: Key }))).Contents?.find(
+      (one) => one.Key === Key,
+    )
     expect(listed).toMatchObject({ Size: bytes.length, ETag: etagOf(parts) })
   })
 })
@@ -111,9 +123,13 @@ describe('reads of a multipart object', () => {
   test('partNumber returns the part with its place and the number of parts', async () => {
     const got = await s3.send(new GetObjectCommand({ Bucket, Key, PartNumber: 2 }))
     expect(got.PartsCount).toBe(3)
-    expect(got.ContentRange).toBe(`bytes ${parts[0]!.length}-${parts[0]!.length + parts[1]!.length - 1}/${bytes.length}`)
+    expect(got.ContentRange).toBe(
+      `bytes ${parts[0]!.length}-${parts[0]!.length + parts[1]!.length - 1}/${bytes.length}`,
+    )
     expect(Buffer.from(await got.Body!.transformToByteArray()).equals(parts[1]!)).toBe(true)
-    await expect(s3.send(new GetObjectCommand({ Bucket, Key, PartNumber: 4 }))).rejects.toMatchObject({ name: 'InvalidPartNumber' })
+    await expect(s3.send(new GetObjectCommand({ Bucket, Key, PartNumber: 4 }))).rejects.toMatchObject({
+      name: 'InvalidPartNumber',
+    })
   })
 })
 
@@ -142,7 +158,11 @@ test('parts that are not listed do not count', async () => {
   const Key = 'subset'
   const id = await create(Key)
   const parts = [randomBytes(5 * MIB), randomBytes(5 * MIB), randomBytes(5 * MIB)]
-  const etags = [await upload(Key, id, 1, parts[0]!), await upload(Key, id, 2, parts[1]!), await upload(Key, id, 3, parts[2]!)]
+  const etags = [
+    await upload(Key, id, 1, parts[0]!),
+    await upload(Key, id, 2, parts[1]!),
+    await upload(Key, id, 3, parts[2]!),
+  ]
   const done = await complete(Key, id, [
     [1, etags[0]!],
     [2, etags[1]!],
@@ -181,7 +201,9 @@ describe('Complete refuses', () => {
     await s3.send(new PutObjectCommand({ Bucket, Key, Body: 'there' }))
     const id = await create(Key)
     const one = await upload(Key, id, 1, Buffer.from('new'))
-    await expect(complete(Key, id, [[1, one]], { IfNoneMatch: '*' })).rejects.toMatchObject({ name: 'PreconditionFailed' })
+    await expect(complete(Key, id, [[1, one]], { IfNoneMatch: '*' })).rejects.toMatchObject({
+      name: 'PreconditionFailed',
+    })
     await complete(Key, id, [[1, one]])
     expect((await read(Key)).toString()).toBe('new')
   })
@@ -259,7 +281,8 @@ test('UploadPartCopy takes ranges of any alignment from PUT and multipart object
   const Key = 'copy/target'
   const id = await create(Key)
   const copy = async (PartNumber: number, CopySource: string, CopySourceRange?: string) =>
-    (await s3.send(new UploadPartCopyCommand({ Bucket, Key, UploadId: id, PartNumber, CopySource, CopySourceRange }))).CopyPartResult!.ETag!
+    (await s3.send(new UploadPartCopyCommand({ Bucket, Key, UploadId: id, PartNumber, CopySource, CopySourceRange })))
+      .CopyPartResult!.ETag!
   const one = await copy(1, `${Bucket}/copy/source`)
   const two = await copy(2, `${Bucket}/reads`, `bytes=70001-${5 * MIB + 70_000}`)
   const three = await copy(3, `${Bucket}/copy/source`, 'bytes=5-5')
@@ -283,14 +306,20 @@ describe('checksums of uploads', () => {
   ] as const)('%s %s are verified, kept and returned', async (ChecksumAlgorithm, ChecksumType) => {
     const client = running.client()
     const Key = `checksum/${ChecksumAlgorithm}`
-    const { UploadId } = await client.send(new CreateMultipartUploadCommand({ Bucket, Key, ChecksumAlgorithm, ChecksumType }))
+    const { UploadId } = await client.send(
+      new CreateMultipartUploadCommand({ Bucket, Key, ChecksumAlgorithm, ChecksumType }),
+    )
     const parts = [randomBytes(5 * MIB), randomBytes(1234)]
     const done = []
     for (const [i, Body] of parts.entries()) {
-      const put = await client.send(new UploadPartCommand({ Bucket, Key, UploadId, PartNumber: i + 1, Body, ChecksumAlgorithm }))
+      const put = await client.send(
+        new UploadPartCommand({ Bucket, Key, UploadId, PartNumber: i + 1, Body, ChecksumAlgorithm }),
+      )
       done.push({ ...put, PartNumber: i + 1 })
     }
-    const completed = await client.send(new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, ChecksumType, MultipartUpload: { Parts: done } }))
+    const completed = await client.send(
+      new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, ChecksumType, MultipartUpload: { Parts: done } }),
+    )
     const field = `Checksum${ChecksumAlgorithm}` as const
     const head = await client.send(new HeadObjectCommand({ Bucket, Key, ChecksumMode: 'ENABLED' }))
     expect(head[field]).toBe(completed[field])

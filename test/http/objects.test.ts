@@ -112,7 +112,9 @@ test('conditional writes are decided by the current ETag', async () => {
 describe('copies', () => {
   test('share the sealed body, and keep or replace the metadata', async () => {
     const bytes = randomBytes(300_000)
-    await s3.send(new PutObjectCommand({ Bucket, Key: 'source +%/ü', Body: bytes, Metadata: { a: '1' }, ContentType: 'a/b' }))
+    await s3.send(
+      new PutObjectCommand({ Bucket, Key: 'source +%/ü', Body: bytes, Metadata: { a: '1' }, ContentType: 'a/b' }),
+    )
     const CopySource = `${Bucket}/${encodeURIComponent('source +%/ü')}`
     const copied = await s3.send(new CopyObjectCommand({ Bucket, Key: 'copy', CopySource }))
     expect(copied.CopyObjectResult?.ETag).toBe(`"${md5(bytes)}"`)

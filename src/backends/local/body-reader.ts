@@ -1,151 +1,147 @@
-/** Bodies on their way out: a few hundred KiB at a time, one block ahead of the consumer, files closed whatever happens. */
-import { Unavailable } from '../../errors.ts'
+/** Bodies on their way out: large blocks, one ahead, every file closed whichever way the reading ends. */
+import { Integrity } from '../../errors.ts'
 import type { Body } from '../object-store.ts'
-import { bodyPath } from './body-folders.ts'
-import { codeOf } from './failures.ts'
 import type { Files, OpenFile } from './files.ts'
 import { reasonOf } from './incoming.ts'
-import type { Piece } from './rows.ts'
 
-/** Bytes of one read. Every block is a buffer of its own, since consumers may keep what they are given. */
-const BLOCK_BYTES = 512 * 1024
-
-/** A run of bytes in one file. */
-interface Extent {
-  readonly id: Buffer
-  readonly offset: number
-  readonly length: number
-}
-
-export interface ReadPlan {
-  readonly pieces: readonly Piece[]
+/** Bytes `first` to `last` of one file. */
+export interface Span {
+  readonly path: string
   readonly first: number
-  /** Inclusive; before `first` for nothing. */
   readonly last: number
-  readonly signal: AbortSignal | undefined
-  /** Called once when the reader is done with the files. */
-  readonly done: () => void
 }
 
-/** `undefined` if the first file is gone: the object was replaced meanwhile, look it up again. The first file is open when this resolves, so that a later replacement does no harm. */
-export async function openBody(root: string, files: Files, plan: ReadPlan): Promise<Body | undefined> {
-  const extents = extentsOf(plan)
-  const [head] = extents
-  if (head === undefined) {
-    plan.done()
-    return nothing()
-  }
-  let first: OpenFile
+/** Each block is a buffer of its own, which the consumer may keep. Two are held at most: the one handed out and the one ahead. */
+const BLOCK_BYTES = 524_288
+/** Ranges up to this size are read at once, so that nothing is left open. */
+const EAGER_BYTES = 131_072
+
+export interface ReadOptions {
+  readonly signal: AbortSignal | undefined
+  /** Called once when the reading has ended, however. */
+  readonly release?: () => Promise<void>
+}
+
+/** Opens all spans now. Throws ENOENT if one of the files is gone. */
+export async function openSpans(files: Files, spans: readonly Span[], options: ReadOptions): Promise<Body> {
+  const opened: OpenFile[] = []
   try {
-    first = await files.open(bodyPath(root, head.id), 'r')
+    for (const { path } of spans) opened.push(await files.open(path, 'r'))
   } catch (error) {
-    plan.done()
-    if (codeOf(error) === 'ENOENT') return undefined
+    await Promise.all(opened.map((file) => file.close()))
     throw error
   }
-  return new FileBody(root, files, plan, extents, first)
+  const reading = new SpanReader(files, spans, opened, options)
+  const [only] = spans
+  if (only === undefined || spans.length > 1 || only.last - only.first >= EAGER_BYTES) return reading
+  const { value = [] } = await reading.next()
+  await reading.return()
+  return once(value)
 }
 
-function extentsOf({ pieces, first, last }: ReadPlan): Extent[] {
-  const extents: Extent[] = []
-  let start = 0
-  for (const { id, size } of pieces) {
-    const from = Math.max(first, start)
-    const to = Math.min(last, start + size - 1)
-    if (from <= to) extents.push({ id, offset: from - start, length: to - from + 1 })
-    start += size
-  }
-  return extents
+/** Opens each span when it comes to it; the caller has made sure that the files stay. */
+export function openSpansLater(files: Files, spans: readonly Span[], options: ReadOptions): Body {
+  return new SpanReader(files, spans, [], options)
 }
 
-async function* nothing(): Body {}
+/** A body that is in memory. */
+export async function* once(batch: readonly Buffer[]): AsyncGenerator<readonly Buffer[], void, void> {
+  if (batch.length > 0) yield batch
+}
 
-class FileBody implements AsyncIterable<readonly Buffer[]> {
-  readonly #root: string
+class SpanReader implements AsyncIterableIterator<readonly Buffer[]> {
   readonly #files: Files
-  readonly #plan: ReadPlan
-  readonly #extents: readonly Extent[]
-  #file: OpenFile | undefined
-  #closed = false
+  readonly #spans: readonly Span[]
+  /** The first of the spans' files, as far as they are open. */
+  readonly #opened: (OpenFile | undefined)[]
+  readonly #signal: AbortSignal | undefined
   readonly #abort = (): void => void this.#close()
+  #release: (() => Promise<void>) | undefined
+  #span = 0
+  #position: number
+  #ahead: Promise<Buffer | undefined> | undefined
+  #closing: Promise<void> | undefined
 
-  constructor(root: string, files: Files, plan: ReadPlan, extents: readonly Extent[], first: OpenFile) {
-    this.#root = root
+  constructor(files: Files, spans: readonly Span[], opened: readonly OpenFile[], { signal, release }: ReadOptions) {
     this.#files = files
-    this.#plan = plan
-    this.#extents = extents
-    this.#file = first
-    // A body that is never iterated is closed by its signal.
-    plan.signal?.addEventListener('abort', this.#abort, { once: true })
-    if (plan.signal?.aborted === true) void this.#close()
+    this.#spans = spans
+    this.#opened = [...opened]
+    this.#signal = signal
+    this.#release = release
+    this.#position = spans[0]?.first ?? 0
+    if (signal?.aborted === true) this.#abort()
+    else signal?.addEventListener('abort', this.#abort, { once: true })
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<readonly Buffer[], void, void> {
-    let ahead: Promise<Buffer> = Promise.resolve(Buffer.alloc(0))
-    try {
-      for (const extent of this.#extents) {
-        const file = await this.#open(extent)
-        const end = extent.offset + extent.length
-        ahead = this.#read(file, extent.offset, end)
-        for (let at = extent.offset; at < end; ) {
-          const block = await ahead
-          at += block.length
-          if (at < end) ahead = this.#read(file, at, end)
-          yield [block]
-        }
-        this.#file = undefined
-        await file.close()
-      }
-    } finally {
-      await ahead.catch(() => undefined)
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async next(): Promise<IteratorResult<readonly Buffer[], undefined>> {
+    if (this.#signal?.aborted === true) {
       await this.#close()
+      throw reasonOf(this.#signal)
     }
-  }
-
-  async #open({ id }: Extent): Promise<OpenFile> {
-    this.#check()
-    if (this.#file !== undefined) return this.#file
+    if (this.#closing !== undefined) return { done: true, value: undefined }
     try {
-      this.#file = await this.#files.open(bodyPath(this.#root, id), 'r')
-      return this.#file
+      const block = await (this.#ahead ?? this.#block())
+      if (this.#signal?.aborted === true) throw reasonOf(this.#signal)
+      if (block === undefined) return await this.return()
+      this.#ahead = this.#block()
+      // A failure of the block ahead is seen when that block is asked for.
+      this.#ahead.catch(() => undefined)
+      return { done: false, value: [block] }
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw error
-      throw new Unavailable('an object was replaced or deleted by another process while it was read', { cause: error })
+      await this.#close()
+      throw error
     }
   }
 
-  #read(file: OpenFile, at: number, end: number): Promise<Buffer> {
-    const reading = this.#readBlock(file, at, Math.min(BLOCK_BYTES, end - at))
-    // A failure is seen by whoever waits for the block next.
-    reading.catch(() => undefined)
-    return reading
+  async return(): Promise<IteratorResult<readonly Buffer[], undefined>> {
+    await this.#close()
+    return { done: true, value: undefined }
   }
 
-  async #readBlock(file: OpenFile, at: number, length: number): Promise<Buffer> {
-    this.#check()
-    const block = Buffer.allocUnsafeSlow(length)
-    let filled = 0
-    while (filled < length) {
-      const { bytesRead } = await file.read(block, filled, length - filled, at + filled)
-      if (bytesRead === 0) throw new Unavailable(`a body file ends at ${at + filled} bytes, before its recorded size`)
-      filled += bytesRead
+  /** The next block, `undefined` behind the last one. Never called before the one before it is there. */
+  async #block(): Promise<Buffer | undefined> {
+    const span = this.#spans[this.#span]
+    if (span === undefined || this.#closing !== undefined) return undefined
+    const file = (this.#opened[this.#span] ??= await this.#files.open(span.path, 'r'))
+    const position = this.#position
+    const block = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, span.last + 1 - position))
+    this.#position += block.length
+    await fill(file, block, position, span.path)
+    if (this.#position > span.last) {
+      this.#opened[this.#span] = undefined
+      this.#span++
+      this.#position = this.#spans[this.#span]?.first ?? 0
+      await file.close()
     }
     return block
   }
 
-  #check(): void {
-    const { signal } = this.#plan
-    if (signal?.aborted === true) throw reasonOf(signal)
-    if (this.#closed) throw new Unavailable('a body is read once')
+  #close(): Promise<void> {
+    this.#closing ??= this.#closeAll()
+    return this.#closing
   }
 
-  async #close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
-    this.#plan.signal?.removeEventListener('abort', this.#abort)
-    const file = this.#file
-    this.#file = undefined
-    await file?.close().catch(() => undefined)
-    this.#plan.done()
+  async #closeAll(): Promise<void> {
+    this.#signal?.removeEventListener('abort', this.#abort)
+    const release = this.#release
+    this.#release = undefined
+    await this.#ahead?.catch(() => undefined)
+    // Reading has ended with all its bytes or with an error of its own; failing to close adds nothing.
+    await Promise.allSettled(this.#opened.map((file) => file?.close() ?? Promise.resolve()))
+    await release?.().catch(() => undefined)
+  }
+}
+
+async function fill(file: OpenFile, block: Buffer, position: number, path: string): Promise<void> {
+  let filled = 0
+  while (filled < block.length) {
+    const { bytesRead } = await file.read(block, filled, block.length - filled, position + filled)
+    if (bytesRead === 0)
+      throw new Integrity('size mismatch', `the file ${path} ends ${block.length - filled} bytes too early`)
+    filled += bytesRead
   }
 }

@@ -1,4 +1,5 @@
 /** Objects in the index: looking one up, and the conditions on it. Everything here runs inside one snapshot or one change. */
+import { Internal } from '../../errors.ts'
 import { type GetOptions, type ObjectInfo, StoreError, type WriteCondition } from '../object-store.ts'
 import type { Tables } from './index-db.ts'
 import { bucketKey, objectKey } from './row-keys.ts'
@@ -47,14 +48,18 @@ export function infoOf({ etag, size, modified, metadata, facts }: ObjectRow): Ob
 /** The files of a body in order. */
 export function piecesOf(tables: Tables, { body, size }: ObjectRow): readonly Piece[] {
   if (body.kind === 'file') return [{ id: body.id, size }]
-  const row = body.kind === 'pieces' ? tables.pieces.get(body.id) : undefined
-  return row === undefined ? [] : decodePieces(contentOf(row))
+  if (body.kind !== 'pieces') return []
+  const row = tables.pieces.get(body.id)
+  if (row === undefined) throw new Internal('an object without its body')
+  return decodePieces(contentOf(row))
 }
 
 /** The bytes of a body that lies in the index. */
 export function inlineOf(tables: Tables, body: BodyRef): Buffer | undefined {
-  const row = body.kind === 'inline' ? tables.inline.get(body.id) : undefined
-  return row === undefined ? undefined : contentOf(row)
+  if (body.kind !== 'inline') return undefined
+  const row = tables.inline.get(body.id)
+  if (row === undefined) throw new Internal('an object without its body')
+  return contentOf(row)
 }
 
 /** What is sent of `size` bytes. Throws `range-not-satisfiable`. */

@@ -21,8 +21,8 @@ export function listPage(tables: Tables, bucket: string, options: ListOptions): 
   const end = behind(belowBucket(bucket, Buffer.from(prefix)))
   const page: Mutable<ListPage> = { objects: [], commonPrefixes: [], truncated: false }
   let start = startOf(bucket, options)
-  for (;;) {
-    let jump: Buffer | undefined
+  while (start.compare(end) < 0) {
+    let jump = end
     for (const { key, value } of tables.objects.getRange({ start, end })) {
       const full = page.objects.length + page.commonPrefixes.length === limit
       if (full) return { ...page, truncated: true }
@@ -36,14 +36,14 @@ export function listPage(tables: Tables, bucket: string, options: ListOptions): 
       jump = behind(belowBucket(bucket, Buffer.from(common)))
       break
     }
-    if (jump === undefined) return page
     start = jump
   }
+  return page
 }
 
 function startOf(bucket: string, { prefix, after: last, afterPrefix }: ListOptions): Buffer {
   const least = belowBucket(bucket, Buffer.from(prefix))
-  if (last === undefined || (last === '' && afterPrefix !== true)) return least
+  if (last === undefined) return least
   const name = belowBucket(bucket, Buffer.from(last))
   const next = afterPrefix === true ? behind(name) : after(name)
   return Buffer.compare(next, least) > 0 ? next : least
@@ -80,12 +80,14 @@ export function listUploadsPage(
   return { uploads, truncated: keys.length > options.limit }
 }
 
+/** A marker upload that is gone has lost its place: its key's uploads are listed again rather than some of them skipped. */
 function uploadStart(tables: Tables, bucket: string, { afterKey, afterUploadId }: ListUploadsOptions): Buffer {
   if (afterKey === undefined) return belowBucket(bucket)
-  const id = afterUploadId === undefined ? undefined : Buffer.from(afterUploadId, 'hex')
-  const row = id === undefined ? undefined : tables.uploads.get(id)
-  if (id !== undefined && row !== undefined)
-    return after(uploadOrderKey(bucket, afterKey, decodeUpload(row).initiated, id))
-  // Behind every upload of this key: its order keys go on with 0x00, those of longer keys with more.
-  return Buffer.concat([uploadOrderPrefix(bucket, afterKey), Buffer.of(1)])
+  const ofKey = Buffer.concat([uploadOrderPrefix(bucket, afterKey), Buffer.alloc(1)])
+  if (afterUploadId === undefined) return behind(ofKey)
+  const id = Buffer.from(afterUploadId, 'hex')
+  const row = id.length === 16 ? tables.uploads.get(id) : undefined
+  const marker = row === undefined ? undefined : decodeUpload(row)
+  if (marker?.bucket !== bucket || marker.key !== afterKey) return ofKey
+  return after(uploadOrderKey(bucket, afterKey, marker.initiated, id))
 }

@@ -50,6 +50,8 @@ export function uploadIdOfOrderKey(orderKey: Buffer): Buffer {
 
 /** upload id (16 bytes) ‖ part number (4 bytes). */
 export function partKey(uploadId: Buffer, partNumber: number): Buffer {
+  if (!Number.isInteger(partNumber) || partNumber < 0 || partNumber > 0xffff_ffff)
+    throw new Invalid(`no part number: ${partNumber}`)
   const key = Buffer.alloc(20)
   uploadId.copy(key)
   key.writeUInt32BE(partNumber, 16)

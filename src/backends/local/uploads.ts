@@ -2,7 +2,7 @@
 import { type CompleteOptions, type PartInfo, StoreError, type UploadRef } from '../object-store.ts'
 import { type DroppedFile, release } from './bodies.ts'
 import type { Tables } from './index-db.ts'
-import { partKey, uploadOrderKey, uploadOrderPrefix } from './row-keys.ts'
+import { behind, belowBucket, partKey, uploadIdOfOrderKey, uploadOrderKey } from './row-keys.ts'
 import { decodeStored, decodeUpload, type Piece, type UploadRow } from './rows.ts'
 
 const ID = /^[0-9a-f]{32}$/
@@ -74,10 +74,10 @@ export function removeUpload(
 
 /** Removes every upload of a bucket. */
 export function removeUploadsOf(tables: Tables, bucket: string, dropped: DroppedFile[]): void {
-  const all = uploadOrderPrefix(bucket, '')
-  const ids = [...tables.uploadOrder.getKeys({ start: all })].filter((key) => key.subarray(0, all.length).equals(all))
-  for (const orderKey of ids) {
-    const id = orderKey.subarray(-16)
+  const start = belowBucket(bucket)
+  const orderKeys = [...tables.uploadOrder.getKeys({ start, end: behind(start) })]
+  for (const orderKey of orderKeys) {
+    const id = uploadIdOfOrderKey(orderKey)
     const row = tables.uploads.get(id)
     if (row !== undefined) removeUpload(tables, id, decodeUpload(row), dropped)
   }

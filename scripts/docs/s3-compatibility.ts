@@ -1,0 +1,158 @@
+/** Renders docs/s3-compatibility.md from the operation table, with the choices where public expectations disagree. */
+import { CHECKSUMS, UNBUILT_CHECKSUMS } from '../../src/s3/checksum.ts'
+import { OPERATIONS } from '../../src/s3/operation.ts'
+import { OPERATION_NAMES, type OperationName } from '../../src/s3/operation-name.ts'
+import type { OperationClass, OperationRow } from '../../src/s3/operation-row.ts'
+
+const CLASSES: Readonly<Record<OperationClass, string>> = {
+  sealed: 'translated: contents, sizes or names are not what the backend sees',
+  own: 'decided by the gateway itself',
+  forwarded: 'handed on to the backend unchanged',
+  refused: 'not offered',
+}
+
+const PLACES = { service: '/', bucket: '/bucket', object: '/bucket/key' } as const
+
+/** `PUT /bucket/key?uploadId` and what else tells it from its neighbour. */
+const request = ({ method, resource, subresource, selector }: OperationRow): string => {
+  const path = `${method} ${PLACES[resource]}${subresource === undefined ? '' : `?${subresource}`}`
+  if (selector === undefined) return `\`${path}\``
+  return 'query' in selector ? `\`${path}\` with \`${selector.query}\`` : `\`${path}\` with \`${selector.header}\``
+}
+
+const table = (names: readonly OperationName[], last: string): string =>
+  [
+    `| operation | request | class | ${last} |`,
+    '|---|---|---|---|',
+    ...names.map((name) => {
+      const row: OperationRow = OPERATIONS[name]
+      return `| ${name} | ${request(row)} | ${row.class} | ${row.reason} |`
+    }),
+  ].join('\n')
+
+const select = (keep: (row: OperationRow) => boolean): OperationName[] =>
+  OPERATION_NAMES.filter((name) => keep(OPERATIONS[name])).sort()
+
+/** Where test suites and AWS expect different answers: what was asked, and what the gateway does. */
+const CHOICES: readonly (readonly [string, string])[] = [
+  ['`partNumber` beyond the last part', '416 `InvalidPartNumber`, as AWS; ceph/s3-tests expects 400 `InvalidPart`.'],
+  [
+    'Presigned URL with `X-Amz-Expires` out of range',
+    '400 `AuthorizationQueryParametersError`, as AWS; s3-tests expects 403.',
+  ],
+  ['`DisplayName` of owners', 'Present. AWS stopped sending it in 2025; clients that know it still expect it.'],
+  ['Empty `continuation-token`', '400 `InvalidArgument`, as AWS; s3-tests expects it to be accepted.'],
+  ['PUT with `Transfer-Encoding: chunked` and no length', 'Accepted, as s3-tests expects; AWS answers 501.'],
+  [
+    '`x-amz-copy-source-if-none-match` that matches',
+    '412, as the AWS reference and s3-tests say; the suite of versitygw expects 304.',
+  ],
+  ['`?torrent`', '501 `NotImplemented`; AWS has discontinued it.'],
+  ['SigV2', '400; only AWS Signature Version 4 is spoken.'],
+  [
+    'More than 10 tags, wrong SSE-C key, suspended versioning under a lock, missing retention, POST forms, S3 Select',
+    'Not built; when they are, they follow AWS.',
+  ],
+]
+
+/** Where the gateway knowingly differs from AWS, or where AWS says little. */
+const DEVIATIONS: readonly (readonly [string, string])[] = [
+  [
+    'Headers that are not built',
+    'An `x-amz-*` header that an operation does not know is refused with `NotImplemented`, never ignored: SSE-C, server-side encryption, tags, grants, Object Lock, website redirects, MFA, append offsets.',
+  ],
+  [
+    'Preconditions on writes',
+    'If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since and Content-Range are refused with `NotImplemented` on writes that do not evaluate them.',
+  ],
+  [
+    'Unknown query parameters',
+    'Ignored if they have a value. Without one they have the look of a sub-resource, and are refused with `NotImplemented` rather than answered by the operation beside it.',
+  ],
+  [
+    '`x-amz-acl`',
+    '`private` and `bucket-owner-full-control` are accepted, since they say what is the case anyway (objects belong to the owner of the bucket, as under `BucketOwnerEnforced`). Other canned ACLs are `NotImplemented`, unknown ones `InvalidArgument`.',
+  ],
+  ['`x-amz-storage-class`', 'Only `STANDARD`; other classes are `NotImplemented`, unknown ones `InvalidStorageClass`.'],
+  ['`x-amz-request-payer`', '`requester` is accepted; nobody is billed.'],
+  [
+    '`x-amz-expected-bucket-owner`',
+    'Compared with the owner id of the gateway, also for the copy source; another one is 403 `AccessDenied`.',
+  ],
+  [
+    'Versions',
+    '`versionId=null` is accepted, an empty one is `InvalidArgument`, any other `NotImplemented`. On writes a `versionId` is `InvalidArgument`.',
+  ],
+  [
+    'Checksums',
+    `${Object.keys(CHECKSUMS).join(', ')}. ${UNBUILT_CHECKSUMS.join(', ')} are \`NotImplemented\`. Without a checksum from the client, CRC64NVME is computed for small bodies only (\`checksums.default\`).`,
+  ],
+  [
+    'Presigned URLs',
+    '`x-amz-*` parameters count as headers, as on AWS; `x-amz-sdk-checksum-algorithm` alone asks for nothing. A checksum in the URL is enforced, that of an empty body too, which some SDKs put there by default.',
+  ],
+  [
+    'User metadata',
+    'Kept and returned as the bytes received. AWS returns values that are not ASCII in RFC 2047 encoding.',
+  ],
+  [
+    'Continuation inside a common prefix',
+    'A `marker` or `start-after` that lies inside a common prefix skips the whole prefix.',
+  ],
+  [
+    'Keys with control characters',
+    'Written as character references where the client does not ask for `encoding-type=url`. Request documents may hold them as references or raw.',
+  ],
+  ['`x-amz-copy-source`', 'A `+` that is not encoded is a space, as on AWS. Access points are `NotImplemented`.'],
+  ['Location constraint', 'None at all is accepted whatever the region is.'],
+  ['If-Range', 'Honoured: a range of an object that has changed since is answered with the whole object.'],
+  ['If-Match with several ETags on a write', '`NotImplemented`: no store evaluates them atomically.'],
+]
+
+const definitions = (rows: readonly (readonly [string, string])[], head: string): string =>
+  [`| ${head} | what the gateway does |`, '|---|---|', ...rows.map(([what, does]) => `| ${what} | ${does} |`)].join(
+    '\n',
+  )
+
+/** The whole of docs/s3-compatibility.md. */
+export const renderS3Compatibility = (): string => {
+  const built = select((row) => row.built)
+  const later = select((row) => !row.built && row.class !== 'refused')
+  const refused = select((row) => !row.built && row.class === 'refused')
+  return `# S3 compatibility
+
+This file is made by \`npm run docs\` from the operation table (\`src/s3/operation.ts\`); do not edit it by hand.
+
+What becomes of each of the 112 operations of S3, and of the two requests that are part of its HTTP surface only (POST forms,
+CORS preflights). Whatever does not work is refused with 501 \`NotImplemented\` and a reason; a header or sub-resource that asks for it
+is refused too, never ignored.
+
+| class | meaning |
+|---|---|
+${Object.entries(CLASSES)
+  .map(([name, meaning]) => `| ${name} | ${meaning} |`)
+  .join('\n')}
+
+## What works (${built.length})
+
+${table(built, 'how')}
+
+## Not built yet (${later.length})
+
+${table(later, 'how it will be handled')}
+
+## Not offered (${refused.length})
+
+${table(refused, 'why')}
+
+## Where expectations disagree
+
+The public test suites and AWS do not always want the same. The gateway follows AWS unless a line here says otherwise.
+
+${definitions(CHOICES, 'case')}
+
+## Choices and deviations
+
+${definitions(DEVIATIONS, 'subject')}
+`
+}

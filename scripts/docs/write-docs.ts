@@ -1,0 +1,17 @@
+/** Writes the documents that are made from tables: `npm run docs`. Tests keep them equal. */
+import { writeFileSync } from 'node:fs'
+import { jsonSchema, renderConfiguration } from '../../src/config/document.ts'
+import { renderErrors } from './errors-document.ts'
+import { renderS3Compatibility } from './s3-compatibility.ts'
+
+const DOCUMENTS: Readonly<Record<string, string>> = {
+  'docs/configuration.md': renderConfiguration(),
+  'docs/configuration.schema.json': `${JSON.stringify(jsonSchema(), null, 2)}\n`,
+  'docs/errors.md': renderErrors(),
+  'docs/s3-compatibility.md': renderS3Compatibility(),
+}
+
+for (const [path, text] of Object.entries(DOCUMENTS)) {
+  writeFileSync(path, text)
+  console.log(`wrote ${path}`)
+}

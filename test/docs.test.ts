@@ -1,0 +1,45 @@
+/** The documents that are made from tables are as the tables say: `npm run docs` writes them. */
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { renderErrors } from '../scripts/docs/errors-document.ts'
+import { renderS3Compatibility } from '../scripts/docs/s3-compatibility.ts'
+import { S3_ERRORS } from '../src/s3/errors.ts'
+import { OPERATION_NAMES } from '../src/s3/operation-name.ts'
+
+const stored = (name: string): string =>
+  readFileSync(fileURLToPath(new URL(`../docs/${name}`, import.meta.url)), 'utf8')
+
+describe('the generated documents', () => {
+  it('docs/s3-compatibility.md equals the operation table', () => {
+    expect(stored('s3-compatibility.md')).toBe(renderS3Compatibility())
+  })
+
+  it('docs/errors.md equals the error tables', () => {
+    expect(stored('errors.md')).toBe(renderErrors())
+  })
+
+  it('name every operation once', () => {
+    const rows = renderS3Compatibility().split('\n')
+    for (const name of OPERATION_NAMES) expect(rows.filter((row) => row.startsWith(`| ${name} | \``))).toHaveLength(1)
+  })
+
+  it('name every error code', () => {
+    for (const code of Object.keys(S3_ERRORS)) expect(renderErrors()).toContain(`| \`${code}\` |`)
+  })
+
+  it('have tables whose rows all have the cells of their head', () => {
+    for (const text of [renderS3Compatibility(), renderErrors()]) {
+      for (const block of text.split('\n\n').filter((paragraph) => paragraph.startsWith('|'))) {
+        expect(
+          new Set(
+            block
+              .trim()
+              .split('\n')
+              .map((row) => row.split('|').length),
+          ).size,
+        ).toBe(1)
+      }
+    }
+  })
+})
