@@ -15,7 +15,7 @@ await import(pathToFileURL(existsSync(source) ? await bundle() : join(root, 'dis
 
 /** Several processes may start at once: each writes its own file and moves it into place whole. */
 async function bundle() {
-  const { build } = await import('esbuild')
+  const { build, stop } = await import('esbuild')
   const folder = join(root, 'node_modules', '.cache', 'sealgate')
   const target = join(folder, 'main.mjs')
   const mine = join(folder, `main-${process.pid}.mjs`)
@@ -31,6 +31,8 @@ async function bundle() {
     sourcemap: 'inline',
     logLevel: 'error',
   })
+  // Its helper process would live as long as the gateway.
+  await stop()
   renameSync(mine, target)
   return target
 }

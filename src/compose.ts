@@ -46,6 +46,7 @@ const TAIL_CACHE_BYTES = 32 * 1024 * 1024
 /** S3 names an owner; Sealgate has credentials, not accounts. */
 const OWNER = { id: '5ea16a7e'.repeat(8), displayName: 'sealgate' }
 const DEFAULT_REGION = 'us-east-1'
+const HOUSEKEEPING_MILLISECONDS = 3_600_000
 
 export interface Components {
   readonly gateway: Gateway
@@ -74,10 +75,14 @@ export async function openComponents(settings: Settings): Promise<Components> {
     },
   })
   const background = new Background()
+  const uploads = new Uploads({ state, keys, clock, random })
+  const expire = (): void => background.run('forget completed uploads', () => uploads.expireDone())
+  expire()
+  const housekeeping = setInterval(expire, HOUSEKEEPING_MILLISECONDS).unref()
   const gateway: Gateway = {
     store,
     keys,
-    uploads: new Uploads({ state, keys, clock, random }),
+    uploads,
     tails: new TailCache(TAIL_CACHE_BYTES),
     background,
     rules: (bucket) => bucketRule(settings.buckets, bucket),
@@ -97,6 +102,7 @@ export async function openComponents(settings: Settings): Promise<Components> {
       ...[...managers.values()].map((one) => ({ name: `keys/${one.alias}`, check: () => one.health() })),
     ],
     close: async () => {
+      clearInterval(housekeeping)
       await background.idle()
       await Promise.all([store.close(), stateObjects.close(), ...[...managers.values()].map((one) => one.close())])
     },

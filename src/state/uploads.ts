@@ -34,6 +34,9 @@ export interface UploadsParts {
   readonly random: RandomSource
 }
 
+/** How long a repeated Complete gets the answer of the first (docs/format.md, "State store"). */
+const DONE_MILLISECONDS = 24 * 3_600_000
+
 export class Uploads {
   readonly #parts: UploadsParts
 
@@ -160,6 +163,22 @@ export class Uploads {
       const rest = page.records.filter(({ path }) => path !== `${base}done`)
       await Promise.all(rest.map(({ path }) => state.delete(path)))
       if (!page.truncated) return
+    }
+  }
+
+  /** Forgets the answers of uploads that were completed more than a day ago. Uploads in progress are not touched. */
+  async expireDone(): Promise<void> {
+    const { state, clock } = this.#parts
+    for (let after: string | undefined; ; ) {
+      const page = await state.list('uploads/', { delimiter: '/', ...(after === undefined ? {} : { after }) })
+      for (const prefix of page.prefixes) {
+        const { records } = await state.list(prefix, { limit: 2 })
+        const [only, more] = records
+        const done = only !== undefined && more === undefined && only.path === `${prefix}done`
+        if (done && only.lastModified.getTime() < clock() - DONE_MILLISECONDS) await state.delete(only.path)
+      }
+      after = page.prefixes.at(-1)
+      if (!page.truncated || after === undefined) return
     }
   }
 

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { Invalid } from '../../src/errors.ts'
-import { bodyOf, bytes, collect, objectStoreContract, putOptions } from '../contract/object-store.contract.ts'
+import { objectStoreContract } from '../contract/object-store.contract.ts'
+import { bodyOf, bytes, collect, putOptions } from '../contract/object-store/bench.ts'
 
 objectStoreContract('memory', { open: () => Promise.resolve(new MemoryStore()) })
 

@@ -85,7 +85,7 @@ class SpanReader implements AsyncIterableIterator<readonly Buffer[]> {
     if (this.#closing !== undefined) return { done: true, value: undefined }
     try {
       const block = await (this.#ahead ?? this.#block())
-      if (this.#signal?.aborted === true) throw reasonOf(this.#signal)
+      this.#checkAbort()
       if (block === undefined) return await this.return()
       this.#ahead = this.#block()
       // A failure of the block ahead is seen when that block is asked for.
@@ -95,6 +95,10 @@ class SpanReader implements AsyncIterableIterator<readonly Buffer[]> {
       await this.#close()
       throw error
     }
+  }
+
+  #checkAbort(): void {
+    if (this.#signal?.aborted === true) throw reasonOf(this.#signal)
   }
 
   async return(): Promise<IteratorResult<readonly Buffer[], undefined>> {
