@@ -93,7 +93,8 @@ async function answer(
     target.key === undefined ? {} : { key: target.key },
   )
 
-  const operation: OperationName = detectOperation(method, target, target.query, wire)
+  const headers = withQueryHeaders(wire, target.query)
+  const operation: OperationName = detectOperation(method, target, target.query, headers)
   trace.operation = operation
 
   const caller = authenticate(
@@ -101,13 +102,12 @@ async function answer(
     { now: new Date(parts.gateway.clock()), region: parts.region, lookup: parts.authoriser.lookup },
   )
   trace.accessKey = caller.accessKey
+  refuseUnbuilt(operation)
 
   const row = OPERATIONS[operation]
   const may = parts.authoriser.of(caller.accessKey)
   may.operation(operation, row, target)
 
-  refuseUnbuilt(operation)
-  const headers = withQueryHeaders(wire, target.query)
   screenRequest(operation, headers, target.query, { ownerId: parts.gateway.owner.id })
 
   const run = OPERATION_FUNCTIONS[operation]

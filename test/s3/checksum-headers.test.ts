@@ -44,7 +44,9 @@ describe('The checksum of a body', () => {
   })
 
   test('announced without a value is InvalidRequest (B36)', () => {
-    expect(codeOf(() => parseUploadChecksum(headers({ 'x-amz-sdk-checksum-algorithm': 'CRC32' })))).toBe('InvalidRequest')
+    expect(codeOf(() => parseUploadChecksum(headers({ 'x-amz-sdk-checksum-algorithm': 'CRC32' })))).toBe(
+      'InvalidRequest',
+    )
   })
 
   test('announced as another algorithm is InvalidRequest (B36)', () => {
@@ -54,7 +56,9 @@ describe('The checksum of a body', () => {
 
   test('given twice is InvalidRequest (B36)', () => {
     const two = { 'x-amz-checksum-crc32': CRC_TEXT, 'x-amz-checksum-crc32c': CRC_TEXT }
-    expect(refusal(() => parseUploadChecksum(headers(two))).message).toContain('Expecting a single x-amz-checksum- header')
+    expect(refusal(() => parseUploadChecksum(headers(two))).message).toContain(
+      'Expecting a single x-amz-checksum- header',
+    )
     const both = { 'x-amz-checksum-crc32': CRC_TEXT, 'x-amz-trailer': 'x-amz-checksum-crc32' }
     expect(codeOf(() => parseUploadChecksum(headers(both)))).toBe('InvalidRequest')
   })
@@ -111,7 +115,10 @@ describe('The checksum of a body', () => {
 describe('The checksum of a multipart upload (B38)', () => {
   const create = (algorithm: string, type?: string) =>
     parseMultipartChecksum(
-      headers({ 'x-amz-checksum-algorithm': algorithm, ...(type === undefined ? {} : { 'x-amz-checksum-type': type }) }),
+      headers({
+        'x-amz-checksum-algorithm': algorithm,
+        ...(type === undefined ? {} : { 'x-amz-checksum-type': type }),
+      }),
     )
 
   test.each([

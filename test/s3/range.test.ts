@@ -1,6 +1,13 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { contentRange, parsePartNumber, parseRange, requestedPart, resolvePart, resolveRange } from '../../src/s3/range.ts'
+import {
+  contentRange,
+  parsePartNumber,
+  parseRange,
+  requestedPart,
+  resolvePart,
+  resolveRange,
+} from '../../src/s3/range.ts'
 import { answer, refusal } from './auth/fixtures.ts'
 import { codeOf, headers, query } from './requests.ts'
 

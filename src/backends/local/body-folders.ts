@@ -140,9 +140,15 @@ export class BodyFolders {
       registration.require(index.tables)
       index.tables.folders.putSync(id, registration.token)
     })
-    await files.mkdir(path)
-    await syncFolder(files, dirname(path))
-    await syncFolder(files, bodiesPath(root))
+    try {
+      await files.mkdir(path)
+      await syncFolder(files, dirname(path))
+      await syncFolder(files, bodiesPath(root))
+    } catch (error) {
+      // If this fails too, the next sweep does it.
+      await index.write(() => index.tables.folders.removeSync(id)).catch(() => undefined)
+      throw error
+    }
     this.#current = { id, path, next: 0, unsettled: 0, dirty: false, syncing: undefined, nextSync: undefined }
     this.#folders.add(this.#current)
   }

@@ -32,15 +32,26 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EMFILE: TOO_MANY_FILES,
   ENFILE: TOO_MANY_FILES,
   ENOMEM: 'there is no memory for it',
-  EIO: 'the disk fails or is full: check the system log',
+  EIO: 'the disk is full or fails: free disk space, or check the system log',
   ENOTDIR: 'a part of the path is not a folder: choose another folder',
+  EEXIST: 'something else is in the place of a folder: move it away, or choose another folder',
+  EISDIR: 'a folder is in the place of a file: move it away, or choose another folder',
   MDB_READERS_FULL: 'too many processes read this folder',
   MDB_VERSION_MISMATCH: 'its index was written by another version: open it with the version that wrote it',
   MDB_INVALID: 'its index is not one of ours or is damaged: choose another folder or restore a backup',
 }
 
 /** These stay as they are while a folder is opened, whatever is repeated: settings are wrong. */
-const SETTINGS = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'MDB_VERSION_MISMATCH', 'MDB_INVALID'])
+const SETTINGS = new Set([
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'ENOTDIR',
+  'EEXIST',
+  'EISDIR',
+  'MDB_VERSION_MISMATCH',
+  'MDB_INVALID',
+])
 
 /** The name of a failure (`ENOSPC`, `MDB_MAP_FULL`, …), or `undefined`. */
 export function codeOf(error: unknown): string | undefined {
@@ -62,10 +73,12 @@ export function failureAt(folder: string, error: unknown): Error {
 
 /** A failure while the folder is opened: `Invalid` where only other settings help. */
 export function openingFailure(folder: string, error: unknown): Error {
-  if (isOurs(error) && error instanceof Error) return error
-  const code = codeOf(error)
-  const message = `cannot open the store in ${folder}: ${describe(error, code)}`
-  return SETTINGS.has(code ?? '') ? new Invalid(message, { cause: error }) : new Unavailable(message, { cause: error })
+  // The file operations have their failures explained already, as those of a request.
+  const cause = error instanceof Unavailable && error.cause !== undefined ? error.cause : error
+  if (isOurs(cause) && cause instanceof Error) return cause
+  const code = codeOf(cause)
+  const message = `cannot open the store in ${folder}: ${describe(cause, code)}`
+  return SETTINGS.has(code ?? '') ? new Invalid(message, { cause }) : new Unavailable(message, { cause })
 }
 
 function describe(error: unknown, code: string | undefined): string {

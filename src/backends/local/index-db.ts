@@ -1,9 +1,10 @@
 /** The index: one LMDB environment with a few tables, shared by all processes that have the folder open. */
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { Invalid, Unavailable } from '../../errors.ts'
 import { failureAt, openingFailure } from './failures.ts'
+import { checkIndexFiles } from './index-files.ts'
 
 type Table = Database<Buffer, Buffer>
 
@@ -83,7 +84,9 @@ export class IndexDb {
   static async open(folder: string): Promise<IndexDb> {
     try {
       const path = join(folder, 'index')
+      checkComplete(folder, path)
       mkdirSync(path, { recursive: true, mode: 0o700 })
+      checkIndexFiles(path)
       const root = open<Buffer, Buffer>({ path, ...SETTINGS })
       try {
         await checkFormat(root, folder)
@@ -141,6 +144,16 @@ async function causeOf(error: unknown): Promise<unknown> {
     return error
   } catch (cause) {
     return cause
+  }
+}
+
+/** An index is made before the first body: bodies alone are what is left of a store. */
+function checkComplete(folder: string, path: string): void {
+  const bodies = join(folder, 'bodies')
+  if (existsSync(bodies) && readdirSync(bodies).length > 0 && !existsSync(join(path, 'data.mdb'))) {
+    throw new Invalid(
+      `${folder} holds bodies without their index (${path}): restore it from a backup, or choose another folder`,
+    )
   }
 }
 

@@ -190,7 +190,7 @@ describe('two openings of one folder', () => {
     await two.delete('b', 'k')
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(bodies(folder)).toHaveLength(40)
-    pieces.push(...[await collect({ [Symbol.asyncIterator]: () => reader })])
+    pieces.push(await collect({ [Symbol.asyncIterator]: () => reader }))
     expect(Buffer.concat(pieces).equals(whole)).toBe(true)
     for await (const _ of left) break
     await eventually(() => bodies(folder).length === 0)
@@ -220,7 +220,8 @@ describe('two openings of one folder', () => {
     const bury = async function* (): Body {
       yield [BIG]
       await index.write(() => {
-        for (const token of [...index.tables.processes.getKeys({})]) index.tables.processes.removeSync(token)
+        const tokens = [...index.tables.processes.getKeys({})]
+        for (const token of tokens) index.tables.processes.removeSync(token)
       })
     }
     await expect(one.put('b', 'k', bury(), putOptions())).rejects.toThrow(Unavailable)

@@ -28,9 +28,7 @@ export function filesIn(folder: string): string[] {
 }
 
 /** Checks that body files and rows of the index are the same; returns how many there are and what is still to be cleaned. The store must be closed. */
-export async function audit(
-  folder: string,
-): Promise<{
+export async function audit(folder: string): Promise<{
   files: number
   missing: string[]
   orphans: string[]

@@ -1,0 +1,27 @@
+/** `sealgate check-config`: the settings as they would be used, secrets left out. */
+import { Command } from 'commander'
+import { stringify } from 'yaml'
+import type { Settings } from '../config/settings.ts'
+import { type CommandContext, print, settingsOf } from './context.ts'
+
+export function checkConfigCommand(context: CommandContext): Command {
+  return new Command('check-config')
+    .description('check the settings and print them as they would be used, without secrets')
+    .option('-c, --config <file>', 'settings (YAML)')
+    .option('--json', 'JSON in place of YAML')
+    .addHelpText('after', '\nExample:\n  sealgate check-config --config sealgate.yaml\n')
+    .action((flags: { config?: string; json?: boolean }) => {
+      const shown = withoutSecrets(settingsOf(context, flags.config))
+      print(context, flags.json === true ? JSON.stringify(shown) : stringify(shown).trimEnd())
+    })
+}
+
+const SECRETS: ReadonlySet<string> = new Set(['secretKey', 'keys', 'passphrase'])
+
+/** A copy in which every secret string is replaced. */
+function withoutSecrets(settings: Settings): unknown {
+  const text = JSON.stringify(settings, (name, value: unknown) =>
+    SECRETS.has(name) && typeof value === 'string' ? '(not shown)' : value,
+  )
+  return JSON.parse(text) as unknown
+}

@@ -1,0 +1,45 @@
+/** `sealgate keys`: the master keys file. */
+import { Command } from 'commander'
+import { clock, random } from '../compose.ts'
+import { Invalid } from '../errors.ts'
+import { generateMasterKey } from '../keys/master-keys.ts'
+import { report } from './client-options.ts'
+import { type CommandContext, settingsOf } from './context.ts'
+
+interface GenerateFlags {
+  readonly config?: string
+  readonly manager?: string
+  readonly activate?: boolean
+  readonly json?: boolean
+}
+
+export function keysCommand(context: CommandContext): Command {
+  const keys = new Command('keys').description('master keys')
+  keys
+    .command('generate')
+    .description('add a master key to the file of a local key manager')
+    .option('-c, --config <file>', 'settings (YAML)')
+    .option('--manager <alias>', 'the key manager; default: the active one')
+    .option('--activate', 'wrap new bucket keys with it from the next start on')
+    .option('--json', 'JSON in place of text')
+    .addHelpText('after', '\nExample:\n  sealgate keys generate --activate\n')
+    .action(async (flags: GenerateFlags) => {
+      const settings = settingsOf(context, flags.config)
+      const alias = flags.manager ?? settings.keys.active
+      const manager = settings.keys.managers[alias]
+      if (manager?.type !== 'local' || manager.file === undefined) {
+        throw new Invalid(`the key manager "${alias}" keeps no master keys file; name another with --manager`)
+      }
+      const { file, passphrase } = manager
+      const activate = flags.activate === true
+      const id = await generateMasterKey(file, {
+        random,
+        now: clock(),
+        activate,
+        ...(passphrase === undefined ? {} : { passphrase }),
+      })
+      const use = activate ? 'It wraps new bucket keys from the next start on.' : 'It is not active.'
+      report(context, flags, { id, file, active: activate }, `master key ${id} added to ${file}. ${use} Back the file up.`)
+    })
+  return keys
+}
