@@ -1,11 +1,8 @@
 /** Start: arguments, environment, signals, exit codes. The only reader of `process.argv` and `process.env`. */
-import { Command, CommanderError } from 'commander'
+import { type Command, CommanderError } from 'commander'
 import type { CommandContext } from './cli/context.ts'
-import { serveCommand } from './cli/serve.ts'
+import { createProgram, type EXIT_CODES } from './cli/program.ts'
 import { Integrity, Invalid, Unavailable } from './errors.ts'
-
-/** What the exit code of a command says; the same in docs/cli.md. */
-const EXIT = { ok: 0, failed: 1, invalid: 2, unavailable: 3, integrity: 4 } as const
 
 const context: CommandContext = {
   env: process.env,
@@ -16,14 +13,15 @@ const context: CommandContext = {
   }),
 }
 
-function exitCodeOf(error: unknown): number {
-  if (error instanceof Invalid) return EXIT.invalid
-  if (error instanceof Unavailable) return EXIT.unavailable
-  if (error instanceof Integrity) return EXIT.integrity
-  return EXIT.failed
+function exitCodeOf(error: unknown): keyof typeof EXIT_CODES {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  if (error instanceof Invalid) return 2
+  if (error instanceof Unavailable) return 3
+  if (error instanceof Integrity) return 4
+  return 1
 }
 
-/** The message and its causes, one a line; a stack only for what nobody foresaw. */
+/** The message and its causes, one a line. */
 function explain(error: unknown): string {
   const lines: string[] = []
   for (let at: unknown = error; at instanceof Error; at = at.cause) lines.push(at.message)
@@ -31,21 +29,22 @@ function explain(error: unknown): string {
   return lines.map((line, i) => (i === 0 ? `sealgate: ${line}` : `  because ${line}`)).join('\n')
 }
 
-const program = new Command('sealgate')
-  .description('S3-compatible encryption gateway')
-  .version('0.1.0')
-  .exitOverride()
-  .configureHelp({ showGlobalOptions: true })
-  .addCommand(serveCommand(context), { isDefault: true })
+/** Usage errors come here as errors too, so that there is one place for exit codes. */
+function overrideExit(command: Command): Command {
+  command.exitOverride()
+  for (const child of command.commands) overrideExit(child)
+  return command
+}
+
+// Whoever reads our output may stop reading (`| head`); the command still ends as it should.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
 
 try {
-  await program.parseAsync(process.argv)
-  process.exitCode ??= EXIT.ok
+  await overrideExit(createProgram(context)).parseAsync(process.argv)
 } catch (error) {
-  if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.invalid
-  } else {
-    process.stderr.write(`${explain(error)}\n`)
-    process.exitCode = exitCodeOf(error)
-  }
+  // Commander has printed its own message.
+  if (!(error instanceof CommanderError)) process.stderr.write(`${explain(error)}\n`)
+  process.exitCode = exitCodeOf(error)
 }

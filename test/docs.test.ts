@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { renderCli } from '../scripts/docs/cli-document.ts'
 import { renderErrors } from '../scripts/docs/errors-document.ts'
 import { renderS3Compatibility } from '../scripts/docs/s3-compatibility.ts'
 import { S3_ERRORS } from '../src/s3/errors.ts'
@@ -17,6 +18,10 @@ describe('the generated documents', () => {
 
   it('docs/errors.md equals the error tables', () => {
     expect(stored('errors.md')).toBe(renderErrors())
+  })
+
+  it('docs/cli.md equals the tree of commands', () => {
+    expect(stored('cli.md')).toBe(renderCli())
   })
 
   it('name every operation once', () => {

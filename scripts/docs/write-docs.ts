@@ -1,10 +1,12 @@
 /** Writes the documents that are made from tables: `npm run docs`. Tests keep them equal. */
 import { writeFileSync } from 'node:fs'
 import { jsonSchema, renderConfiguration } from '../../src/config/document.ts'
+import { renderCli } from './cli-document.ts'
 import { renderErrors } from './errors-document.ts'
 import { renderS3Compatibility } from './s3-compatibility.ts'
 
 const DOCUMENTS: Readonly<Record<string, string>> = {
+  'docs/cli.md': renderCli(),
   'docs/configuration.md': renderConfiguration(),
   'docs/configuration.schema.json': `${JSON.stringify(jsonSchema(), null, 2)}\n`,
   'docs/errors.md': renderErrors(),

@@ -44,7 +44,10 @@ export function decryptCommand(context: CommandContext): Command {
       const object = await openRawObject(folder, await keysOf(context, flags), flags.recover === true)
       if (flags.info === true) {
         const { namespace, key, plaintextBytes, tlvs } = object
-        print(context, JSON.stringify({ namespace, key, bytes: plaintextBytes, headers: describedHeaders(tlvs) }, null, 2))
+        print(
+          context,
+          JSON.stringify({ namespace, key, bytes: plaintextBytes, headers: describedHeaders(tlvs) }, null, 2),
+        )
         return
       }
       await write(context, object, flags)
@@ -53,7 +56,8 @@ export function decryptCommand(context: CommandContext): Command {
 
 async function keysOf(context: CommandContext, flags: DecryptFlags) {
   const path = flags.masterKeys ?? masterKeysOf(context, flags)
-  const passphrase = flags.passphraseFile === undefined ? undefined : readFileSync(flags.passphraseFile, 'utf8').trimEnd()
+  const passphrase =
+    flags.passphraseFile === undefined ? undefined : readFileSync(flags.passphraseFile, 'utf8').trimEnd()
   const masterKeys = await readMasterKeysFile(path, passphrase)
   const manager = (alias: string): KeyManager => new LocalKeyManager({ alias, masterKeys, random })
   return { manager, keyring: flags.keyring === undefined ? [] : readKeyring(flags.keyring) }
@@ -92,5 +96,10 @@ async function write(context: CommandContext, object: OpenedObject, flags: Decry
     throw error
   }
   const { key, plaintextBytes } = object
-  report(context, flags, { decrypted: flags.output, key, bytes: plaintextBytes }, `${flags.output}  ${plaintextBytes} bytes  (${key})`)
+  report(
+    context,
+    flags,
+    { decrypted: flags.output, key, bytes: plaintextBytes },
+    `${flags.output}  ${plaintextBytes} bytes  (${key})`,
+  )
 }

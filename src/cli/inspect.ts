@@ -32,7 +32,12 @@ export function inspectCommand(context: CommandContext): Command {
         const facts = await describe(components, sealed)
         if (flags.export !== undefined) await exportRaw(components, sealed, flags.export)
         const lines = Object.entries(facts).map(([name, value]) => `${name.padEnd(16)} ${String(value)}`)
-        report(context, flags, { ...facts, ...(flags.export === undefined ? {} : { exported: flags.export }) }, lines.join('\n'))
+        report(
+          context,
+          flags,
+          { ...facts, ...(flags.export === undefined ? {} : { exported: flags.export }) },
+          lines.join('\n'),
+        )
       } finally {
         await components.close()
       }
@@ -43,7 +48,10 @@ const DAY_MILLISECONDS = 86_400_000
 const TLV_NAMES = new Map<number, string>(Object.entries(TLV).map(([name, tag]) => [tag, name]))
 
 /** No secret among them: identifiers of keys, never keys. */
-async function describe({ gateway }: Components, sealed: SealedObject): Promise<Record<string, string | number | boolean>> {
+async function describe(
+  { gateway }: Components,
+  sealed: SealedObject,
+): Promise<Record<string, string | number | boolean>> {
   const { place, info, envelope, metadata, size, etag } = sealed
   const tlvs = await allTlvs(gateway, sealed, new AbortController().signal)
   return {
@@ -70,7 +78,11 @@ async function describe({ gateway }: Components, sealed: SealedObject): Promise<
 }
 
 /** Writes the object as the store has it. */
-export async function exportRaw({ gateway }: Components, { place, info, bucketKey }: SealedObject, folder: string): Promise<void> {
+export async function exportRaw(
+  { gateway }: Components,
+  { place, info, bucketKey }: SealedObject,
+  folder: string,
+): Promise<void> {
   mkdirSync(folder, { recursive: true })
   const { body } = await gateway.store.get(place.bucket, place.key, { ifMatch: info.etag })
   async function* pieces(): AsyncGenerator<Buffer> {
@@ -79,5 +91,8 @@ export async function exportRaw({ gateway }: Components, { place, info, bucketKe
   await pipeline(Readable.from(pieces()), createWriteStream(join(folder, 'body')))
   const { namespace } = bucketKey
   const { bucket, key } = place
-  writeFileSync(join(folder, 'object.json'), `${JSON.stringify({ bucket, namespace, key, metadata: info.metadata }, null, 2)}\n`)
+  writeFileSync(
+    join(folder, 'object.json'),
+    `${JSON.stringify({ bucket, namespace, key, metadata: info.metadata }, null, 2)}\n`,
+  )
 }

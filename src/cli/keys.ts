@@ -39,7 +39,12 @@ export function keysCommand(context: CommandContext): Command {
         ...(passphrase === undefined ? {} : { passphrase }),
       })
       const use = activate ? 'It wraps new bucket keys from the next start on.' : 'It is not active.'
-      report(context, flags, { id, file, active: activate }, `master key ${id} added to ${file}. ${use} Back the file up.`)
+      report(
+        context,
+        flags,
+        { id, file, active: activate },
+        `master key ${id} added to ${file}. ${use} Back the file up.`,
+      )
     })
   return keys
 }

@@ -2,10 +2,9 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { Command } from 'commander'
-import { Invalid } from '../errors.ts'
+import { Internal, Invalid } from '../errors.ts'
 import { md5 } from '../format/hash.ts'
-import { el, group, xmlDocument } from '../s3/xml.ts'
-import { childText } from '../s3/xml.ts'
+import { childText, el, group, xmlDocument } from '../s3/xml.ts'
 import { type ClientFlags, report, withClient, withClientOptions } from './client-options.ts'
 import type { CommandContext } from './context.ts'
 import { type Progress, startProgress } from './progress.ts'
@@ -35,7 +34,8 @@ export function putCommand(context: CommandContext): Command {
         if (flags.createBucket === true) await makeBucket(client, address.bucket)
         const size = file === '-' ? 0 : await sizeOf(file)
         const progress = startProgress(context, size, flags.json === true)
-        const headers: Record<string, string> = flags.contentType === undefined ? {} : { 'content-type': flags.contentType }
+        const headers: Record<string, string> =
+          flags.contentType === undefined ? {} : { 'content-type': flags.contentType }
         try {
           const source = file === '-' ? process.stdin : createReadStream(file, { highWaterMark: 1024 * 1024 })
           const { etag, bytes } = await upload(client, address, blocksOf(source), { headers, progress })
@@ -62,7 +62,7 @@ async function makeBucket(client: S3Client, bucket: string): Promise<void> {
 }
 
 /** The source in blocks of exactly `PART_BYTES`, the last one shorter; at least one. */
-async function* blocksOf(source: AsyncIterable<Buffer>): AsyncGenerator<{ block: Buffer; last: boolean }> {
+async function* blocksOf(source: AsyncIterable<Buffer>): Blocks {
   let pieces: Buffer[] = []
   let held = 0
   for await (const piece of source) {
@@ -77,7 +77,10 @@ async function* blocksOf(source: AsyncIterable<Buffer>): AsyncGenerator<{ block:
     }
   }
   yield { block: Buffer.concat(pieces), last: true }
+  return undefined
 }
+
+type Blocks = AsyncGenerator<{ block: Buffer; last: boolean }, undefined>
 
 interface UploadOptions {
   readonly headers: Readonly<Record<string, string>>
@@ -87,10 +90,11 @@ interface UploadOptions {
 async function upload(
   client: S3Client,
   address: S3Address,
-  blocks: AsyncGenerator<{ block: Buffer; last: boolean }>,
+  blocks: Blocks,
   { headers, progress }: UploadOptions,
 ): Promise<{ etag: string; bytes: number }> {
-  const first = (await blocks.next()).value as { block: Buffer; last: boolean }
+  const { value: first } = await blocks.next()
+  if (first === undefined) throw new Internal('a source without a block')
   if (!first.last) return uploadParts(client, address, first.block, blocks, { headers, progress })
   const digest = { 'content-md5': md5(first.block).toString('base64') }
   const answer = await client.read({ method: 'PUT', address, headers: { ...headers, ...digest }, body: first.block })
@@ -102,10 +106,16 @@ async function uploadParts(
   client: S3Client,
   address: S3Address,
   first: Buffer,
-  blocks: AsyncGenerator<{ block: Buffer; last: boolean }>,
+  blocks: Blocks,
   { headers, progress }: UploadOptions,
 ): Promise<{ etag: string; bytes: number }> {
-  const created = await client.document({ method: 'POST', address, query: { uploads: '' }, headers, body: Buffer.alloc(0) })
+  const created = await client.document({
+    method: 'POST',
+    address,
+    query: { uploads: '' },
+    headers,
+    body: Buffer.alloc(0),
+  })
   const uploadId = childText(created, 'UploadId') ?? ''
   const parts: { number: number; etag: string }[] = []
   let bytes = 0

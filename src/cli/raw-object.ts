@@ -41,14 +41,23 @@ const TRAILER_MAGIC = 'SGT1TAIL'
 
 export function readObjectJson(folder: string): RawObject {
   const path = join(folder, 'object.json')
-  let parsed: unknown
+  let parsed: object | undefined
   try {
     parsed = JSON.parse(readFileSync(path, 'utf8'))
   } catch (cause) {
-    throw new Invalid(`${path} cannot be read; \`sealgate inspect --export\` writes one, and --recover does without`, { cause })
+    throw new Invalid(`${path} cannot be read; \`sealgate inspect --export\` writes one, and --recover does without`, {
+      cause,
+    })
   }
-  const { bucket, namespace, key, metadata } = parsed as Partial<Record<string, unknown>>
-  if (typeof bucket !== 'string' || typeof namespace !== 'string' || typeof key !== 'string' || typeof metadata !== 'object') {
+  const fields = new Map(Object.entries(parsed ?? {}))
+  const [bucket, namespace, key] = ['bucket', 'namespace', 'key'].map((name) => fields.get(name))
+  const metadata: unknown = fields.get('metadata')
+  if (
+    typeof bucket !== 'string' ||
+    typeof namespace !== 'string' ||
+    typeof key !== 'string' ||
+    typeof metadata !== 'object'
+  ) {
     throw new Invalid(`${path} has no bucket, namespace, key and metadata`)
   }
   const entries = Object.entries(metadata ?? {}).map(([name, value]): [string, string] => [name, String(value)])
@@ -60,7 +69,8 @@ export async function openRawObject(folder: string, keys: OfflineKeys, recover: 
   const body = join(folder, 'body')
   const { size } = statSync(body, { throwIfNoEntry: false }) ?? { size: -1 }
   if (size < 0) throw new Invalid(`${body} is missing`)
-  if (plaintextSize(size) === undefined) throw new Integrity('size mismatch', `${size} is not the size of a sealed object`)
+  if (plaintextSize(size) === undefined)
+    throw new Integrity('size mismatch', `${size} is not the size of a sealed object`)
   return recover ? openByFoot(body, size, keys) : openByMetadata(body, size, readObjectJson(folder), keys)
 }
 
@@ -70,7 +80,8 @@ async function openByMetadata(body: string, size: number, raw: RawObject, keys: 
   const envelope = parseEnvelope(stored.envelope)
   const objectKey = await objectKeyOf(envelope, raw, keys)
   const metadata = openMetadata(objectKey, stored.envelope, stored.metadata)
-  const tailed = envelope.flags.tailFirst || envelope.flags.areaUsed ? readTail(body, size, objectKey, envelope) : undefined
+  const tailed =
+    envelope.flags.tailFirst || envelope.flags.areaUsed ? readTail(body, size, objectKey, envelope) : undefined
   const layout = envelope.flags.sizeInMetadata
     ? layoutOfMetadata(envelope.suite, metadata, size)
     : layoutOfTail(envelope.suite, tailed ?? readTail(body, size, objectKey, envelope), size)
@@ -82,7 +93,8 @@ async function openByFoot(body: string, size: number, keys: OfflineKeys): Promis
   const trailer = readAt(body, size - TRAILER_BYTES, TRAILER_BYTES)
   if (trailer.toString('latin1', 8) !== TRAILER_MAGIC) throw new Integrity('tail failure', 'the body has no trailer')
   const footBytes = trailer.readUInt16BE(0)
-  if (footBytes === 0) throw new Invalid('this object carries no recovery envelope (it is under 5 MiB): its metadata is needed')
+  if (footBytes === 0)
+    throw new Invalid('this object carries no recovery envelope (it is under 5 MiB): its metadata is needed')
   const place = decodeFoot(readAt(body, size - TRAILER_BYTES - footBytes, footBytes))
   const objectKey = await objectKeyOf(place.envelope, place, keys)
   const record = readTail(body, size, objectKey, place.envelope)
@@ -108,7 +120,8 @@ function opened(place: { readonly namespace: string; readonly key: string }, par
     plaintextBytes: layout.plaintextBytes,
     plaintext: async function* () {
       const opener = new ObjectOpener({ objectKey, layout, ...(record === undefined ? {} : { record }) })
-      for await (const piece of createReadStream(body, { highWaterMark: 1024 * 1024 })) yield* opener.push(piece as Buffer)
+      const blocks: AsyncIterable<Buffer> = createReadStream(body, { highWaterMark: 1024 * 1024 })
+      for await (const block of blocks) yield* opener.push(block)
       yield* opener.end()
     },
   }

@@ -51,7 +51,11 @@ export async function removeBelow(client: S3Client, address: S3Address): Promise
     })
     const [refused] = childrenNamed(root, 'Error')
     if (refused !== undefined) {
-      throw new S3Refusal(200, childText(refused, 'Code') ?? '', `${childText(refused, 'Key') ?? ''}: ${childText(refused, 'Message') ?? ''}`)
+      throw new S3Refusal(
+        200,
+        childText(refused, 'Code') ?? '',
+        `${childText(refused, 'Key') ?? ''}: ${childText(refused, 'Message') ?? ''}`,
+      )
     }
     deleted += keys.length
   }

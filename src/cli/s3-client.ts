@@ -119,7 +119,8 @@ export class S3Client {
   }
 
   #url({ address, query = {} }: Call): string {
-    const path = address === undefined ? '/' : `/${address.bucket}${address.key === '' ? '' : `/${encodePath(address.key)}`}`
+    const path =
+      address === undefined ? '/' : `/${address.bucket}${address.key === '' ? '' : `/${encodePath(address.key)}`}`
     const pairs = Object.entries(query).map(([name, value]) => `${encodeComponent(name)}=${encodeComponent(value)}`)
     return `${this.endpoint}${path}${pairs.length === 0 ? '' : `?${pairs.join('&')}`}`
   }

@@ -58,12 +58,17 @@ describe('expand', () => {
 describe('small sealed boxes', () => {
   test('open with what they were sealed with', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), fc.uint8Array({ maxLength: 50 }), fc.string(), (text, bound, seed) => {
-        const [plaintext, data] = [Buffer.from(text), Buffer.from(bound)]
-        const sealed = sealSmall(PRK, LABELS.state, data, plaintext, seeded(seed))
-        expect(sealed.length).toBe(plaintext.length + SEAL_OVERHEAD)
-        expect(openSmall(PRK, LABELS.state, data, sealed)).toEqual(plaintext)
-      }),
+      fc.property(
+        fc.uint8Array({ maxLength: 300 }),
+        fc.uint8Array({ maxLength: 50 }),
+        fc.string(),
+        (text, bound, seed) => {
+          const [plaintext, data] = [Buffer.from(text), Buffer.from(bound)]
+          const sealed = sealSmall(PRK, LABELS.state, data, plaintext, seeded(seed))
+          expect(sealed.length).toBe(plaintext.length + SEAL_OVERHEAD)
+          expect(openSmall(PRK, LABELS.state, data, sealed)).toEqual(plaintext)
+        },
+      ),
     )
   })
 
@@ -91,7 +96,9 @@ describe('small sealed boxes', () => {
 
 describe('base64url', () => {
   test('takes back exactly what it gives', () => {
-    fc.assert(fc.property(fc.uint8Array(), (bytes) => fromBase64url(toBase64url(Buffer.from(bytes)))?.equals(bytes) === true))
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) => fromBase64url(toBase64url(Buffer.from(bytes)))?.equals(bytes) === true),
+    )
   })
 
   test('refuses padding, other alphabets, white space and stray bits', () => {

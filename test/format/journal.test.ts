@@ -93,8 +93,15 @@ describe('a journal name', () => {
   })
 
   const bound = Buffer.concat([Buffer.from(NAME.id), Buffer.of(0x27, 0x10), Buffer.from(NAME.attempt)])
-  const small = Buffer.concat([Buffer.of(1, 1), Buffer.alloc(8), random(40), Buffer.of(0, 0), Buffer.from('\x01c\x01b')])
-  const named = (content: Buffer): string => toBase64url(sealSmall(NAME.objectKey, LABELS.journal, bound, content, random))
+  const small = Buffer.concat([
+    Buffer.of(1, 1),
+    Buffer.alloc(8),
+    random(40),
+    Buffer.of(0, 0),
+    Buffer.from('\x01c\x01b'),
+  ])
+  const named = (content: Buffer): string =>
+    toBase64url(sealSmall(NAME.objectKey, LABELS.journal, bound, content, random))
   test.each([
     ['an unknown version', flipped(small, 0, 1)],
     ['unknown flags', flipped(small, 1, 3)],
@@ -122,7 +129,8 @@ describe('a journal name', () => {
       { clientEtag: 'x'.repeat(256) },
       { backendEtag: 'é' },
     ]
-    for (const part of wrong) expect(() => sealJournalName({ ...NAME, content: { ...FULL, ...part }, random })).toThrow(Internal)
+    for (const part of wrong)
+      expect(() => sealJournalName({ ...NAME, content: { ...FULL, ...part }, random })).toThrow(Internal)
     for (const name of [{ part: 0 }, { part: 10_001 }, { id: 'x' }, { attempt: 'x' }]) {
       expect(() => sealJournalName({ ...NAME, ...name, content: FULL, random })).toThrow(Internal)
     }

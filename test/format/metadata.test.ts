@@ -141,7 +141,13 @@ describe('the metadata keys of a store', () => {
     expectRefusal('metadata failure', () => fromStoredMetadata(gap))
     expectRefusal('metadata failure', () => fromStoredMetadata(headless))
     expectRefusal('envelope failure', () => fromStoredMetadata(bodiless))
-    for (const extra of [{ 'sg-m4': '' }, { 'sg-m5': 'AAAA' }, { 'sg-m0': 'AAAA' }, { 'sg-m1': 'AAAA' }, { 'sg-m02': 'AAAA' }]) {
+    for (const extra of [
+      { 'sg-m4': '' },
+      { 'sg-m5': 'AAAA' },
+      { 'sg-m0': 'AAAA' },
+      { 'sg-m1': 'AAAA' },
+      { 'sg-m02': 'AAAA' },
+    ]) {
       expectRefusal('metadata failure', () => fromStoredMetadata({ ...stored, ...extra }))
     }
     expectRefusal('metadata failure', () => fromStoredMetadata({ ...stored, 'sg-m': '' }))

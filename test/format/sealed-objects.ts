@@ -65,15 +65,16 @@ export function sealObject(shape: ObjectShape): SealedObject {
   const segmentsStoredBytes = lengthOf(pieces)
   const content = contentOf(shape, total, sealers, random, objectKey)
   const foot = shape.foot ?? Buffer.alloc(0)
-  const stored = Buffer.concat([
-    ...pieces,
-    ...finishObject({ objectKey, content, segmentsStoredBytes, foot, random }),
-  ])
+  const stored = Buffer.concat([...pieces, ...finishObject({ objectKey, content, segmentsStoredBytes, foot, random })])
   const { record } = openTail(objectKey, stored, stored.length, SUITE)
   const [first] = sealers
   const layout =
     isPut && first !== undefined
-      ? layoutOfMetadata(SUITE, { plaintextBytes: total, salt: first.salt, commitment: first.commitment }, stored.length)
+      ? layoutOfMetadata(
+          SUITE,
+          { plaintextBytes: total, salt: first.salt, commitment: first.commitment },
+          stored.length,
+        )
       : layoutOfTail(SUITE, record, stored.length)
   return { objectKey, plaintext, stored, layout, record }
 }

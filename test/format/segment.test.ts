@@ -29,7 +29,12 @@ function factsOf(sealer: SegmentSealer) {
   return { suite: 1, type: DATA_OF_PART, partNumber: 7, salt: sealer.salt, commitment: sealer.commitment } as const
 }
 
-function open(sealer: SegmentSealer, chunks: Buffer, plaintextBytes: number, pieceBytes: number = chunks.length): Buffer {
+function open(
+  sealer: SegmentSealer,
+  chunks: Buffer,
+  plaintextBytes: number,
+  pieceBytes: number = chunks.length,
+): Buffer {
   const opener = new SegmentOpener({ objectKey: KEY, facts: factsOf(sealer), plaintextBytes })
   return Buffer.concat(inPieces(chunks, Math.max(1, pieceBytes)).flatMap((piece) => opener.push(piece)))
 }
@@ -122,7 +127,13 @@ describe('opening a segment', () => {
   })
 
   test('opens a run of chunks on its own', () => {
-    const opener = new SegmentOpener({ objectKey: KEY, facts, plaintextBytes: plaintext.length, firstChunk: 1, lastChunk: 1 })
+    const opener = new SegmentOpener({
+      objectKey: KEY,
+      facts,
+      plaintextBytes: plaintext.length,
+      firstChunk: 1,
+      lastChunk: 1,
+    })
     expect(opener.remaining).toBe(SEALED_CHUNK_BYTES)
     const out = opener.push(chunks.subarray(SEALED_CHUNK_BYTES, 2 * SEALED_CHUNK_BYTES))
     expect(Buffer.concat(out).equals(plaintext.subarray(C, 2 * C))).toBe(true)
@@ -143,7 +154,10 @@ describe('opening a segment', () => {
 
   test('refuses suites that are not built', () => {
     for (const suite of [0, 2, 3]) {
-      expectRefusal('payload failure', () => new SegmentOpener({ objectKey: KEY, facts: { ...facts, suite }, plaintextBytes: 1 }))
+      expectRefusal(
+        'payload failure',
+        () => new SegmentOpener({ objectKey: KEY, facts: { ...facts, suite }, plaintextBytes: 1 }),
+      )
     }
   })
 
@@ -177,7 +191,9 @@ describe('a small whole segment', () => {
   })
 
   test('refuses a full-size final chunk: it is a truncation', () => {
-    const whole = Buffer.concat(sealSegment({ objectKey: KEY, type: TAIL, partNumber: 0, random }, Buffer.alloc(C)).pieces)
+    const whole = Buffer.concat(
+      sealSegment({ objectKey: KEY, type: TAIL, partNumber: 0, random }, Buffer.alloc(C)).pieces,
+    )
     const header = parseHeader(whole.subarray(0, 64))
     if (header === undefined) throw new Error('a header')
     expect(openSegment(KEY, header, whole)).toHaveLength(C)

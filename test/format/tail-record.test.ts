@@ -3,7 +3,13 @@ import { describe, expect, test } from 'vitest'
 import { Internal } from '../../src/errors.ts'
 import { CHECKSUM_BYTES } from '../../src/format/checksum-codes.ts'
 import { MIN_SEGMENT_BYTES } from '../../src/format/sizes.ts'
-import { decodeTail, encodeTail, type TailEntry, type TailRecord, tailRecordSize } from '../../src/format/tail-record.ts'
+import {
+  decodeTail,
+  encodeTail,
+  type TailEntry,
+  type TailRecord,
+  tailRecordSize,
+} from '../../src/format/tail-record.ts'
 import { expectRefusal, flipped, layerOf, seeded } from './sealed-objects.ts'
 
 const D = MIN_SEGMENT_BYTES

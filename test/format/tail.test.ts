@@ -36,9 +36,7 @@ function finished(content: Partial<TailContent>, sizes: readonly number[], foot:
     salt: several ? Buffer.alloc(24) : random(24),
     generation: random(8),
     writeTime: 1,
-    entries: several
-      ? sizes.map((size, i) => ({ partNumber: i + 1, plaintextBytes: size, salt: random(24) }))
-      : [],
+    entries: several ? sizes.map((size, i) => ({ partNumber: i + 1, plaintextBytes: size, salt: random(24) })) : [],
     ...content,
   }
   const segmentsStoredBytes = sizes.reduce((sum, size) => sum + segmentSize(size), 0)
@@ -104,7 +102,8 @@ describe('the end of an object', () => {
   test('of a large object refuses a turned bit in pad, tail and trailer; the foot is its own', () => {
     const { end, suffix, storedBytes } = finished({}, [D, D + 5], random(100))
     const start = suffix.length - end.length
-    const opens = (at: number): boolean => layerOf(() => openTail(KEY, flipped(suffix, at), storedBytes, SUITE)) === undefined
+    const opens = (at: number): boolean =>
+      layerOf(() => openTail(KEY, flipped(suffix, at), storedBytes, SUITE)) === undefined
     const last = suffix.length
     for (let at = Math.max(0, start); at < last; at++) {
       const inFoot = at >= last - 116 && at < last - 16
@@ -121,13 +120,18 @@ describe('the end of an object', () => {
     const { suffix, storedBytes } = finished({}, [5])
     expectRefusal('size mismatch', () => openTail(KEY, suffix, 335, SUITE))
     const longer = Buffer.concat([Buffer.alloc(1), suffix])
-    expectRefusal('tail failure', () => openTail(KEY, longer.subarray(0, storedBytes + 1), storedBytes + 1, SUITE).record)
+    expectRefusal(
+      'tail failure',
+      () => openTail(KEY, longer.subarray(0, storedBytes + 1), storedBytes + 1, SUITE).record,
+    )
   })
 
   test('refuses a genuine tail whose record demands another size', () => {
     const { content } = finished({}, [5])
     const record = { ...content, tailOffset: 85, areaUsed: false, footPresent: false, plaintextBytes: 6 }
-    const tail = Buffer.concat(sealSegment({ objectKey: KEY, type: TAIL, partNumber: 0, random }, encodeTail(record)).pieces)
+    const tail = Buffer.concat(
+      sealSegment({ objectKey: KEY, type: TAIL, partNumber: 0, random }, encodeTail(record)).pieces,
+    )
     const { suffix, storedBytes } = finished({}, [5])
     const forged = Buffer.concat([suffix.subarray(0, 85), tail, suffix.subarray(-16)])
     expectRefusal('size mismatch', () => openTail(KEY, forged, storedBytes, SUITE))

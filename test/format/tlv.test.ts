@@ -25,8 +25,16 @@ import { expectRefusal, seeded } from './sealed-objects.ts'
 const latin1 = fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((c) => String.fromCharCode(c)), maxLength: 40 })
 const someTlvs: fc.Arbitrary<Tlv[]> = fc
   .tuple(
-    fc.uniqueArray(fc.tuple(fc.constantFrom(0, 1, 2, 3, 4, 5, 6, 7, 12, 60, 127), latin1), { selector: ([tag]) => tag }),
-    fc.uniqueArray(fc.tuple(latin1.filter((name) => name.length > 0), latin1), { selector: ([name]) => name }),
+    fc.uniqueArray(fc.tuple(fc.constantFrom(0, 1, 2, 3, 4, 5, 6, 7, 12, 60, 127), latin1), {
+      selector: ([tag]) => tag,
+    }),
+    fc.uniqueArray(
+      fc.tuple(
+        latin1.filter((name) => name.length > 0),
+        latin1,
+      ),
+      { selector: ([name]) => name },
+    ),
   )
   .map(([texts, users]) => [
     ...users.map(([name, value]) => userMetadataTlv(name, value)),

@@ -1,0 +1,44 @@
+/** The tree of commands. */
+import { Command } from 'commander'
+import { checkConfigCommand } from './check-config.ts'
+import type { CommandContext } from './context.ts'
+import { decryptCommand } from './decrypt.ts'
+import { doctorCommand } from './doctor.ts'
+import { getCommand } from './get.ts'
+import { inspectCommand } from './inspect.ts'
+import { keysCommand } from './keys.ts'
+import { lsCommand } from './ls.ts'
+import { presignCommand } from './presign.ts'
+import { putCommand } from './put.ts'
+import { rmCommand } from './rm.ts'
+import { serveCommand } from './serve.ts'
+
+/** What the exit code of a command says. */
+export const EXIT_CODES = {
+  0: 'it is done, and for `doctor`: every check passed',
+  1: 'it failed: the gateway refused, a check failed, or something unforeseen',
+  2: 'the arguments or the settings are wrong; repeating will not help',
+  3: 'something does not answer or has no room: the gateway, the store, the disk; try again',
+  4: 'stored data is not what was written, or does not open under this key',
+} as const
+
+export const VERSION = '0.1.0'
+
+export function createProgram(context: CommandContext): Command {
+  const codes = Object.entries(EXIT_CODES).map(([code, meaning]) => `  ${code}  ${meaning}`)
+  return new Command('sealgate')
+    .description('S3-compatible encryption gateway')
+    .version(VERSION)
+    .addHelpText('after', `\nExit codes:\n${codes.join('\n')}\n`)
+    .addCommand(serveCommand(context))
+    .addCommand(doctorCommand(context))
+    .addCommand(checkConfigCommand(context))
+    .addCommand(putCommand(context))
+    .addCommand(getCommand(context))
+    .addCommand(lsCommand(context))
+    .addCommand(rmCommand(context))
+    .addCommand(presignCommand(context))
+    .addCommand(inspectCommand(context))
+    .addCommand(decryptCommand(context))
+    .addCommand(keysCommand(context))
+}
