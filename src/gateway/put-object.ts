@@ -2,6 +2,7 @@ import { parseContentMd5 } from '../s3/content-md5.ts'
 import { parseUploadChecksum } from '../s3/checksum-headers.ts'
 import type { ChecksumName } from '../s3/checksum.ts'
 import { parseWriteConditions } from '../s3/conditions.ts'
+import { S3Error } from '../s3/errors.ts'
 import type { Gateway, Operation, OperationRequest } from './gateway.ts'
 import { describeObject } from './object-metadata.ts'
 import { type PlaintextClaims, PlaintextVerifier } from './plaintext-verifier.ts'
@@ -25,6 +26,8 @@ export const putObject: Operation = async (gateway, request) => {
   if (claims.length > MAX_PUT_BYTES) throw tooLarge(claims.length, MAX_PUT_BYTES)
 
   const gathered = claims.length <= GATHER_BYTES
+  // A store looks at its bucket before it reads a body; a body that is gathered first must not be asked for in vain.
+  if (gathered && (await gateway.store.headBucket(place.bucket)) === undefined) throw new S3Error('NoSuchBucket')
   const release = gathered ? gateway.limits.gather.take(claims.length) : undefined
   try {
     const plaintext: Plaintext = gathered

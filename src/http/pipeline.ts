@@ -112,7 +112,7 @@ async function answer(
 
   const run = OPERATION_FUNCTIONS[operation]
   const gone = new AbortController()
-  res.on('close', () => gone.abort())
+  res.on('close', () => gone.abort(new ClientGone('the client closed the connection')))
   const request: OperationRequest = {
     ...place(target),
     query: target.query,

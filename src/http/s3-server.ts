@@ -31,16 +31,26 @@ export function createS3Server(parts: PipelineParts, options: S3ServerOptions): 
     },
     serverFactory: (handler) => createServer(options, handler),
     forceCloseConnections: 'idle',
+    clientErrorHandler: refuseUnparsable,
   })
   const raws = new WeakMap<object, string>()
+  const answering = new WeakMap<Socket, ServerResponse>()
   app.addHook('onRequest', async (request, reply) => {
     const raw = request.raw
     raw.url = raws.get(raw) ?? '/'
     reply.hijack()
+    answering.set(raw.socket, reply.raw)
     await serve(parts, raw, reply.raw, waiting.has(raw))
   })
   app.all('/', async () => undefined)
   app.setNotFoundHandler(async () => undefined)
+
+  // Silence in the middle of a request is told (S3 behaviour 27); an idle connection just ends.
+  app.server.on('timeout', (socket: Socket) => {
+    const res = answering.get(socket)
+    if (res === undefined || res.headersSent || res.writableEnded) socket.destroy()
+    else closeWith(socket, 'RequestTimeout')
+  })
 
   // With a listener Node does not send `100 Continue` by itself; the pipeline sends it when the body is first read.
   app.server.on('checkContinue', (raw: IncomingMessage, res: ServerResponse) => {
@@ -49,7 +59,6 @@ export function createS3Server(parts: PipelineParts, options: S3ServerOptions): 
   })
   // An Expect that nobody knows is tolerated (S3 behaviour 24).
   app.server.on('checkExpectation', (raw: IncomingMessage, res: ServerResponse) => app.routing(raw, res))
-  app.server.on('clientError', refuseUnparsable)
   return app
 }
 
@@ -82,10 +91,15 @@ function refuseUnparsable(error: Error & { code?: string }, socket: Socket): voi
     socket.destroy()
     return
   }
-  const code = PARSER_ERRORS[error.code ?? ''] ?? 'BadRequest'
+  closeWith(socket, PARSER_ERRORS[error.code ?? ''] ?? 'BadRequest')
+}
+
+/** An error document on a connection that ends with it, written past Node's own response. */
+function closeWith(socket: Socket, code: S3ErrorCode): void {
   const [status, message] = S3_ERRORS[code]
   const body = renderError({ code, message, requestId: '', hostId: '', extra: {} })
   socket.end(
     `HTTP/1.1 ${status} ${code}\r\ncontent-type: application/xml\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    () => socket.destroy(),
   )
 }
