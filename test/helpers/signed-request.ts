@@ -29,7 +29,9 @@ export function signedHeaders(running: TestGateway, call: SignedCall): Record<st
     method: call.method,
     url: `${running.endpoint}${call.path}`,
     headers: {
-      ...(call.body === undefined ? {} : { 'content-length': String(call.body.length) }),
+      ...(call.body === undefined || call.headers?.['transfer-encoding'] !== undefined
+        ? {}
+        : { 'content-length': String(call.body.length) }),
       ...call.headers,
     },
     credentials: call.credentials ?? { accessKey: ACCESS_KEY, secret: SECRET_KEY },
