@@ -1,0 +1,146 @@
+/** The commands against a running gateway, and offline. */
+import { createHash, randomBytes } from 'node:crypto'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Ran, type Started, Workplace } from '../helpers/command.ts'
+import { flip } from '../helpers/tamper.ts'
+
+const place = new Workplace()
+const big = randomBytes(40_000_000)
+let gateway: Started
+
+beforeAll(async () => {
+  gateway = await place.serve()
+  writeFileSync(place.path('big'), big)
+  await client('put', 'big', 's3://files/big', '--create-bucket')
+})
+afterAll(async () => {
+  await gateway.stop()
+  place.remove()
+})
+
+const client = (command: string, ...args: string[]): Promise<Ran> =>
+  place.run([command, ...args, '--endpoint', gateway.endpoint])
+
+describe('put, get, ls, rm, presign', () => {
+  test('a file goes up in parts and comes back as it was', async () => {
+    const ran = await client('get', 's3://files/big', 'back')
+    expect([ran.code, ran.stderr]).toEqual([0, ''])
+    expect(readFileSync(place.path('back')).equals(big)).toBe(true)
+    expect(readdirSync(place.folder).filter((name) => name.includes('partial'))).toEqual([])
+  })
+
+  test('listings show exact sizes', async () => {
+    const ran = await client('ls', 's3://files/', '--json')
+    expect(JSON.parse(ran.stdout)).toMatchObject({ key: 'big', size: big.length })
+    expect((await client('ls', '--json')).stdout).toContain('"bucket":"files"')
+  })
+
+  test('a presigned URL works without a credential, for its method alone', async () => {
+    const { stdout } = await client('presign', 's3://files/big', '--expires', '1m')
+    const answer = await fetch(stdout.trim())
+    const hash = createHash('sha256')
+      .update(Buffer.from(await answer.arrayBuffer()))
+      .digest('hex')
+    expect(hash).toBe(createHash('sha256').update(big).digest('hex'))
+    expect((await fetch(stdout.trim(), { method: 'DELETE' })).status).toBe(403)
+  })
+
+  test('rm takes one object, or all below a prefix', async () => {
+    for (const key of ['rm/a', 'rm/b', 'rm/c']) await client('put', 'big', `s3://files/${key}`)
+    expect((await client('rm', 's3://files/rm/a')).code).toBe(0)
+    expect(JSON.parse((await client('rm', 's3://files/rm/', '-r', '--json')).stdout)).toMatchObject({ deleted: 2 })
+    expect((await client('ls', 's3://files/rm/')).stdout).toBe('')
+  })
+
+  test('what is missing or wrong has its exit code and says what', async () => {
+    const missing = await client('get', 's3://files/none', 'none')
+    expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('NoSuchKey')])
+    expect(existsSync(place.path('none'))).toBe(false)
+    expect((await client('get', 'files/none', 'none')).code).toBe(2)
+    expect((await place.run(['ls', '--endpoint', 'http://127.0.0.1:9'])).code).toBe(3)
+    expect((await place.run(['nonsense'])).code).toBe(2)
+    expect((await place.run(['--help'])).code).toBe(0)
+  })
+})
+
+describe('inspect and decrypt', () => {
+  beforeAll(async () => {
+    await place.run(['inspect', 's3://files/big', '--export', 'raw'])
+  })
+  const decrypt = (folder: string, ...more: string[]): Promise<Ran> =>
+    place.run(['decrypt', folder, '-o', `${folder}.out`, ...more])
+  const copyRaw = (name: string): void => {
+    mkdirSync(place.path(name), { recursive: true })
+    for (const file of ['body', 'object.json']) copyFileSync(place.path(`raw/${file}`), place.path(`${name}/${file}`))
+  }
+
+  test('an exported object opens without the gateway', async () => {
+    const ran = await decrypt('raw')
+    expect([ran.code, ran.stderr]).toEqual([0, ''])
+    expect(readFileSync(place.path('raw.out')).equals(big)).toBe(true)
+    expect(readFileSync(place.path('raw/body')).includes(big.subarray(0, 64))).toBe(false)
+  })
+
+  test('with its metadata lost, by the envelope in its body', async () => {
+    copyRaw('lost')
+    rmSync(place.path('lost/object.json'))
+    expect((await decrypt('lost')).code).toBe(2)
+    expect((await decrypt('lost', '--recover')).code).toBe(0)
+    expect(readFileSync(place.path('lost.out')).equals(big)).toBe(true)
+  })
+
+  test('a flipped bit and another key are integrity failures, and no file appears', async () => {
+    copyRaw('flipped')
+    writeFileSync(place.path('flipped/body'), flip(readFileSync(place.path('raw/body')), 20_000_000))
+    expect((await decrypt('flipped')).code).toBe(4)
+    const other = new Workplace()
+    await (await other.serve()).stop()
+    copyRaw('stranger')
+    expect((await decrypt('stranger', '--master-keys', other.path('sealgate-data/master-keys.json'))).code).toBe(4)
+    other.remove()
+    for (const name of ['flipped.out', 'stranger.out']) expect(existsSync(place.path(name))).toBe(false)
+    expect(readdirSync(place.folder).filter((name) => name.includes('partial'))).toEqual([])
+  })
+
+  test('inspect tells no secret', async () => {
+    const ran = await place.run(['inspect', 's3://files/big', '--json'])
+    const { key } = JSON.parse(readFileSync(place.path('sealgate-data/master-keys.json'), 'utf8')).keys[0]
+    expect(ran.stdout).toContain('"masterKey"')
+    expect(ran.stdout).not.toContain(key)
+  })
+})
+
+describe('doctor', () => {
+  test('passes on a sound gateway, running or not, and cleans up', async () => {
+    const listen = gateway.endpoint.replace('http://', '')
+    const running = await place.run(['doctor', '--json'], { SEALGATE_SERVER_LISTEN: listen })
+    expect([running.code, running.stderr]).toEqual([0, ''])
+    expect(running.stdout).toContain('the gateway that is running')
+    const own = await place.run(['doctor'])
+    expect(own.code).toBe(0)
+    expect(own.stdout).toContain('Every check passed')
+    expect((await client('ls')).stdout).not.toContain('sealgate-doctor')
+  })
+})
+
+test('keys generate adds a key, and objects under the old one stay readable', async () => {
+  const before = JSON.parse(readFileSync(place.path('sealgate-data/master-keys.json'), 'utf8'))
+  const ran = await place.run(['keys', 'generate', '--activate', '--json'])
+  const after = JSON.parse(readFileSync(place.path('sealgate-data/master-keys.json'), 'utf8'))
+  expect(after.keys).toHaveLength(before.keys.length + 1)
+  expect(after.active).toBe(JSON.parse(ran.stdout).id)
+  const again = await place.run(['inspect', 's3://files/big', '--json'])
+  expect(JSON.parse(again.stdout)).toMatchObject({ masterKey: before.active })
+})
+
+test('check-config shows no secret', async () => {
+  const ran = await place.run(['check-config', '--json'], {
+    SEALGATE_CREDENTIALS: JSON.stringify([
+      { accessKey: 'abc', secretKey: 'very-secret-text', allow: [{ buckets: ['*'], actions: 'read-only' }] },
+    ]),
+  })
+  expect(ran.code).toBe(0)
+  expect(JSON.parse(ran.stdout)).toMatchObject({ credentials: [{ accessKey: 'abc' }] })
+  expect(ran.stdout).not.toContain('very-secret-text')
+})

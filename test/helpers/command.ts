@@ -1,0 +1,93 @@
+/** The command as a user runs it: a process of its own, in a folder of its own. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const BIN = fileURLToPath(new URL('../../bin/sealgate.mjs', import.meta.url))
+
+export interface Ran {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Started {
+  readonly process: ChildProcess
+  readonly endpoint: string
+  readonly stderr: () => string
+  /** Sends SIGTERM and resolves with the exit code. */
+  readonly stop: () => Promise<number | null>
+}
+
+export class Workplace {
+  readonly folder = mkdtempSync(join(tmpdir(), 'sealgate-test-'))
+  readonly #env: Readonly<Record<string, string>>
+
+  /** Every command gets `env`; the listeners take free ports unless it says otherwise. */
+  constructor(env: Readonly<Record<string, string>> = {}) {
+    this.#env = { SEALGATE_SERVER_LISTEN: '127.0.0.1:0', SEALGATE_ADMIN_LISTEN: 'off', ...env }
+  }
+
+  path(name: string): string {
+    return join(this.folder, name)
+  }
+
+  run(args: readonly string[], env: Readonly<Record<string, string>> = {}, input = ''): Promise<Ran> {
+    const child = this.#spawn(args, env)
+    const out = collect(child)
+    child.stdin?.end(input)
+    return new Promise((resolve) => child.on('close', (code) => resolve({ code, ...out() })))
+  }
+
+  /** Starts the gateway and waits for its endpoint. */
+  async serve(env: Readonly<Record<string, string>> = {}): Promise<Started> {
+    const child = this.#spawn(['serve'], env)
+    const out = collect(child)
+    const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
+    for (;;) {
+      const match = /ready at (\S+)/.exec(out().stdout)
+      if (match?.[1] !== undefined) {
+        const stop = async (): Promise<number | null> => {
+          child.kill('SIGTERM')
+          return ended
+        }
+        return { process: child, endpoint: match[1], stderr: () => out().stderr, stop }
+      }
+      if (child.exitCode !== null) throw new Error(`serve ended with ${child.exitCode}: ${out().stderr}`)
+      await new Promise((resolve) => setTimeout(resolve, 25))
+    }
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  #spawn(args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
+    const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SEALGATE_')))
+    return spawn(process.execPath, [BIN, ...args], { cwd: this.folder, env: { ...inherited, ...this.#env, ...env } })
+  }
+}
+
+function collect(child: ChildProcess): () => { stdout: string; stderr: string } {
+  const text = { stdout: '', stderr: '' }
+  child.stdout?.on('data', (piece: Buffer) => {
+    text.stdout += piece.toString()
+  })
+  child.stderr?.on('data', (piece: Buffer) => {
+    text.stderr += piece.toString()
+  })
+  return () => ({ ...text })
+}
+
+/** A port that nobody listens on now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+}
