@@ -5,6 +5,7 @@ import type { Socket } from 'node:net'
 import { type FastifyInstance, fastify } from 'fastify'
 import { S3_ERRORS, type S3ErrorCode } from '../s3/errors.ts'
 import { renderError } from '../s3/result-xml.ts'
+import { trackConnections } from './connections.ts'
 import { type PipelineParts, serve } from './pipeline.ts'
 
 export interface S3ServerOptions {
@@ -74,6 +75,7 @@ function createServer(options: S3ServerOptions, handler: (raw: IncomingMessage, 
     options.tls === undefined
       ? createHttpServer(settings, handler)
       : createHttpsServer({ ...settings, ...options.tls, minVersion: 'TLSv1.2' }, handler)
+  trackConnections(server, options.tls !== undefined)
   server.maxConnections = options.maxConnections
   server.setTimeout(options.idleTimeout)
   return server

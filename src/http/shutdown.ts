@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { closeQuietConnections } from './connections.ts'
 
 const SWEEP_MILLISECONDS = 100
 
@@ -7,8 +8,8 @@ const SWEEP_MILLISECONDS = 100
  * false if connections had to be cut.
  */
 export async function drain(app: FastifyInstance, graceMilliseconds: number): Promise<boolean> {
-  // A keep-alive connection that finishes its request becomes idle and would hold the server open.
-  const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MILLISECONDS)
+  // A connection that finishes its request, or never sent one, would hold the server open.
+  const sweep = setInterval(() => closeQuietConnections(app.server), SWEEP_MILLISECONDS)
   let whole = true
   const cut = setTimeout(() => {
     whole = false
