@@ -5,7 +5,7 @@ import { bigFile } from './aws-cli.mjs'
 import { assert } from './shell.mjs'
 
 const SAMPLE_BYTES = 64
-const SAMPLES = 400
+const SAMPLES = 64
 const BLOCK_BYTES = 16 * 2 ** 20
 
 export async function leaks({ cache, tree, gateway, check }) {

@@ -1,4 +1,4 @@
-import { hkdfSync } from 'node:crypto'
+import { createHmac, hkdfSync } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Internal } from '../../src/errors.ts'
@@ -16,7 +16,6 @@ import {
   sealSmall,
   toBase64url,
 } from '../../src/format/derive.ts'
-import { createHmac } from 'node:crypto'
 import { flipped, seeded } from './sealed-objects.ts'
 
 const PRK = seeded('prk')(32)
