@@ -55,6 +55,11 @@ export class Uploads {
     return found === undefined ? undefined : decodeCreate(found.json)
   }
 
+  /** Whether a client made this upload. Those that the gateway makes for bodies without a length have no record. */
+  async isClients(ref: UploadRef): Promise<boolean> {
+    return (await this.#parts.state.get(`${folder(ref)}create`)) !== undefined
+  }
+
   /** A name for one attempt of a part; times order attempts of the same moment only by chance. */
   newAttempt(): string {
     return newAttempt(this.#parts.clock(), this.#parts.random)

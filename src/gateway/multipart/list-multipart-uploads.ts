@@ -57,7 +57,9 @@ async function* following(gateway: Gateway, bucket: string, asked: ListUploadsRe
       ...(afterUploadId === undefined ? {} : { afterUploadId }),
       limit: 1_000,
     })
-    yield* page.uploads
+    for (const upload of page.uploads) {
+      if (await gateway.uploads.isClients({ bucket, key: upload.key, uploadId: upload.uploadId })) yield upload
+    }
     const last = page.uploads.at(-1)
     if (!page.truncated || last === undefined) return
     afterKey = last.key
