@@ -51,7 +51,8 @@ async function startPair(folder: string): Promise<Pair> {
   const data = join(folder, 'data')
   const env = { SEALGATE_DATA: data, SEALGATE_SERVER_LISTEN: '127.0.0.1:0', SEALGATE_ADMIN_LISTEN: 'off' }
   const gateway = await start(
-    [process.execPath, join(ROOT, 'bin', 'sealgate.mjs'), 'serve'],
+    // As `npm start` runs it.
+    [process.execPath, '--single-threaded-gc', join(ROOT, 'bin', 'sealgate.mjs'), 'serve'],
     env,
     /ready at (http:\/\/\S+)/,
   )

@@ -9,7 +9,7 @@ import { S3Error } from '../s3/errors.ts'
 import type { Headers } from '../s3/headers.ts'
 
 /** Bytes taken from the socket ahead of the consumer. Larger batches mean fewer, larger writes to the store. */
-const READ_AHEAD_BYTES = 256 * 1024
+const READ_AHEAD_BYTES = 128 * 1024
 
 /** The client closed the connection before the body was complete. Not an error of ours, and no object appears. */
 export class ClientGone extends Error {
