@@ -17,7 +17,8 @@ function formatRows(): Row[] {
     name: `format: ${name} over plain AES-256-GCM`,
     value: ratio,
     unit: '×',
-    ...(name.startsWith('plain') ? {} : { least: FORMAT_BOUND }),
+    // The bound is for whole chunks; pieces that do not meet them take two calls for each.
+    ...(/[a-z]Aligned$/.test(name) ? { least: FORMAT_BOUND } : {}),
   }))
 }
 

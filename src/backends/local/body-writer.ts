@@ -8,7 +8,7 @@ import type { Registration } from './processes.ts'
 import { type BodyRef, encodeCounted, NO_BODY } from './rows.ts'
 
 /** Bytes of one write, about. While one is written the next is gathered. */
-const WRITE_BYTES = 524_288
+const WRITE_BYTES = 262_144
 const WRITE_BUFFERS = 512
 
 /** A body that is on disk, or small enough to go there with its row, and that no object has yet. Exactly one of `keep` and `discard` must follow. */
