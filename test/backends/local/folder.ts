@@ -22,9 +22,15 @@ afterEach(() => {
 /** Paths of all files below, relative. */
 export function filesIn(folder: string): string[] {
   if (!existsSync(folder)) return []
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => statSync(join(folder, name)).isFile())
-    .sort()
+  // Files and folders vanish while the store removes them in the background.
+  let names: string[]
+  try {
+    names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return filesIn(folder)
+    throw error
+  }
+  return names.filter((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.isFile() === true).sort()
 }
 
 /** Checks that body files and rows of the index are the same; returns how many there are and what is still to be cleaned. The store must be closed. */
