@@ -24,6 +24,8 @@ export function serveCommand(context: CommandContext): Command {
     .option('-c, --config <file>', 'settings (YAML)')
     .addHelpText('after', '\nExample:\n  sealgate serve --config sealgate.yaml\n')
     .action(async (options: { config?: string }) => {
+      // From here on signals drain; asked for later, one that comes with the first line of output would kill.
+      void context.stopSignal
       const settings = settingsOf(context, options.config)
       if (cluster.isWorker) return serveWorker(context, settings)
       await prepareData(settings)
@@ -73,7 +75,11 @@ async function servePrimary(context: CommandContext, settings: Settings): Promis
   const dependencies = [{ name: 'workers', check: () => checkWorkers(workers, settings.server.workers) }]
   const admin = composeAdminServer(dependencies, () => draining)
   try {
-    const first = await Promise.all(Array.from({ length: settings.server.workers }, fork))
+    const first = await Promise.race([
+      Promise.all(Array.from({ length: settings.server.workers }, fork)),
+      context.stopSignal.then(() => undefined),
+    ])
+    if (first === undefined) return
     const address = first
       .map(([message]) => message)
       .find((message) => typeof message === 'string' && message.startsWith('http'))
@@ -94,7 +100,21 @@ async function servePrimary(context: CommandContext, settings: Settings): Promis
 /** One of several processes: the S3 listener shares its port with the other workers. */
 async function serveWorker(context: CommandContext, settings: Settings): Promise<void> {
   const stopLog = logChannels(createLogger(settings.log.level, context.stderr))
-  const components = await openComponents(settings)
+  try {
+    const components = await openComponents(settings)
+    try {
+      await serveUntilStopped(context, settings, components)
+    } finally {
+      await components.close()
+    }
+  } finally {
+    stopLog()
+    // The channel to the primary holds a process open, also one that could not start.
+    cluster.worker?.disconnect()
+  }
+}
+
+async function serveUntilStopped(context: CommandContext, settings: Settings, components: Components): Promise<void> {
   const app = composeS3Server(settings, components)
   const stop = new Promise<void>((resolveStop) => {
     process.on('message', (message) => {
@@ -109,9 +129,6 @@ async function serveWorker(context: CommandContext, settings: Settings): Promise
     await drain(app, settings.server.shutdownGrace)
   } finally {
     await app.close()
-    await components.close()
-    stopLog()
-    cluster.worker?.disconnect()
   }
 }
 

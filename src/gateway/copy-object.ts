@@ -1,5 +1,5 @@
 /** CopyObject. Where re-wrapping the object's key is enough no data is re-encrypted; else the bytes stream through the gateway (docs/format.md, "Copies"). */
-import { StoreError } from '../backends/object-store.ts'
+import { StoreError, type WriteCondition } from '../backends/object-store.ts'
 import { checksumOf, checksumTlv, md5Of, md5Tlv, type Tlv } from '../format/tlv.ts'
 import { CHECKSUMS, checksumOfCode, type ChecksumName, typeOfCode } from '../s3/checksum.ts'
 import { parseCopyChecksum, type StoredChecksum } from '../s3/checksum-headers.ts'
@@ -14,7 +14,7 @@ import { PlaintextVerifier } from './plaintext-verifier.ts'
 import { GATHER_BYTES } from './put-object.ts'
 import { gather, openWhole } from './read-body.ts'
 import { sealDescription, sealListed } from './sealed-description.ts'
-import { allTlvs, getSame, headSealed, type Place, type SealedObject } from './sealed-object.ts'
+import { allTlvs, getSame, headSealed, type Place, rereading, type SealedObject } from './sealed-object.ts'
 import { storeCondition } from './write-conditions.ts'
 import { type Plaintext, writeObject } from './write-object.ts'
 
@@ -43,7 +43,7 @@ export const copyObject: Operation = async (gateway, request) => {
   checkSelfCopy({ source, target, directive, changes: algorithm !== undefined })
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const copied = await copyOnce(gateway, request, { source, target, directive, algorithm })
+      const copied = await rereading(() => copyOnce(gateway, request, { source, target, directive, algorithm }))
       const { etag, lastModified, checksum } = copied
       return {
         status: 200,
@@ -104,7 +104,7 @@ async function copyInStore(
     keepsArea: directive === 'COPY' && envelope.flags.areaUsed,
   }).catch(unlessTooLarge)
   if (description === undefined) return undefined
-  const condition = await storeCondition(gateway, target, parseWriteConditions(request.headers))
+  const condition = await targetCondition(gateway, request, asked, sealed)
   const { generation } = description
   const facts = sealed.facts ?? { plaintextBytes: sealed.size, partCount: 0, checksumAlgorithm: 0, checksumType: 0 }
   const written = await gateway.store.copy(source, target, {
@@ -114,6 +114,18 @@ async function copyInStore(
     ...(condition === undefined ? {} : { condition }),
   })
   return { etag: sealed.etag, lastModified: written.lastModified, checksum: nearChecksum(near) }
+}
+
+/** The client's condition on the target. A copy onto itself never replaces a newer object with the bytes of the one it read. */
+async function targetCondition(
+  gateway: Gateway,
+  request: OperationRequest,
+  { source, target }: Asked,
+  sealed: SealedObject,
+): Promise<WriteCondition | undefined> {
+  const condition = await storeCondition(gateway, target, parseWriteConditions(request.headers))
+  const same = source.bucket === target.bucket && source.key === target.key
+  return same ? { ifMatch: sealed.info.etag } : condition
 }
 
 /** Metadata that does not fit the headers of a finished body: the copy streams, where the new tail has room or the answer says how much there is. */
@@ -147,7 +159,7 @@ async function copyThrough(
   sealed: SealedObject,
 ): Promise<Copied> {
   const { target, directive, algorithm } = asked
-  const condition = await storeCondition(gateway, target, parseWriteConditions(request.headers))
+  const condition = await targetCondition(gateway, request, asked, sealed)
   const tlvs =
     directive === 'REPLACE'
       ? describeObject(request.headers)

@@ -4,7 +4,7 @@ import { parseRange, requestedPart } from '../s3/range.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from './gateway.ts'
 import { openRange, openWhole } from './read-body.ts'
 import { viewOf, type Wanted } from './read-view.ts'
-import { headSealed, rereading, type SealedObject, unseal } from './sealed-object.ts'
+import { getSame, headSealed, rereading, type SealedObject, unseal } from './sealed-object.ts'
 
 /** GetObject: whole, a range, or one part; every byte verified before it is sent (docs/format.md, "What a read costs"). */
 export const getObject: Operation = (gateway, request) => rereading(() => readObject(gateway, request))
@@ -54,6 +54,5 @@ async function begin(
 
 /** The whole object, where the first request asked for a range that If-Range then set aside. */
 function again(gateway: Gateway, sealed: SealedObject, request: OperationRequest): Promise<GetResult> {
-  const { place, info } = sealed
-  return gateway.store.get(place.bucket, place.key, { ifMatch: info.etag, signal: request.signal })
+  return getSame(gateway, sealed, { first: 0, last: sealed.info.size - 1 }, request.signal)
 }

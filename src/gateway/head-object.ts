@@ -1,10 +1,12 @@
 import { parseRange, requestedPart } from '../s3/range.ts'
-import type { Operation } from './gateway.ts'
+import type { Gateway, Operation, OperationRequest, OperationResponse } from './gateway.ts'
 import { viewOf } from './read-view.ts'
-import { headSealed } from './sealed-object.ts'
+import { headSealed, rereading } from './sealed-object.ts'
 
 /** HeadObject: status, lengths and headers as GetObject would send them, without the body. */
-export const headObject: Operation = async (gateway, request) => {
+export const headObject: Operation = (gateway, request) => rereading(() => describe(gateway, request))
+
+async function describe(gateway: Gateway, request: OperationRequest): Promise<OperationResponse> {
   const sealed = await headSealed(gateway, { bucket: request.bucket, key: request.key })
   const view = await viewOf(gateway, sealed, request, {
     part: requestedPart(request.headers, request.query),

@@ -37,23 +37,25 @@ export async function sendResponse(context: ReplyContext, response: OperationRes
   if (typeof body === 'string') {
     headers['content-type'] ??= 'application/xml'
     headers['content-length'] = Buffer.byteLength(body)
-    settleConnection(context)
-    res.writeHead(response.status, headers).end(raw.method === 'HEAD' ? undefined : body)
+    const end = settleConnection(context)
+    res.writeHead(response.status, headers)
+    end(raw.method === 'HEAD' ? '' : body)
     return true
   }
   if (body === undefined) {
     if (response.status !== 204 && response.status !== 304 && raw.method !== 'HEAD') headers['content-length'] = 0
-    settleConnection(context)
-    res.writeHead(response.status, headers).end()
+    const end = settleConnection(context)
+    res.writeHead(response.status, headers)
+    end('')
     return true
   }
   const stream = await primed(body.stream)
   headers['content-length'] = body.length
-  settleConnection(context)
+  const end = settleConnection(context)
   res.writeHead(response.status, headers)
   try {
     const complete = await writeBody(res, stream)
-    if (complete) res.end()
+    if (complete) end('')
     return complete
   } catch (error) {
     res.destroy()
@@ -66,14 +68,13 @@ export function sendError(context: ReplyContext, error: S3Error): void {
   const { raw, res } = context
   const bare = raw.method === 'HEAD' || error.status === 304
   const document = bare ? '' : errorDocument(context, error, true)
-  settleConnection(context)
-  res
-    .writeHead(error.status, {
-      ...baseHeaders(context),
-      ...error.headers,
-      ...(bare ? {} : { 'content-type': 'application/xml', 'content-length': Buffer.byteLength(document) }),
-    })
-    .end(document)
+  const end = settleConnection(context)
+  res.writeHead(error.status, {
+    ...baseHeaders(context),
+    ...error.headers,
+    ...(bare ? {} : { 'content-type': 'application/xml', 'content-length': Buffer.byteLength(document) }),
+  })
+  end(document)
 }
 
 function errorDocument(context: ReplyContext, error: S3Error, declaration: boolean): string {
@@ -119,20 +120,32 @@ function timer(milliseconds: number): Promise<undefined> {
 
 /**
  * Keeps the connection usable after an answer that came before the end of the request's body (S3 behaviour 113): a small
- * rest is read and dropped, otherwise the connection is closed after a bounded linger. Bytes left unread would be taken for the next request.
+ * rest is read and dropped, otherwise the connection is closed after a bounded linger. Bytes left unread would be taken
+ * for the next request. Call it before the head is written; what it returns writes the last piece and ends the answer.
  */
-function settleConnection({ raw, res }: ReplyContext): void {
-  if (raw.complete) return
+function settleConnection({ raw, res }: ReplyContext): (last: string) => void {
+  const end = (last: string): void => void res.end(last)
+  if (raw.complete) return end
   const announced = Number(raw.headers['content-length'] ?? Number.NaN)
   const awaitsContinue = raw.headers.expect !== undefined
-  if (announced === 0 || (raw.headers['transfer-encoding'] === undefined && Number.isNaN(announced))) return
-  let dropped = 0
-  raw.on('data', (piece: Buffer) => {
-    dropped += piece.length
-    if (dropped > DRAIN_BYTES) raw.pause()
-  })
-  raw.resume()
-  if (announced <= DRAIN_BYTES && !awaitsContinue) return
+  if (announced === 0 || (raw.headers['transfer-encoding'] === undefined && Number.isNaN(announced))) return end
+  raw.on('data', () => undefined).resume()
+  if (announced <= DRAIN_BYTES && !awaitsContinue) return end
   res.setHeader('connection', 'close')
-  res.on('finish', () => setTimeout(() => raw.socket.destroy(), LINGER_MILLISECONDS).unref())
+  return (last) => lingeringEnd(raw, res, last)
+}
+
+/**
+ * Gives the whole answer at once and ends it when the client has stopped sending, or soon. Node closes the connection
+ * with the end of its last answer, and bytes that come after would reset it before the client has read what we said.
+ */
+function lingeringEnd(raw: IncomingMessage, res: ServerResponse, last: string): void {
+  res.flushHeaders()
+  if (last !== '') res.write(last)
+  const timer = setTimeout(end, LINGER_MILLISECONDS).unref()
+  function end(): void {
+    clearTimeout(timer)
+    res.end()
+  }
+  raw.once('end', end).once('close', end)
 }

@@ -5,7 +5,8 @@ import type { Socket } from 'node:net'
 import { type FastifyInstance, fastify } from 'fastify'
 import { S3_ERRORS, type S3ErrorCode } from '../s3/errors.ts'
 import { renderError } from '../s3/result-xml.ts'
-import { trackConnections } from './connections.ts'
+import { alarm } from '../telemetry/channels.ts'
+import { answerAtHead, trackConnections } from './connections.ts'
 import { type PipelineParts, serve } from './pipeline.ts'
 
 export interface S3ServerOptions {
@@ -32,26 +33,21 @@ export function createS3Server(parts: PipelineParts, options: S3ServerOptions): 
     },
     serverFactory: (handler) => createServer(options, handler),
     forceCloseConnections: 'idle',
-    clientErrorHandler: refuseUnparsable,
+    // Fastify's own refusal is JSON; while we stop, what still comes on an open connection is served, and the connection ends.
+    return503OnClosing: false,
+    clientErrorHandler: (error, socket) => refuseUnparsable(parts, error, socket, answerAtHead(app.server, socket)),
   })
   const raws = new WeakMap<object, string>()
-  const answering = new WeakMap<Socket, ServerResponse>()
   app.addHook('onRequest', async (request, reply) => {
     const raw = request.raw
     raw.url = raws.get(raw) ?? '/'
     reply.hijack()
-    answering.set(raw.socket, reply.raw)
     await serve(parts, raw, reply.raw, waiting.has(raw))
   })
   app.all('/', async () => undefined)
   app.setNotFoundHandler(async () => undefined)
 
-  // Silence in the middle of a request is told (S3 behaviour 27); an idle connection just ends.
-  app.server.on('timeout', (socket: Socket) => {
-    const res = answering.get(socket)
-    if (res === undefined || res.headersSent || res.writableEnded) socket.destroy()
-    else closeWith(socket, 'RequestTimeout')
-  })
+  app.server.on('timeout', (socket: Socket) => endSilence(parts, socket, answerAtHead(app.server, socket)))
 
   // With a listener Node does not send `100 Continue` by itself; the pipeline sends it when the body is first read.
   app.server.on('checkContinue', (raw: IncomingMessage, res: ServerResponse) => {
@@ -81,27 +77,60 @@ function createServer(options: S3ServerOptions, handler: (raw: IncomingMessage, 
   return server
 }
 
+/**
+ * Silence in the middle of a request is told (S3 behaviour 27): to a client that owes us bytes as `RequestTimeout`, to one
+ * that waits for a silent store as `ServiceUnavailable`. An idle connection just ends, and so does an answer under way:
+ * nothing may be written into it.
+ */
+function endSilence(parts: PipelineParts, socket: Socket, res: ServerResponse | undefined): void {
+  if (res === undefined || res.headersSent || res.writableEnded) {
+    socket.destroy()
+    return
+  }
+  const { complete, url } = res.req
+  const ours = complete || res.req.isPaused()
+  if (ours) alarm.publish({ what: 'a request waited too long for a store or a key', detail: { url: url ?? '' } })
+  closeWith(parts, socket, ours ? 'ServiceUnavailable' : 'RequestTimeout')
+}
+
 /** Why Node's parser refused, as S3 says it. */
 const PARSER_ERRORS: Readonly<Record<string, S3ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'RequestHeaderSectionTooLarge',
   ERR_HTTP_REQUEST_TIMEOUT: 'RequestTimeout',
 }
+const CUT_SHORT = 'HPE_INVALID_EOF_STATE'
 
-/** Answers what never became a request, and closes: after a parser error nothing on the connection can be trusted. */
-function refuseUnparsable(error: Error & { code?: string }, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+/**
+ * Answers what never became a request, or a body that breaks off, and closes: after a parser error nothing on the
+ * connection can be trusted. While a whole request `before` it waits for its answer, or gets it, there is nothing to say.
+ */
+function refuseUnparsable(
+  parts: PipelineParts,
+  error: Error & { code?: string },
+  socket: Socket,
+  before: ServerResponse | undefined,
+): void {
+  const taken = before !== undefined && (before.headersSent || before.req.complete)
+  if (!socket.writable || error.code === 'ECONNRESET' || taken) {
     socket.destroy()
     return
   }
-  closeWith(socket, PARSER_ERRORS[error.code ?? ''] ?? 'BadRequest')
+  const cut = before !== undefined && error.code === CUT_SHORT
+  closeWith(parts, socket, cut ? 'IncompleteBody' : (PARSER_ERRORS[error.code ?? ''] ?? 'BadRequest'))
 }
 
 /** An error document on a connection that ends with it, written past Node's own response. */
-function closeWith(socket: Socket, code: S3ErrorCode): void {
+function closeWith(parts: PipelineParts, socket: Socket, code: S3ErrorCode): void {
   const [status, message] = S3_ERRORS[code]
-  const body = renderError({ code, message, requestId: '', hostId: '', extra: {} })
-  socket.end(
-    `HTTP/1.1 ${status} ${code}\r\ncontent-type: application/xml\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-    () => socket.destroy(),
-  )
+  const { hostId } = parts
+  const requestId = parts.requestId()
+  const body = renderError({ code, message, requestId, hostId, extra: {} })
+  const headers = [
+    `x-amz-request-id: ${requestId}`,
+    `x-amz-id-2: ${hostId}`,
+    'content-type: application/xml',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ]
+  socket.end(`HTTP/1.1 ${status} ${code}\r\n${headers.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
 }

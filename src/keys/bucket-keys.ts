@@ -199,8 +199,19 @@ class KeyringBucketKeys implements BucketKeys {
     const key = await this.open(record, slot.namespace)
     // The day that counts is the one under which the key opened, not the one that the slot claims.
     this.#checkDay(key)
+    if (await this.#isRetired(record.kid)) throw new Integrity('unwrap failure', 'the active key was retired')
     await this.#keyring.record(record)
     return key
+  }
+
+  /** A key may be retired in the keyring before its period ends. A damaged record says nothing: `open` has raised the alarm. */
+  async #isRetired(kid: Buffer): Promise<boolean> {
+    try {
+      return (await this.#find(kid))?.status === 'retired'
+    } catch (error) {
+      if (!(error instanceof Integrity)) throw error
+      return false
+    }
   }
 
   async #generate(namespace: string): Promise<BucketKey> {

@@ -166,7 +166,7 @@ export const BUILT_OPERATIONS = {
     headers: [...BODY_HEADERS, 'x-amz-acl', 'x-amz-bucket-object-lock-enabled', 'x-amz-object-ownership'],
     reason: 'The location constraint is checked against the region of the gateway.',
   },
-  HeadBucket: { ...BUCKET, method: 'HEAD', access: 'list', reason: 'Asks the store.' },
+  HeadBucket: { ...BUCKET, method: 'HEAD', access: 'read', reason: 'Asks the store.' },
   DeleteBucket: {
     ...BUCKET,
     method: 'DELETE',
@@ -177,7 +177,7 @@ export const BUILT_OPERATIONS = {
   GetBucketLocation: {
     ...BUCKET,
     method: 'GET',
-    access: 'list',
+    access: 'read',
     subresource: 'location',
     reason: 'Answers the region of the gateway.',
   },

@@ -9,7 +9,7 @@ import {
   StoreError,
   type WriteCondition,
 } from '../backends/object-store.ts'
-import { Internal, Invalid, Unavailable } from '../errors.ts'
+import { Integrity, Internal, Invalid, Unavailable } from '../errors.ts'
 
 export interface StateRecord {
   readonly bytes: Buffer
@@ -159,7 +159,7 @@ async function* oneBuffer(bytes: Buffer): Body {
 
 async function collect(path: string, { info, body }: GetResult): Promise<Buffer> {
   if (info.size > MAX_RECORD_BYTES)
-    throw new Invalid(`state record ${path} has ${info.size} bytes, which Sealgate never writes`)
+    throw new Integrity('metadata failure', `state record ${path} has ${info.size} bytes, which Sealgate never writes`)
   const bytes = Buffer.alloc(info.size)
   let filled = 0
   for await (const pieces of body) {

@@ -121,8 +121,12 @@ export class Uploads {
     return found
   }
 
-  async dropHeld(ref: UploadRef, partNumber: number, attempt: string): Promise<void> {
-    await this.#parts.state.delete(heldPath(ref, partNumber, attempt))
+  /** Deletes a held-back attempt and its record: of an upload that ended meanwhile nothing may stay. */
+  async dropAttempt(ref: UploadRef, partNumber: number, attempt: string): Promise<void> {
+    const { state } = this.#parts
+    await state.delete(heldPath(ref, partNumber, attempt))
+    const { records } = await state.list(`${folder(ref)}p/${digits(partNumber)}/${attempt}~`)
+    await Promise.all(records.map(({ path }) => state.delete(path)))
   }
 
   async plan(
@@ -160,8 +164,11 @@ export class Uploads {
 
   /** Deletes everything about an upload but `done`: `create` first, so that no new part is taken. */
   async drop(ref: UploadRef): Promise<void> {
+    await this.#clear(folder(ref))
+  }
+
+  async #clear(base: string): Promise<void> {
     const { state } = this.#parts
-    const base = folder(ref)
     await state.delete(`${base}create`)
     for (;;) {
       const page = await state.list(base)
@@ -171,16 +178,18 @@ export class Uploads {
     }
   }
 
-  /** Forgets the answers of uploads that were completed more than a day ago. Uploads in progress are not touched. */
+  /** Forgets uploads that were completed more than a day ago, with what a crash left of them. Uploads in progress are not touched. */
   async expireDone(): Promise<void> {
     const { state, clock } = this.#parts
     for (let after: string | undefined; ; ) {
       const page = await state.list('uploads/', { delimiter: '/', ...(after === undefined ? {} : { after }) })
       for (const prefix of page.prefixes) {
+        // The order of names: `create`, if it is still there, then `done`.
         const { records } = await state.list(prefix, { limit: 2 })
-        const [only, more] = records
-        const done = only !== undefined && more === undefined && only.path === `${prefix}done`
-        if (done && only.lastModified.getTime() < clock() - DONE_MILLISECONDS) await state.delete(only.path)
+        const done = records.find(({ path }) => path === `${prefix}done`)
+        if (done === undefined || done.lastModified.getTime() >= clock() - DONE_MILLISECONDS) continue
+        await this.#clear(prefix)
+        await state.delete(done.path)
       }
       after = page.prefixes.at(-1)
       if (!page.truncated || after === undefined) return

@@ -37,13 +37,33 @@ export class RawConnection {
     this.#socket.write(data)
   }
 
+  /** Sends no more, and still listens. */
+  end(): void {
+    this.#socket.end()
+  }
+
+  /** Takes nothing more off the wire until `resume`. */
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  /** Everything that comes until the connection ends. */
+  async rest(milliseconds = 10_000): Promise<Buffer> {
+    await this.#until(() => -1, milliseconds)
+    return this.#received
+  }
+
   /** Whether the server has closed the connection. */
   get closed(): boolean {
     return this.#ended
   }
 
-  /** The next answer; `undefined` if the connection ends before one. */
-  async answer(milliseconds = 5_000): Promise<RawAnswer | undefined> {
+  /** The next answer; `undefined` if the connection ends before one. `bodiless`: it answers a HEAD. */
+  async answer(milliseconds = 5_000, bodiless = false): Promise<RawAnswer | undefined> {
     const head = await this.#until((bytes) => bytes.indexOf('\r\n\r\n'), milliseconds)
     if (head === undefined) return undefined
     const [line = '', ...lines] = this.#received.subarray(0, head).toString('latin1').split('\r\n')
@@ -52,7 +72,7 @@ export class RawConnection {
       lines.map((one) => [one.slice(0, one.indexOf(':')).toLowerCase(), one.slice(one.indexOf(':') + 1).trim()]),
     )
     const status = Number(line.split(' ')[1])
-    const length = status === 100 ? 0 : Number(headers.get('content-length') ?? 0)
+    const length = bodiless || status === 100 || status === 304 ? 0 : Number(headers.get('content-length') ?? 0)
     if ((await this.#until((bytes) => (bytes.length >= length ? length : -1), milliseconds)) === undefined)
       return undefined
     const body = this.#received.subarray(0, length).toString()

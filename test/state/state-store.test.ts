@@ -92,7 +92,7 @@ describe('the state store', () => {
       const found = await get(...args)
       return { ...found, info: { ...found.info, size: MAX_RECORD_BYTES + 1 } }
     }
-    await expect(store.get('x')).rejects.toMatchObject({ kind: 'invalid' })
+    await expect(store.get('x')).rejects.toMatchObject({ kind: 'integrity' })
   })
 
   it('does not take a value that ended early for whole', async () => {

@@ -114,7 +114,10 @@ async function* finalPart(gateway: Gateway, request: OperationRequest, ref: Open
   yield [...zeroPieces(padBytes), finished]
 }
 
-/** The backend no longer knows the upload: another replica may have completed it with this very plan. */
+/**
+ * The backend no longer knows the upload, or the condition fails: another replica, or this request before its answer was
+ * lost, may have completed it with this very plan. The condition then held once, and what it meets now is our own object.
+ */
 async function completedElsewhere(
   gateway: Gateway,
   request: OperationRequest,
@@ -122,7 +125,11 @@ async function completedElsewhere(
   plan: PlanRecord,
   error: unknown,
 ): Promise<boolean> {
-  if (!(error instanceof StoreError) || error.refusal !== 'no-such-upload') return false
+  const mayBeDone =
+    error instanceof StoreError
+      ? ['no-such-upload', 'precondition-failed'].includes(error.refusal)
+      : error instanceof S3Error && error.code === 'PreconditionFailed'
+  if (!mayBeDone) return false
   if ((await gateway.uploads.done(ref, namespace))?.requestHash === plan.requestHash) return true
   try {
     const sealed = await headSealed(gateway, ref)

@@ -88,7 +88,7 @@ async function stillOpen(gateway: Gateway, { upload, partNumber }: PartWrite, at
     (await gateway.uploads.find(ref, namespace)) === undefined ||
     (await gateway.uploads.done(ref, namespace)) !== undefined
   if (!gone) return
-  await gateway.uploads.dropHeld(ref, partNumber, attempt)
+  await gateway.uploads.dropAttempt(ref, partNumber, attempt)
   throw noSuchUpload(ref)
 }
 

@@ -61,8 +61,19 @@ export function collapseSpacesOutsideQuotes(value: string): string {
   return trim(parts.join('"'))
 }
 
-// Never String.trim(): in wire form U+00A0 is a byte of a longer UTF-8 sequence ("à" is C3 A0).
-const trim = (value: string): string => value.replace(/^[ \t]+|[ \t]+$/g, '')
+/**
+ * Never String.trim(): in wire form U+00A0 is a byte of a longer UTF-8 sequence ("à" is C3 A0). Never /[ \t]+$/ either:
+ * it takes quadratic time for a long run that is not at the end, and whoever knows an access key can send one.
+ */
+function trim(value: string): string {
+  let start = 0
+  let end = value.length
+  while (start < end && isSpace(value[start])) start += 1
+  while (end > start && isSpace(value[end - 1])) end -= 1
+  return value.slice(start, end)
+}
+
+const isSpace = (character: string | undefined): boolean => character === ' ' || character === '\t'
 const UNEVEN = /^ | $|\t| {2}/
 const RUN = /[ \t]+/g
 

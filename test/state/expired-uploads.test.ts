@@ -1,0 +1,47 @@
+/** What a crash left of a completed upload goes with its answer. */
+import { randomBytes } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { MemoryStore } from '../../src/backends/memory.ts'
+import { createBucketKeys } from '../../src/keys/bucket-keys.ts'
+import { MemoryKeyManager } from '../../src/keys/memory.ts'
+import { StateKeyring } from '../../src/state/keyring.ts'
+import { StateStore } from '../../src/state/state-store.ts'
+import { Uploads } from '../../src/state/uploads.ts'
+
+const DAY = 24 * 3_600_000
+const random = (bytes: number): Buffer => randomBytes(bytes)
+
+test('a completed upload whose state was never deleted, or got a late part, is forgotten with it', async () => {
+  let now = Date.UTC(2026, 0, 1)
+  const state = new StateStore(new MemoryStore({ now: () => new Date(now) }), 'state')
+  await state.ensureBucket()
+  const keys = createBucketKeys({
+    managers: new Map([['m', new MemoryKeyManager({ alias: 'm', random })]]),
+    activeAlias: 'm',
+    keyring: new StateKeyring(state),
+    clock: () => now,
+  })
+  const uploads = new Uploads({ state, keys, clock: () => now, random })
+  const objectKey = randomBytes(32)
+  for (const uploadId of ['crashed', 'late', 'open']) {
+    const ref = { bucket: 'b', key: 'k', uploadId }
+    const rest = { objectKey, envelope: randomBytes(40), area: undefined, checksum: undefined, initiated: now }
+    if (uploadId !== 'late') await uploads.create('b', { ...ref, ...rest })
+    await uploads.journal(ref, objectKey, 1, uploads.newAttempt(), {
+      bytes: 1,
+      segmentSalt: randomBytes(24),
+      md5: randomBytes(16),
+      heldBack: true,
+      clientEtag: 'etag',
+      backendEtag: '',
+    })
+    const answer = { etag: 'etag-1', checksum: undefined, parts: 1 }
+    if (uploadId !== 'open') await uploads.finish(ref, 'b', { requestHash: 'hash', answer })
+  }
+  now += DAY + 1
+  await uploads.expireDone()
+  const { records } = await state.list('uploads/')
+  expect(records).toHaveLength(2)
+  expect(await uploads.find({ bucket: 'b', key: 'k', uploadId: 'open' }, 'b')).toBeDefined()
+  expect(await uploads.attempts({ bucket: 'b', key: 'k', uploadId: 'open' }, objectKey)).toHaveLength(1)
+})
