@@ -50,6 +50,7 @@ const HOUSEKEEPING_MILLISECONDS = 3_600_000
 
 export interface Components {
   readonly gateway: Gateway
+  readonly state: StateStore
   readonly credentials: Credentials
   readonly dependencies: readonly Dependency[]
   /** Waits for background work, then closes stores and key managers. */
@@ -95,6 +96,7 @@ export async function openComponents(settings: Settings): Promise<Components> {
   }
   return {
     gateway,
+    state,
     credentials: createCredentials(credentialsOf(settings)),
     dependencies: [
       { name: 'backend', check: () => store.health() },

@@ -2,21 +2,28 @@
 import { type Command, CommanderError } from 'commander'
 import type { CommandContext } from './cli/context.ts'
 import { createProgram, type EXIT_CODES } from './cli/program.ts'
+import { S3Refusal } from './cli/s3-client.ts'
 import { Integrity, Invalid, Unavailable } from './errors.ts'
+
+let stopSignal: Promise<string> | undefined
 
 const context: CommandContext = {
   env: process.env,
   stdout: process.stdout,
   stderr: process.stderr,
-  stopSignal: new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
-  }),
+  // Made when it is first asked for: until then signals end the process as they end any other.
+  get stopSignal() {
+    stopSignal ??= new Promise((resolve) => {
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
+    })
+    return stopSignal
+  },
 }
 
 function exitCodeOf(error: unknown): keyof typeof EXIT_CODES {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   if (error instanceof Invalid) return 2
-  if (error instanceof Unavailable) return 3
+  if (error instanceof Unavailable || (error instanceof S3Refusal && error.status === 503)) return 3
   if (error instanceof Integrity) return 4
   return 1
 }

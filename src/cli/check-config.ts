@@ -1,6 +1,7 @@
 /** `sealgate check-config`: the settings as they would be used, secrets left out. */
 import { Command } from 'commander'
 import { stringify } from 'yaml'
+import { FIELDS } from '../config/fields.ts'
 import type { Settings } from '../config/settings.ts'
 import { type CommandContext, print, settingsOf } from './context.ts'
 
@@ -16,7 +17,8 @@ export function checkConfigCommand(context: CommandContext): Command {
     })
 }
 
-const SECRETS: ReadonlySet<string> = new Set(['secretKey', 'keys', 'passphrase'])
+/** As the schema marks them. Only text under such a name is a secret: `keys` is also a section. */
+const SECRETS: ReadonlySet<string> = new Set(FIELDS.filter(({ secret }) => secret).map(({ path }) => path.at(-1) ?? ''))
 
 /** A copy in which every secret string is replaced. */
 function withoutSecrets(settings: Settings): unknown {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type CommandContext, print, settingsOf } from './context.ts'
+import { type CommandContext, print, readOptionFile, settingsOf, stoppable } from './context.ts'
 import { S3Client } from './s3-client.ts'
 
 export interface ClientFlags {
@@ -18,22 +18,25 @@ export function withClientOptions(command: Command): Command {
     .option('--json', 'JSON lines in place of text')
 }
 
-/** Runs `work` with a client and closes it. */
+/** Runs `work` with a client and closes it. A stop of the process aborts what is under way. */
 export async function withClient(
   context: CommandContext,
   flags: ClientFlags,
-  work: (client: S3Client) => Promise<void>,
+  work: (client: S3Client, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const { endpoint, caFile } = flags
-  const client = new S3Client(settingsOf(context, flags.config), {
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(caFile === undefined ? {} : { caFile }),
+  await stoppable(context, async (signal) => {
+    const client = new S3Client(settingsOf(context, flags.config), {
+      signal,
+      ...(endpoint === undefined ? {} : { endpoint }),
+      ...(caFile === undefined ? {} : { ca: readOptionFile('--ca-file', caFile) }),
+    })
+    try {
+      await work(client, signal)
+    } finally {
+      await client.close()
+    }
   })
-  try {
-    await work(client)
-  } finally {
-    await client.close()
-  }
 }
 
 /** One result: a JSON line or its text. */

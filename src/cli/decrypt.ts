@@ -1,20 +1,13 @@
 /** `sealgate decrypt`: a raw object and a master key, without the gateway. */
-import { createWriteStream, readFileSync } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Command } from 'commander'
-import { random } from '../compose.ts'
-import { Invalid } from '../errors.ts'
-import type { KeyManager } from '../keys/key-manager.ts'
-import { type KeyringRecord, parseKeyringRecord } from '../keys/keyring.ts'
-import { LocalKeyManager } from '../keys/local.ts'
-import { readMasterKeysFile } from '../keys/master-keys.ts'
 import { describedHeaders } from '../gateway/object-metadata.ts'
+import { readMasterKeysFile } from '../keys/master-keys.ts'
 import { report } from './client-options.ts'
-import { type CommandContext, print, settingsOf } from './context.ts'
-import { openRawObject, type OpenedObject } from './raw-object.ts'
+import { type CommandContext, readOptionFile, settingsOf, stoppable } from './context.ts'
+import { masterKeysOf, openBucketKeys, parseKeyring } from './offline-keys.ts'
+import { type OpenBucketKey, type OpenedObject, openRawObject } from './raw-object.ts'
+import { writeWhole } from './whole-file.ts'
 
 interface DecryptFlags {
   readonly config?: string
@@ -34,67 +27,58 @@ export function decryptCommand(context: CommandContext): Command {
     .option('-c, --config <file>', 'settings (YAML), to find the master keys')
     .option('--master-keys <file>', 'master keys file; default: the one of the settings')
     .option('--passphrase-file <file>', 'file with the passphrase of the master keys')
-    .option('--keyring <file>', 'keyring (JSON array), for objects whose master key was rotated')
+    .option('--keyring <file>', 'keyring (JSON array, or a record a line), for objects whose master key was rotated')
     .option('--recover', 'the metadata is lost: use the envelope in the body (objects from 5 MiB on)')
-    .option('-o, --output <file>', 'where to write; default: standard output')
-    .option('--info', 'print headers and user metadata in place of the contents')
+    .option('-o, --output <file>', 'where to write, once all of it is verified; default: standard output, as it is')
+    .option('--info', 'print headers and user metadata; the contents are not read')
     .option('--json', 'JSON in place of text')
     .addHelpText('after', '\nExample:\n  sealgate decrypt ./raw-object --master-keys master-keys.json -o monday.tar\n')
-    .action(async (folder: string, flags: DecryptFlags) => {
-      const object = await openRawObject(folder, await keysOf(context, flags), flags.recover === true)
-      if (flags.info === true) {
-        const { namespace, key, plaintextBytes, tlvs } = object
-        print(
-          context,
-          JSON.stringify({ namespace, key, bytes: plaintextBytes, headers: describedHeaders(tlvs) }, null, 2),
-        )
-        return
-      }
-      await write(context, object, flags)
-    })
+    .action((folder: string, flags: DecryptFlags) =>
+      stoppable(context, async (signal) => {
+        const object = await openRawObject(folder, await keysOf(context, flags), flags.recover === true)
+        if (flags.info === true) tellInfo(context, flags, object)
+        else await write(context, object, flags, signal)
+      }),
+    )
 }
 
-async function keysOf(context: CommandContext, flags: DecryptFlags) {
-  const path = flags.masterKeys ?? masterKeysOf(context, flags)
+async function keysOf(context: CommandContext, flags: DecryptFlags): Promise<OpenBucketKey> {
+  const { masterKeys: path, keyring } = flags
+  // As for every secret in a file, one line end is not part of it.
   const passphrase =
-    flags.passphraseFile === undefined ? undefined : readFileSync(flags.passphraseFile, 'utf8').trimEnd()
-  const masterKeys = await readMasterKeysFile(path, passphrase)
-  const manager = (alias: string): KeyManager => new LocalKeyManager({ alias, masterKeys, random })
-  return { manager, keyring: flags.keyring === undefined ? [] : readKeyring(flags.keyring) }
+    flags.passphraseFile === undefined
+      ? undefined
+      : readOptionFile('--passphrase-file', flags.passphraseFile).replace(/\r?\n$/, '')
+  const masterKeys = await (path === undefined
+    ? masterKeysOf(settingsOf(context, flags.config), passphrase)
+    : readMasterKeysFile(path, passphrase))
+  return openBucketKeys(
+    masterKeys,
+    keyring === undefined ? [] : parseKeyring(keyring, readOptionFile('--keyring', keyring)),
+  )
 }
 
-function masterKeysOf(context: CommandContext, flags: DecryptFlags): string {
-  const { keys, data } = settingsOf(context, flags.config)
-  const manager = keys.managers[keys.active]
-  return (manager?.type === 'local' ? manager.file : undefined) ?? join(data, 'master-keys.json')
-}
-
-function readKeyring(path: string): KeyringRecord[] {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(readFileSync(path, 'utf8'))
-  } catch (cause) {
-    throw new Invalid(`${path} is not a keyring: a JSON array of records`, { cause })
-  }
-  if (!Array.isArray(parsed)) throw new Invalid(`${path} is not a keyring: a JSON array of records`)
-  return parsed.map((record) => parseKeyringRecord(JSON.stringify(record)))
+function tellInfo(context: CommandContext, flags: DecryptFlags, object: OpenedObject): void {
+  const { namespace, key, plaintextBytes: bytes } = object
+  const headers = describedHeaders(object.tlvs)
+  const lines = Object.entries({ namespace, key, bytes, ...headers }).map(
+    ([name, value]) => `${name.padEnd(16)} ${String(value)}`,
+  )
+  report(context, flags, { namespace, key, bytes, headers }, lines.join('\n'))
 }
 
 /** A file appears only after the last byte was verified. Standard output gets each chunk when it was. */
-async function write(context: CommandContext, object: OpenedObject, flags: DecryptFlags): Promise<void> {
-  const source = Readable.from(object.plaintext())
+async function write(
+  context: CommandContext,
+  object: OpenedObject,
+  flags: DecryptFlags,
+  signal: AbortSignal,
+): Promise<void> {
   if (flags.output === undefined) {
-    await pipeline(source, context.stdout, { end: false })
+    await pipeline(object.plaintext(), context.stdout, { end: false, signal })
     return
   }
-  const partial = `${flags.output}.partial-${process.pid}`
-  try {
-    await pipeline(source, createWriteStream(partial, { flags: 'wx', flush: true }))
-    await rename(partial, flags.output)
-  } catch (error) {
-    await rm(partial, { force: true })
-    throw error
-  }
+  await writeWhole(flags.output, object.plaintext(), signal)
   const { key, plaintextBytes } = object
   report(
     context,

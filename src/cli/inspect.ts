@@ -1,15 +1,19 @@
 /** `sealgate inspect`: what the store keeps of one object, and what its envelope says; `--export` writes the raw object. */
-import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { Command } from 'commander'
-import { type Components, openComponents } from '../compose.ts'
+import { type ObjectInfo, StoreError } from '../backends/object-store.ts'
+import { openComponents } from '../compose.ts'
+import { Integrity, Invalid, Unavailable } from '../errors.ts'
+import { type Envelope, parseEnvelope } from '../format/envelope.ts'
+import { fromStoredMetadata } from '../format/metadata.ts'
 import { TLV } from '../format/tlv.ts'
-import { allTlvs, headSealed, type SealedObject } from '../gateway/sealed-object.ts'
+import type { Gateway } from '../gateway/gateway.ts'
+import { allTlvs, type Place, readTail, unseal } from '../gateway/sealed-object.ts'
 import { report } from './client-options.ts'
-import { type CommandContext, settingsOf } from './context.ts'
+import { type CommandContext, settingsOf, stoppable } from './context.ts'
 import { parseObjectAddress } from './s3-address.ts'
+import { writeWhole } from './whole-file.ts'
 
 interface InspectFlags {
   readonly config?: string
@@ -24,53 +28,98 @@ export function inspectCommand(context: CommandContext): Command {
     .option('-c, --config <file>', 'settings (YAML): where the store and the keys are')
     .option('--export <folder>', 'write the raw object there: `body` and `object.json`')
     .option('--json', 'JSON in place of text')
-    .addHelpText('after', '\nExample:\n  sealgate inspect s3://backups/monday.tar --export ./raw-object\n')
-    .action(async (target: string, flags: InspectFlags) => {
-      const components = await openComponents(settingsOf(context, flags.config))
-      try {
-        const sealed = await headSealed(components.gateway, parseObjectAddress(target))
-        const facts = await describe(components, sealed)
-        if (flags.export !== undefined) await exportRaw(components, sealed, flags.export)
-        const lines = Object.entries(facts).map(([name, value]) => `${name.padEnd(16)} ${String(value)}`)
-        report(
-          context,
-          flags,
-          { ...facts, ...(flags.export === undefined ? {} : { exported: flags.export }) },
-          lines.join('\n'),
-        )
-      } finally {
-        await components.close()
-      }
-    })
+    .addHelpText(
+      'after',
+      '\nExample:\n  sealgate inspect s3://backups/monday.tar --export ./raw-object\n\nAn object that does not open is shown and exported all the same; the exit code is then 4.\n',
+    )
+    .action((target: string, flags: InspectFlags) =>
+      stoppable(context, async (signal) => {
+        const place = parseObjectAddress(target)
+        const settings = settingsOf(context, flags.config)
+        if (settings.backend.type === 'memory')
+          throw new Invalid('a store in memory can be seen by the gateway alone; set backend.type to local')
+        const components = await openComponents(settings)
+        try {
+          await inspect(context, components.gateway, place, { ...flags, signal })
+        } finally {
+          await components.close()
+        }
+      }),
+    )
+}
+
+async function inspect(
+  context: CommandContext,
+  gateway: Gateway,
+  place: Place,
+  flags: InspectFlags & { readonly signal: AbortSignal },
+): Promise<void> {
+  const info = await headOf(gateway, place)
+  const stored = fromStoredMetadata(info.metadata)
+  if (stored === 'foreign')
+    throw new Integrity('envelope failure', `${place.bucket}/${place.key} was not written through Sealgate`)
+  if (flags.export !== undefined) await exportRaw(gateway, { place, info }, flags.export, flags.signal)
+  const shown = {
+    ...describeStored(gateway, place, info),
+    ...describeEnvelope(parseEnvelope(stored.envelope)),
+    ...(flags.export === undefined ? {} : { exported: flags.export }),
+  }
+  const tell = (facts: Readonly<Record<string, unknown>>): void => {
+    const lines = Object.entries(facts).map(([name, value]) => `${name.padEnd(16)} ${String(value)}`)
+    report(context, flags, facts, lines.join('\n'))
+  }
+  const opened = await describeSealed(gateway, place, info, flags.signal).catch((error: unknown) => {
+    if (error instanceof Integrity) tell({ ...shown, opens: false })
+    throw error
+  })
+  tell({ ...shown, ...opened, opens: true })
+}
+
+async function headOf(gateway: Gateway, { bucket, key }: Place): Promise<ObjectInfo> {
+  const info = await gateway.store.head(bucket, key).catch((cause: unknown) => {
+    throw cause instanceof StoreError ? new Error(`there is no bucket ${bucket}; \`sealgate ls\` shows them`) : cause
+  })
+  if (info === undefined) throw new Error(`there is no object ${key} in ${bucket}; \`sealgate ls\` shows them`)
+  return info
 }
 
 const DAY_MILLISECONDS = 86_400_000
 const TLV_NAMES = new Map<number, string>(Object.entries(TLV).map(([name, tag]) => [tag, name]))
 
-/** No secret among them: identifiers of keys, never keys. */
-async function describe(
-  { gateway }: Components,
-  sealed: SealedObject,
-): Promise<Record<string, string | number | boolean>> {
-  const { place, info, envelope, metadata, size, etag } = sealed
-  const tlvs = await allTlvs(gateway, sealed, new AbortController().signal)
+function describeStored(gateway: Gateway, { bucket, key }: Place, info: ObjectInfo): Record<string, string | number> {
+  const { namespace } = gateway.rules(bucket)
+  return { bucket, key, namespace, storedBytes: info.size, lastModified: info.lastModified.toISOString() }
+}
+
+/** What anybody can read of the envelope. No secret among it: identifiers of keys, never keys. */
+function describeEnvelope(envelope: Envelope): Record<string, string | number | boolean> {
+  const { suite, tag, alias, day, kid, wrapped, flags } = envelope
   return {
-    bucket: place.bucket,
-    key: place.key,
-    namespace: sealed.bucketKey.namespace,
-    bytes: size,
-    storedBytes: info.size,
-    etag,
-    lastModified: info.lastModified.toISOString(),
-    suite: envelope.suite === 1 ? '1 (AES-256-GCM, HKDF-SHA-512)' : envelope.suite,
-    provider: envelope.tag,
-    manager: envelope.alias,
-    keyDay: new Date(envelope.day * DAY_MILLISECONDS).toISOString().slice(0, 10),
-    kid: envelope.kid.toString('hex'),
+    suite: suite === 1 ? '1 (AES-256-GCM, HKDF-SHA-512)' : suite,
+    provider: tag,
+    manager: alias,
+    keyDay: new Date(day * DAY_MILLISECONDS).toISOString().slice(0, 10),
+    kid: kid.toString('hex'),
     // The provider's bytes begin with a version and the id of the master key (docs/format.md, "Envelope").
-    ...(envelope.tag === 'l' ? { masterKey: envelope.wrapped.toString('hex', 1, 9) } : {}),
-    tailFirst: envelope.flags.tailFirst,
-    areaUsed: envelope.flags.areaUsed,
+    ...(tag === 'l' && flags.inlineKey ? { masterKey: wrapped.toString('hex', 1, 9) } : {}),
+    ...flags,
+  }
+}
+
+/** What the sealed metadata and, where it is needed, the tail say. Throws `Integrity` if they do not open. */
+async function describeSealed(
+  gateway: Gateway,
+  place: Place,
+  info: ObjectInfo,
+  signal: AbortSignal,
+): Promise<Record<string, string | number>> {
+  const sealed = await unseal(gateway, place, info)
+  const { metadata, envelope, size: bytes, etag } = sealed
+  const tlvs = await allTlvs(gateway, sealed, signal)
+  return {
+    bytes,
+    etag,
+    segments: envelope.flags.sizeInMetadata ? 1 : (await readTail(gateway, sealed, signal)).segments,
     generation: metadata.generation.toString('hex'),
     written: new Date(metadata.writeTime).toISOString(),
     sealedMetadata: tlvs.map(({ tag }) => TLV_NAMES.get(tag) ?? tag).join(' '),
@@ -79,18 +128,26 @@ async function describe(
 
 /** Writes the object as the store has it. */
 export async function exportRaw(
-  { gateway }: Components,
-  { place, info, bucketKey }: SealedObject,
+  gateway: Gateway,
+  { place, info }: { readonly place: Place; readonly info: ObjectInfo },
   folder: string,
+  signal: AbortSignal,
 ): Promise<void> {
-  mkdirSync(folder, { recursive: true })
-  const { body } = await gateway.store.get(place.bucket, place.key, { ifMatch: info.etag })
+  const { bucket, key } = place
+  try {
+    mkdirSync(folder, { recursive: true })
+  } catch (cause) {
+    throw new Invalid(`the folder ${folder} cannot be made`, { cause })
+  }
+  const { body } = await gateway.store.get(bucket, key, { ifMatch: info.etag, signal }).catch((cause: unknown) => {
+    if (!(cause instanceof StoreError)) throw cause
+    throw new Unavailable(`${bucket}/${key} was overwritten meanwhile; try again`, { cause })
+  })
   async function* pieces(): AsyncGenerator<Buffer> {
     for await (const batch of body) yield* batch
   }
-  await pipeline(Readable.from(pieces()), createWriteStream(join(folder, 'body')))
-  const { namespace } = bucketKey
-  const { bucket, key } = place
+  await writeWhole(join(folder, 'body'), pieces(), signal)
+  const { namespace } = gateway.rules(bucket)
   writeFileSync(
     join(folder, 'object.json'),
     `${JSON.stringify({ bucket, namespace, key, metadata: info.metadata }, null, 2)}\n`,

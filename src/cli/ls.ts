@@ -22,7 +22,7 @@ export function lsCommand(context: CommandContext): Command {
         for await (const page of pages(client, parseS3Address(target), flags.recursive === true)) {
           for (const prefix of childrenNamed(page, 'CommonPrefixes')) {
             const name = childText(prefix, 'Prefix') ?? ''
-            report(context, flags, { prefix: name }, `${' '.repeat(24)} ${' '.repeat(14)}  ${name}`)
+            report(context, flags, { prefix: name }, `${' '.repeat(24)} ${' '.repeat(14)}  ${printable(name)}`)
           }
           for (const object of childrenNamed(page, 'Contents')) reportObject(context, flags, object)
         }
@@ -44,7 +44,12 @@ function reportObject(context: CommandContext, flags: LsFlags, object: XmlElemen
   const size = Number(childText(object, 'Size') ?? 0)
   const modified = childText(object, 'LastModified') ?? ''
   const etag = childText(object, 'ETag') ?? ''
-  report(context, flags, { key, size, modified, etag }, `${modified} ${String(size).padStart(14)}  ${key}`)
+  report(context, flags, { key, size, modified, etag }, `${modified} ${String(size).padStart(14)}  ${printable(key)}`)
+}
+
+/** Keys are anybody's text: what would steer a terminal is shown as an escape. JSON has them as they are. */
+function printable(name: string): string {
+  return name.replaceAll(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
 
 /** The pages of a listing to its end. */

@@ -22,11 +22,14 @@ export const EXIT_CODES = {
   4: 'stored data is not what was written, or does not open under this key',
 } as const
 
+const EXIT_LINE =
+  '\nExit codes: 0 done, 1 failed, 2 wrong arguments or settings, 3 no answer or no room, 4 damaged data or wrong key\n'
+
 export const VERSION = '0.1.0'
 
 export function createProgram(context: CommandContext): Command {
   const codes = Object.entries(EXIT_CODES).map(([code, meaning]) => `  ${code}  ${meaning}`)
-  return new Command('sealgate')
+  const program = new Command('sealgate')
     .description('S3-compatible encryption gateway')
     .version(VERSION)
     .addHelpText('after', `\nExit codes:\n${codes.join('\n')}\n`)
@@ -41,4 +44,12 @@ export function createProgram(context: CommandContext): Command {
     .addCommand(inspectCommand(context))
     .addCommand(decryptCommand(context))
     .addCommand(keysCommand(context))
+  for (const command of program.commands) addExitCodes(command)
+  return program
+}
+
+/** Every command that does something says its exit codes in one line. */
+function addExitCodes(command: Command): void {
+  for (const child of command.commands) addExitCodes(child)
+  if (command.commands.length === 0) command.addHelpText('after', EXIT_LINE)
 }

@@ -14,7 +14,7 @@ const MIB = 1024 * 1024
 export function startProgress(context: CommandContext, total: number, quiet: boolean): Progress {
   if (quiet || context.stderr.isTTY !== true) return { add: () => undefined, end: () => undefined }
   const bar = new SingleBar(
-    { format: '{bar} {percentage}% {value}/{total} MiB', stream: process.stderr, hideCursor: true },
+    { format: '{bar} {percentage}% {value}/{total} MiB', stream: context.stderr, hideCursor: true },
     Presets.shades_classic,
   )
   let done = 0

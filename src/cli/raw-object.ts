@@ -2,17 +2,14 @@
 import { closeSync, createReadStream, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Integrity, Invalid } from '../errors.ts'
-import { kidOf } from '../format/derive.ts'
 import { decodeFoot, type Envelope, openEnvelope, parseEnvelope } from '../format/envelope.ts'
 import { type Layout, layoutOfMetadata, layoutOfTail } from '../format/layout.ts'
 import { fromStoredMetadata, openMetadata } from '../format/metadata.ts'
 import { ObjectOpener } from '../format/open-object.ts'
-import { plaintextSize, TRAILER_BYTES, tailReadSize } from '../format/sizes.ts'
+import { FOOT_LIMIT, plaintextSize, TRAILER_BYTES, tailReadSize } from '../format/sizes.ts'
 import { openArea, openTail } from '../format/tail.ts'
 import type { TailRecord } from '../format/tail-record.ts'
 import { mergeTlvs, type Tlv } from '../format/tlv.ts'
-import type { KeyManager } from '../keys/key-manager.ts'
-import type { KeyringRecord } from '../keys/keyring.ts'
 
 export interface RawObject {
   readonly bucket: string
@@ -31,11 +28,8 @@ export interface OpenedObject {
   readonly plaintext: () => AsyncGenerator<Buffer>
 }
 
-/** Keys to try: the manager of the master keys, and a keyring where master keys were rotated. */
-export interface OfflineKeys {
-  readonly manager: (alias: string) => KeyManager
-  readonly keyring: readonly KeyringRecord[]
-}
+/** Opens K, the bucket key that an envelope names. Throws `Integrity('unwrap failure')` if it cannot. */
+export type OpenBucketKey = (envelope: Envelope, namespace: string) => Promise<Buffer>
 
 const TRAILER_MAGIC = 'SGT1TAIL'
 
@@ -65,20 +59,25 @@ export function readObjectJson(folder: string): RawObject {
 }
 
 /** Opens the raw object in `folder`. `recover`: by the envelope in the body's foot, without object.json. */
-export async function openRawObject(folder: string, keys: OfflineKeys, recover: boolean): Promise<OpenedObject> {
+export async function openRawObject(folder: string, openKey: OpenBucketKey, recover: boolean): Promise<OpenedObject> {
   const body = join(folder, 'body')
   const { size } = statSync(body, { throwIfNoEntry: false }) ?? { size: -1 }
   if (size < 0) throw new Invalid(`${body} is missing`)
   if (plaintextSize(size) === undefined)
     throw new Integrity('size mismatch', `${size} is not the size of a sealed object`)
-  return recover ? openByFoot(body, size, keys) : openByMetadata(body, size, readObjectJson(folder), keys)
+  return recover ? openByFoot(body, size, openKey) : openByMetadata(body, size, readObjectJson(folder), openKey)
 }
 
-async function openByMetadata(body: string, size: number, raw: RawObject, keys: OfflineKeys): Promise<OpenedObject> {
+async function openByMetadata(
+  body: string,
+  size: number,
+  raw: RawObject,
+  openKey: OpenBucketKey,
+): Promise<OpenedObject> {
   const stored = fromStoredMetadata(raw.metadata)
   if (stored === 'foreign') throw new Integrity('envelope failure', 'there is no envelope: not an object of Sealgate')
   const envelope = parseEnvelope(stored.envelope)
-  const objectKey = await objectKeyOf(envelope, raw, keys)
+  const objectKey = await objectKeyOf(envelope, raw, openKey)
   const metadata = openMetadata(objectKey, stored.envelope, stored.metadata)
   const tailed =
     envelope.flags.tailFirst || envelope.flags.areaUsed ? readTail(body, size, objectKey, envelope) : undefined
@@ -89,14 +88,16 @@ async function openByMetadata(body: string, size: number, raw: RawObject, keys: 
   return opened(raw, { body, objectKey, layout, record: tailed, tlvs: mergeTlvs(metadata.tlvs, area) })
 }
 
-async function openByFoot(body: string, size: number, keys: OfflineKeys): Promise<OpenedObject> {
+async function openByFoot(body: string, size: number, openKey: OpenBucketKey): Promise<OpenedObject> {
   const trailer = readAt(body, size - TRAILER_BYTES, TRAILER_BYTES)
   if (trailer.toString('latin1', 8) !== TRAILER_MAGIC) throw new Integrity('tail failure', 'the body has no trailer')
   const footBytes = trailer.readUInt16BE(0)
   if (footBytes === 0)
     throw new Invalid('this object carries no recovery envelope (it is under 5 MiB): its metadata is needed')
+  if (footBytes > FOOT_LIMIT || footBytes > size - TRAILER_BYTES)
+    throw new Integrity('tail failure', `the trailer names a recovery envelope of ${footBytes} bytes`)
   const place = decodeFoot(readAt(body, size - TRAILER_BYTES - footBytes, footBytes))
-  const objectKey = await objectKeyOf(place.envelope, place, keys)
+  const objectKey = await objectKeyOf(place.envelope, place, openKey)
   const record = readTail(body, size, objectKey, place.envelope)
   const layout = layoutOfTail(place.envelope.suite, record, size)
   const tlvs = record.area === undefined ? [] : openArea(objectKey, record.area)
@@ -148,17 +149,11 @@ function readAt(path: string, position: number, length: number): Buffer {
   }
 }
 
-/** R, by the keyring's record of the bucket key if there is one that fits, else by the key that the envelope carries. */
+/** R. The kid is checked whatever opened K. */
 async function objectKeyOf(
   envelope: Envelope,
   { namespace, key }: { readonly namespace: string; readonly key: string },
-  keys: OfflineKeys,
+  openKey: OpenBucketKey,
 ): Promise<Buffer> {
-  const record = keys.keyring.find((one) => one.kid.equals(envelope.kid))
-  const wrapped = record?.wrapped ?? envelope.wrapped
-  if (wrapped.length === 0) throw new Invalid('this object carries no wrapped key: --keyring is needed')
-  const manager = keys.manager(envelope.alias)
-  const bucketKey = await manager.unwrap(wrapped, { namespace, day: record?.day ?? envelope.day })
-  if (!kidOf(bucketKey).equals(envelope.kid)) throw new Integrity('unwrap failure', 'the unwrapped key is another one')
-  return openEnvelope(envelope, bucketKey, namespace, key)
+  return openEnvelope(envelope, await openKey(envelope, namespace), namespace, key)
 }

@@ -1,7 +1,7 @@
 /** The little S3 client behind `put`, `get`, `ls`, `rm`, `presign` and `doctor`: our own signer over undici. */
-import { readFileSync } from 'node:fs'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { Agent, request } from 'undici'
+import type { CredentialEntry } from '../access/credentials.ts'
 import { credentialsOf } from '../compose.ts'
 import type { Settings } from '../config/settings.ts'
 import { Invalid, Unavailable } from '../errors.ts'
@@ -26,15 +26,22 @@ export class S3Refusal extends Error {
 export interface ClientOptions {
   readonly endpoint?: string
   /** A CA certificate in PEM, for a listener whose certificate no public CA signed. */
-  readonly caFile?: string
+  readonly ca?: string
+  /** Aborts every request except those that clean up. */
+  readonly signal?: AbortSignal
 }
+
+/** Bytes at hand, or so many of them as they come. */
+export type RequestBody = Buffer | { readonly length: number; readonly pieces: AsyncIterable<Buffer> }
 
 export interface Call {
   readonly method: string
   readonly address?: S3Address
   readonly query?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
-  readonly body?: Buffer
+  readonly body?: RequestBody
+  /** It takes back what an aborted command did, and is sent all the same. */
+  readonly cleanup?: boolean
 }
 
 export interface Answer {
@@ -44,25 +51,23 @@ export interface Answer {
 }
 
 const XML_BYTES = 64 * 1024 * 1024
+const ANSWER_MILLISECONDS = 600_000
+const CLEANUP_MILLISECONDS = 10_000
 
 export class S3Client {
   readonly endpoint: string
   readonly #credentials: SigningCredentials
   readonly #region: string
   readonly #agent: Agent
+  readonly #signal: AbortSignal | undefined
 
-  constructor(settings: Settings, options: ClientOptions = {}) {
-    const [first] = credentialsOf(settings)
-    if (first === undefined) throw new Invalid('there is no credential in the settings to sign with')
-    this.endpoint = (options.endpoint ?? endpointOf(settings)).replace(/\/$/, '')
-    this.#credentials = { accessKey: first.accessKey, secret: first.secretKey }
+  /** Throws `Invalid` if there is no credential, or the endpoint is not an address. */
+  constructor(settings: Settings, { endpoint, ca, signal }: ClientOptions = {}) {
+    this.endpoint = checkEndpoint(endpoint ?? endpointOf(settings))
+    this.#credentials = credentialOf(settings)
     this.#region = settings.server.region ?? 'us-east-1'
-    const ca = options.caFile === undefined ? undefined : readFileSync(options.caFile, 'utf8')
-    this.#agent = new Agent({
-      bodyTimeout: 0,
-      headersTimeout: 600_000,
-      ...(ca === undefined ? {} : { connect: { ca } }),
-    })
+    this.#agent = new Agent({ bodyTimeout: 0, ...(ca === undefined ? {} : { connect: { ca } }) })
+    this.#signal = signal
   }
 
   /** Sends one request. Throws `S3Refusal` for an error of the gateway and `Unavailable` if nobody answers. */
@@ -78,11 +83,17 @@ export class S3Client {
       now: new Date(),
       payloadHash: body === undefined ? EMPTY_SHA256 : UNSIGNED_PAYLOAD,
     })
-    const answer = await request(url, { method, headers, body: body ?? null, dispatcher: this.#agent }).catch(
-      (cause: unknown) => {
-        throw new Unavailable(`no gateway answers at ${this.endpoint}; start one with \`sealgate serve\``, { cause })
-      },
-    )
+    const stop = call.cleanup === true ? undefined : this.#signal
+    const answer = await request(url, {
+      method,
+      headers,
+      body: body === undefined || Buffer.isBuffer(body) ? (body ?? null) : Readable.from(body.pieces),
+      dispatcher: this.#agent,
+      headersTimeout: call.cleanup === true ? CLEANUP_MILLISECONDS : ANSWER_MILLISECONDS,
+      ...(stop === undefined ? {} : { signal: stop }),
+    }).catch((cause: unknown) => {
+      throw unanswered(this.endpoint, cause)
+    })
     if (answer.statusCode >= 300) throw await refusal(answer.statusCode, Buffer.from(await answer.body.arrayBuffer()))
     const plain = Object.entries(answer.headers).map(([name, value]) => [name, String(value ?? '')])
     return { status: answer.statusCode, headers: Object.fromEntries(plain), body: answer.body }
@@ -92,7 +103,11 @@ export class S3Client {
   async read(call: Call): Promise<{ readonly headers: Answer['headers']; readonly bytes: Buffer }> {
     const { headers, body } = await this.send(call)
     const pieces: Buffer[] = []
-    for await (const piece of body) pieces.push(Buffer.from(piece))
+    try {
+      for await (const piece of body) pieces.push(Buffer.from(piece))
+    } catch (cause) {
+      throw new Unavailable(`the answer of ${this.endpoint} broke off; the log of the gateway says why`, { cause })
+    }
     return { headers, bytes: Buffer.concat(pieces) }
   }
 
@@ -131,6 +146,39 @@ export function endpointOf({ server }: Settings): string {
   const { host, port } = server.listen
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
   return `${server.tls === undefined ? 'http' : 'https'}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+}
+
+function checkEndpoint(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const plain = url !== undefined && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === ''
+  if (!plain) throw new Invalid(`"${text}" is not an endpoint; write for example http://127.0.0.1:8080`)
+  return url.origin
+}
+
+/** The first credential that may do everything, else the first. */
+function credentialOf(settings: Settings): SigningCredentials {
+  const all = credentialsOf(settings)
+  const mayAll = ({ allow }: CredentialEntry): boolean =>
+    allow.some((one) => one.actions === 'read-write' && one.buckets.includes('*') && one.prefixes.length === 0)
+  const chosen = all.find(mayAll) ?? all[0]
+  if (chosen === undefined) throw new Invalid('there is no credential in the settings to sign with')
+  return { accessKey: chosen.accessKey, secret: chosen.secretKey }
+}
+
+const UNTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)/
+const UNREACHED =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EADDRNOTAVAIL|E(HOST|NET)UNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/
+
+/** Why a request got no answer, and what to do. */
+function unanswered(endpoint: string, cause: unknown): Error {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  if (UNTRUSTED.test(code)) {
+    return new Invalid(`the certificate of ${endpoint} is not trusted; name its CA with --ca-file`, { cause })
+  }
+  if (UNREACHED.test(code)) {
+    return new Unavailable(`no gateway answers at ${endpoint}; start one with \`sealgate serve\``, { cause })
+  }
+  return new Unavailable(`the request to ${endpoint} broke off; the log of the gateway says why`, { cause })
 }
 
 async function refusal(status: number, bytes: Buffer): Promise<S3Refusal> {

@@ -184,7 +184,9 @@ async function listen(
 }
 
 /** What a new user needs next: endpoint, access key, where the secrets are, and lines to copy. */
-function welcome(settings: Settings, endpoint: string): string {
+function welcome(settings: Settings, address: string): string {
+  // Fastify does not know that the server it was given speaks TLS.
+  const endpoint = settings.server.tls === undefined ? address : address.replace(/^http:/, 'https:')
   const accessKey = credentialsOf(settings)[0]?.accessKey ?? ''
   const keyFiles = Object.values(settings.keys.managers).flatMap((one) =>
     one.type === 'local' && one.file !== undefined ? [resolve(one.file)] : [],

@@ -6,12 +6,14 @@ import { type Ran, type Started, Workplace } from '../helpers/command.ts'
 import { flip } from '../helpers/tamper.ts'
 
 const place = new Workplace()
-const big = randomBytes(40_000_000)
+/** Over 64 MiB: it goes up in parts. */
+const big = randomBytes(70_000_000)
 let gateway: Started
 
 beforeAll(async () => {
   gateway = await place.serve()
   writeFileSync(place.path('big'), big)
+  writeFileSync(place.path('note'), 'a note')
   await client('put', 'big', 's3://files/big', '--create-bucket')
 })
 afterAll(async () => {
@@ -32,7 +34,11 @@ describe('put, get, ls, rm, presign', () => {
 
   test('listings show exact sizes', async () => {
     const ran = await client('ls', 's3://files/', '--json')
-    expect(JSON.parse(ran.stdout)).toMatchObject({ key: 'big', size: big.length })
+    expect(JSON.parse(ran.stdout)).toMatchObject({
+      key: 'big',
+      size: big.length,
+      etag: expect.stringMatching(/-5"$/),
+    })
     expect((await client('ls', '--json')).stdout).toContain('"bucket":"files"')
   })
 
@@ -47,7 +53,7 @@ describe('put, get, ls, rm, presign', () => {
   })
 
   test('rm takes one object, or all below a prefix', async () => {
-    for (const key of ['rm/a', 'rm/b', 'rm/c']) await client('put', 'big', `s3://files/${key}`)
+    await Promise.all(['rm/a', 'rm/b', 'rm/c'].map((key) => client('put', 'note', `s3://files/${key}`)))
     expect((await client('rm', 's3://files/rm/a')).code).toBe(0)
     expect(JSON.parse((await client('rm', 's3://files/rm/', '-r', '--json')).stdout)).toMatchObject({ deleted: 2 })
     expect((await client('ls', 's3://files/rm/')).stdout).toBe('')
@@ -97,7 +103,15 @@ describe('inspect and decrypt', () => {
     const other = new Workplace()
     await (await other.serve()).stop()
     copyRaw('stranger')
-    expect((await decrypt('stranger', '--master-keys', other.path('sealgate-data/master-keys.json'))).code).toBe(4)
+    const file = other.path('sealgate-data/master-keys.json')
+    expect((await decrypt('stranger', '--master-keys', file)).code).toBe(4)
+    // What does not open is shown and exported all the same.
+    const locked = await place.run(['inspect', 's3://files/big', '--json', '--export', 'locked'], {
+      SEALGATE_KEYS_MANAGERS: JSON.stringify({ local: { type: 'local', file } }),
+    })
+    expect([locked.code, locked.stderr]).toEqual([4, expect.stringContaining('unwrap failure')])
+    expect(JSON.parse(locked.stdout)).toMatchObject({ key: 'big', opens: false, provider: 'l' })
+    expect(readFileSync(place.path('locked/body')).equals(readFileSync(place.path('raw/body')))).toBe(true)
     other.remove()
     for (const name of ['flipped.out', 'stranger.out']) expect(existsSync(place.path(name))).toBe(false)
     expect(readdirSync(place.folder).filter((name) => name.includes('partial'))).toEqual([])

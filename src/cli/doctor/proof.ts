@@ -1,184 +1,101 @@
 /** The proof: known texts go in through the endpoint, and nothing of them is found behind it. */
-import type { Body } from '../../backends/object-store.ts'
-import { type Components, random } from '../../compose.ts'
-import type { Settings } from '../../config/settings.ts'
-import { Integrity } from '../../errors.ts'
-import { parseEnvelope } from '../../format/envelope.ts'
-import { fromStoredMetadata } from '../../format/metadata.ts'
-import { LocalKeyManager } from '../../keys/local.ts'
-import { masterIdOf } from '../../keys/master-keys.ts'
-import type { Finding } from './finding.ts'
-import type { S3Client } from '../s3-client.ts'
-import { searchFolder } from './search.ts'
-
-export interface Examination {
-  readonly settings: Settings
-  readonly components: Components
-  readonly client: S3Client
-  readonly tell: (finding: Finding) => void
-}
+import { existsSync } from 'node:fs'
+import { random } from '../../compose.ts'
+import { CONDITION_KEY, examineConditions } from './conditions.ts'
+import { examineEndpoint, examineOffline } from './damage.ts'
+import { check } from './finding.ts'
+import { type Examination, makeSample, needlesOf, readStored, type Sample } from './sample.ts'
+import { outermost, searchFolder } from './search.ts'
 
 const SMALL_BYTES = 2_000
 /** Over 5 MiB: a body with pad and recovery envelope, in a file of its own. */
 const LARGE_BYTES = 6_000_000
+const DUMP_BYTES = 96
 
-interface Sample {
-  readonly key: string
-  readonly text: Buffer
-  readonly secret: string
-}
-
-export async function prove(examination: Examination): Promise<void> {
-  const { client } = examination
+/** Takes every step that can be taken; each is told. A stop of the process ends it between two steps. */
+export async function prove(parts: Omit<Examination, 'bucket'>): Promise<void> {
   const bucket = `sealgate-doctor-${random(6).toString('hex')}`
-  const samples = [sample('small', SMALL_BYTES), sample('large', LARGE_BYTES)]
-  await client.read({ method: 'PUT', address: { bucket, key: '' } })
+  const examination = { ...parts, bucket }
+  const { client, tell, signal } = examination
+  const samples = [makeSample('small', SMALL_BYTES), makeSample('large', LARGE_BYTES)]
+  const made = await check(tell, `made the temporary bucket ${bucket}`, async () => {
+    await client.read({ method: 'PUT', address: { bucket, key: '' } })
+    return ''
+  })
+  if (!made) return
+  const steps = [
+    ...samples.map((one) => () => write(examination, one)),
+    ...samples.map((one) => () => searchStored(examination, one)),
+    () => searchFolders(examination, samples),
+    ...samples.map((one) => () => readBack(examination, one)),
+    ...samples.map((one) => () => examineOffline(examination, one)),
+    ...samples.map((one) => () => examineEndpoint(examination, one)),
+    () => examineConditions(examination),
+  ]
   try {
-    for (const one of samples) await write(examination, bucket, one)
-    for (const one of samples) await searchStored(examination, bucket, one)
-    searchFolders(examination, samples)
-    for (const one of samples) await readBack(examination, bucket, one)
-    for (const one of samples) await wrongKey(examination, bucket, one)
-    for (const one of samples) await flippedByte(examination, bucket, one)
-    await probeConditions(examination, bucket)
+    for (const step of steps) {
+      signal.throwIfAborted()
+      await step()
+    }
   } finally {
-    for (const key of [...samples.map((one) => one.key), 'condition'])
-      await client.read({ method: 'DELETE', address: { bucket, key } })
-    await client.read({ method: 'DELETE', address: { bucket, key: '' } })
-  }
-}
-
-/** A text that is not by chance anywhere else, over and over. */
-function sample(key: string, bytes: number): Sample {
-  const line = `The quick brown fox of ${random(16).toString('hex')} jumps over the lazy dog.\n`
-  return { key, text: Buffer.alloc(bytes, line), secret: `metadata-${random(12).toString('hex')}` }
-}
-
-/** What a search looks for: a line of the text, and what the metadata says. */
-const needles = ({ text, secret }: Sample): Buffer[] => [
-  text.subarray(0, 64),
-  Buffer.from(secret),
-  Buffer.from(secret).subarray(9),
-]
-
-async function write({ client, tell }: Examination, bucket: string, { key, text, secret }: Sample): Promise<void> {
-  const headers = { 'x-amz-meta-secret': secret, 'content-type': `text/plain; name=${secret}` }
-  const address = { bucket, key }
-  const answer = await client.read({ method: 'PUT', address, headers, body: text })
-  tell({
-    what: `wrote ${text.length} bytes of known text as ${bucket}/${key}`,
-    state: 'ok',
-    detail: `ETag ${answer.headers.etag ?? ''}`,
-  })
-}
-
-async function searchStored({ components, tell }: Examination, bucket: string, one: Sample): Promise<void> {
-  const { store } = components.gateway
-  const { info, body } = await store.get(bucket, one.key)
-  const stored = await collect(body)
-  const metadata = Buffer.from(JSON.stringify(info.metadata))
-  const facts = info.facts ?? Buffer.alloc(0)
-  const leaked = needles(one).some((text) => [stored, metadata, facts].some((place) => place.includes(text)))
-  tell({
-    what: `the raw object ${one.key} at the backend does not hold the text, nor its metadata`,
-    state: leaked ? 'failed' : 'ok',
-    detail: `${stored.length} bytes for ${one.text.length}; they begin and go on like this:\n${hexDump(stored.subarray(0, 96))}`,
-  })
-}
-
-function searchFolders({ settings, tell }: Examination, samples: readonly Sample[]): void {
-  const texts = samples.flatMap(needles)
-  for (const place of [settings.backend, settings.state]) {
-    if (place.type !== 'local') continue
-    const { files, bytes, found } = searchFolder(place.path, texts)
-    tell({
-      what: `no file below ${place.path} holds the text`,
-      state: found.length > 0 ? 'failed' : 'ok',
-      detail: found.length > 0 ? found.join('\n') : `${files} files, ${bytes} bytes searched`,
+    await check(tell, 'removed what this examination wrote', async () => {
+      for (const key of [...samples.map((one) => one.key), CONDITION_KEY, ''])
+        await client.read({ method: 'DELETE', address: { bucket, key } })
+      return ''
     })
   }
 }
 
-async function readBack({ client, tell }: Examination, bucket: string, { key, text, secret }: Sample): Promise<void> {
-  const { headers, bytes } = await client.read({ method: 'GET', address: { bucket, key } })
-  const same =
-    bytes.equals(text) &&
-    headers['x-amz-meta-secret'] === secret &&
-    headers['content-type'] === `text/plain; name=${secret}`
-  tell({ what: `${key} comes back as it was, with its metadata`, state: same ? 'ok' : 'failed', detail: '' })
-}
-
-/** The envelope's key does not open under a fresh master key, even one that claims to be the right one. */
-async function wrongKey({ components, tell }: Examination, bucket: string, { key }: Sample): Promise<void> {
-  const info = await components.gateway.store.head(bucket, key)
-  const stored = info === undefined ? 'foreign' : fromStoredMetadata(info.metadata)
-  if (stored === 'foreign') {
-    tell({ what: `${key} has an envelope`, state: 'failed', detail: 'none found at the backend' })
-    return
-  }
-  const envelope = parseEnvelope(stored.envelope)
-  const wrong = { id: masterIdOf(random(32)), key: random(32), created: new Date(0).toISOString() }
-  const claimed = envelope.wrapped.toString('hex', 1, 9)
-  const masterKeys = { active: wrong, all: new Map([[claimed, wrong]]) }
-  const manager = new LocalKeyManager({ alias: envelope.alias, masterKeys, random })
-  const { namespace } = components.gateway.rules(bucket)
-  const refused = await manager.unwrap(envelope.wrapped, { namespace, day: envelope.day }).then(
-    () => false,
-    (error: unknown) => error instanceof Integrity,
-  )
-  tell({ what: `a wrong master key does not open ${key}`, state: refused ? 'ok' : 'failed', detail: '' })
-}
-
-/** One bit of the stored body is flipped behind the gateway's back; a GET must not deliver the text. */
-async function flippedByte(
-  { components, client, tell }: Examination,
-  bucket: string,
-  { key, text }: Sample,
-): Promise<void> {
-  const { store } = components.gateway
-  const { info, body } = await store.get(bucket, key)
-  const damaged = await collect(body)
-  const at = 64 + Math.floor(text.length / 2)
-  damaged.writeUInt8(damaged.readUInt8(at) ^ 1, at)
-  await store.put(bucket, key, once(damaged), {
-    length: damaged.length,
-    metadata: info.metadata,
-    commit: async () => (info.facts === undefined ? {} : { facts: info.facts }),
-  })
-  const outcome = await client.read({ method: 'GET', address: { bucket, key } }).then(
-    () => 'the gateway delivered it',
-    () => undefined,
-  )
-  tell({
-    what: `one flipped bit in the stored body of ${key} is refused`,
-    state: outcome === undefined ? 'ok' : 'failed',
-    detail: outcome ?? `byte ${at} of ${damaged.length}`,
+async function write({ client, bucket, tell }: Examination, { key, text, secret }: Sample): Promise<void> {
+  await check(tell, `wrote ${text.length} bytes of known text as ${bucket}/${key}`, async () => {
+    const headers = { 'x-amz-meta-secret': secret, 'content-type': `text/plain; name=${secret}` }
+    const answer = await client.read({ method: 'PUT', address: { bucket, key }, headers, body: text })
+    return `ETag ${answer.headers.etag ?? ''}`
   })
 }
 
-async function probeConditions({ client, tell }: Examination, bucket: string): Promise<void> {
-  const put = {
-    method: 'PUT',
-    address: { bucket, key: 'condition' },
-    headers: { 'if-none-match': '*' },
-    body: Buffer.alloc(0),
-  }
-  await client.read(put)
-  const second = await client.read(put).then(
-    () => 'a second write went through',
-    () => undefined,
-  )
-  tell({ what: 'conditional writes are enforced', state: second === undefined ? 'ok' : 'failed', detail: second ?? '' })
+async function searchStored(examination: Examination, sample: Sample): Promise<void> {
+  const what = `the raw object ${sample.key} at the backend does not hold the text, nor its metadata`
+  await check(examination.tell, what, async () => {
+    const { info, bytes } = await readStored(examination, sample.key)
+    const places = [bytes, Buffer.from(JSON.stringify(info.metadata)), info.facts ?? Buffer.alloc(0)]
+    const dump = hexDump(bytes.subarray(0, DUMP_BYTES))
+    if (needlesOf(sample).some((text) => places.some((place) => place.includes(text))))
+      throw new Error(`it does; it begins like this:\n${dump}`)
+    return `${bytes.length} bytes for ${sample.text.length}; they begin and go on like this:\n${dump}`
+  })
 }
 
-async function collect(body: Body): Promise<Buffer> {
-  const pieces: Buffer[] = []
-  for await (const batch of body) pieces.push(...batch)
-  return Buffer.concat(pieces)
+/** Every file of ours is searched. That the search sees is shown by ciphertext of the large object, which it must find. */
+async function searchFolders(examination: Examination, samples: readonly Sample[]): Promise<void> {
+  const { settings, tell } = examination
+  const { data, backend, state } = settings
+  const places = [backend, state].flatMap((one) => (one.type === 'local' ? [one.path] : []))
+  const roots = outermost([data, ...places].filter((folder) => existsSync(folder)))
+  if (roots.length === 0) return
+  await check(tell, `no file below ${roots.join(' and ')} holds the texts`, async () => {
+    const texts = samples.flatMap(needlesOf)
+    const { bytes: sealed } = await readStored(examination, samples.at(-1)?.key ?? '')
+    const control = sealed.subarray(DUMP_BYTES, DUMP_BYTES + 64)
+    const results = roots.map((root) => searchFolder(root, [...texts, control]))
+    const leaks = texts.flatMap((text) => results.flatMap(({ found }) => found.get(text) ?? []))
+    if (leaks.length > 0) throw new Error([...new Set(leaks)].join('\n'))
+    if (backend.type === 'local' && results.every(({ found }) => found.get(control)?.length === 0))
+      throw new Error('the search did not find the ciphertext either: it proves nothing')
+    const seen = backend.type === 'local' ? `; the ciphertext of ${samples.at(-1)?.key ?? ''} was found` : ''
+    const total = (of: 'files' | 'bytes'): number => results.reduce((sum, one) => sum + one[of], 0)
+    return `${total('files')} files, ${total('bytes')} bytes searched${seen}`
+  })
 }
 
-async function* once(bytes: Buffer): Body {
-  yield [bytes]
+async function readBack({ client, bucket, tell }: Examination, { key, text, secret }: Sample): Promise<void> {
+  await check(tell, `${key} comes back as it was, with its metadata`, async () => {
+    const { headers, bytes } = await client.read({ method: 'GET', address: { bucket, key } })
+    if (!bytes.equals(text)) throw new Error(`${bytes.length} bytes of another text`)
+    if (headers['x-amz-meta-secret'] !== secret || headers['content-type'] !== `text/plain; name=${secret}`)
+      throw new Error('its metadata is not what was written')
+    return ''
+  })
 }
 
 function hexDump(bytes: Buffer): string {

@@ -1,0 +1,75 @@
+/** Bucket keys without the gateway: a file of master keys, and a keyring where master keys were rotated. */
+import { join } from 'node:path'
+import { random } from '../compose.ts'
+import type { Settings } from '../config/settings.ts'
+import { Integrity, Invalid } from '../errors.ts'
+import { kidOf } from '../format/derive.ts'
+import type { Envelope } from '../format/envelope.ts'
+import type { KeyManager } from '../keys/key-manager.ts'
+import { type KeyringRecord, parseKeyringRecord } from '../keys/keyring.ts'
+import { LocalKeyManager } from '../keys/local.ts'
+import { type MasterKeys, parseMasterKeys, readMasterKeysFile } from '../keys/master-keys.ts'
+import type { OpenBucketKey } from './raw-object.ts'
+
+/**
+ * Opens K by the keyring's record where there is one that passes the kid check, else by the key inside the envelope
+ * (docs/format.md, "Envelope").
+ */
+export function openBucketKeys(masterKeys: MasterKeys, keyring: readonly KeyringRecord[]): OpenBucketKey {
+  return async (envelope, namespace) => {
+    const manager = new LocalKeyManager({ alias: envelope.alias, masterKeys, random })
+    const record = keyring.find((one) => one.kid.equals(envelope.kid) && one.namespace === namespace)
+    if (record !== undefined) {
+      const key = await unwrap(manager, record, namespace).catch((error: unknown) => {
+        if (!(error instanceof Integrity) || !envelope.flags.inlineKey) throw error
+        return undefined
+      })
+      if (key !== undefined) return key
+    }
+    if (!envelope.flags.inlineKey) {
+      throw new Invalid('this object carries no key of its own; give the keyring that has it with --keyring')
+    }
+    return unwrap(manager, envelope, namespace)
+  }
+}
+
+async function unwrap(
+  manager: KeyManager,
+  { wrapped, day, kid }: Pick<Envelope, 'wrapped' | 'day' | 'kid'>,
+  namespace: string,
+): Promise<Buffer> {
+  const key = await manager.unwrap(wrapped, { namespace, day })
+  if (!kidOf(key).equals(kid)) throw new Integrity('unwrap failure', 'the unwrapped key is another one')
+  return key
+}
+
+/** The master keys of the active key manager of the settings. A passphrase given here goes before theirs. */
+export async function masterKeysOf({ keys, data }: Settings, givenPassphrase: string | undefined): Promise<MasterKeys> {
+  const manager = keys.managers[keys.active]
+  if (manager?.type !== 'local') return readMasterKeysFile(join(data, 'master-keys.json'), givenPassphrase)
+  const passphrase = givenPassphrase ?? manager.passphrase
+  return manager.keys === undefined
+    ? readMasterKeysFile(manager.file ?? join(data, 'master-keys.json'), passphrase)
+    : parseMasterKeys(manager.keys, passphrase)
+}
+
+/** The records of a keyring: a JSON array, or one record a line. Throws `Invalid` with the place of the first that is none. */
+export function parseKeyring(path: string, text: string): KeyringRecord[] {
+  const lines = text.trimStart().startsWith('[') ? arrayOf(path, text) : text.split('\n').filter((line) => line.trim())
+  return lines.map((line, i) => {
+    try {
+      return parseKeyringRecord(line)
+    } catch (cause) {
+      throw new Invalid(`${path}: record ${i + 1} is not one of a keyring`, { cause })
+    }
+  })
+}
+
+function arrayOf(path: string, text: string): string[] {
+  try {
+    const records: unknown[] = JSON.parse(text)
+    return records.map((record) => JSON.stringify(record))
+  } catch (cause) {
+    throw new Invalid(`${path} is not a keyring: write a JSON array of records, or one record a line`, { cause })
+  }
+}
