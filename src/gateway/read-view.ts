@@ -46,7 +46,7 @@ export async function viewOf(
   if (verdict === 'not-modified') return { status: 304, length: 0, headers: cacheHeaders(headers) }
   if (wanted.part !== undefined) return partView(gateway, sealed, request, wanted.part, headers)
   if (wanted.range !== undefined && rangeApplies(request.headers, validators)) {
-    const range = resolveRange(wanted.range, sealed.size)
+    const range = await resolveVerified(gateway, sealed, wanted.range, request.signal)
     return {
       status: 206,
       range,
@@ -59,6 +59,21 @@ export async function viewOf(
     if (checksum !== undefined) Object.assign(headers, checksumHeaders(checksum))
   }
   return { status: 200, length: sealed.size, headers }
+}
+
+/** `InvalidRange` tells a size, and a client that reads to the end may stop there: one that only the stored size implies is verified first. */
+async function resolveVerified(
+  gateway: Gateway,
+  sealed: SealedObject,
+  range: RequestedRange,
+  signal: AbortSignal,
+): Promise<PlainRange> {
+  try {
+    return resolveRange(range, sealed.size)
+  } catch (error) {
+    if (!sealed.envelope.flags.sizeInMetadata) await readTail(gateway, sealed, signal)
+    throw error
+  }
 }
 
 /** What a 304 may carry (RFC 9110, 15.4.5). */

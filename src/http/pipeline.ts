@@ -13,11 +13,11 @@ import { Headers } from '../s3/headers.ts'
 import { OPERATIONS, refuseUnbuilt } from '../s3/operation.ts'
 import type { OperationName } from '../s3/operation-name.ts'
 import { screenRequest, withQueryHeaders } from '../s3/screen.ts'
-import { requestDone } from '../telemetry/channels.ts'
+import { requestDone, type RequestEvent } from '../telemetry/channels.ts'
 import type { Authoriser } from './authoriser.ts'
 import { toS3Error } from './failures.ts'
 import { type ReplyContext, sendError, sendResponse, sendSlowly } from './reply.ts'
-import { ClientGone, requestBody } from './request-body.ts'
+import { ClientGone, clientIsGone, requestBody, requireLength } from './request-body.ts'
 
 export interface PipelineParts {
   readonly gateway: Gateway
@@ -40,6 +40,9 @@ interface Trace {
 
 /** Operations that may take minutes because they move or join data. */
 const SLOW: ReadonlySet<OperationName> = new Set(['CopyObject', 'UploadPartCopy', 'CompleteMultipartUpload'])
+
+/** What the log says of a request whose client went away before any answer; nobody is sent it. */
+const CLIENT_GONE_STATUS = 499
 
 /** Serves one request to its end. Never throws. `expectsContinue`: the client waits for 100 before it sends its body. */
 export async function serve(
@@ -65,16 +68,27 @@ export async function serve(
     failure = error
     if (!res.headersSent && !res.destroyed) sendError(context, toS3Error(error))
   }
-  const refused = failure === undefined ? undefined : toS3Error(failure)
+  const end = ending(res, failure, complete)
   requestDone.publish({
     requestId: context.requestId,
     method: raw.method ?? '',
     ...trace,
-    status: refused?.status ?? res.statusCode,
-    ...(refused === undefined ? {} : { code: refused.code, cause: refused.cause ?? refused }),
-    disconnected: failure instanceof ClientGone || (failure === undefined && !complete),
+    ...end,
     milliseconds: performance.now() - started,
   })
+}
+
+/** How a request ended, for the log. */
+function ending(
+  res: ServerResponse,
+  failure: unknown,
+  complete: boolean,
+): Pick<RequestEvent, 'status' | 'code' | 'cause' | 'disconnected'> {
+  if (failure === undefined) return { status: res.statusCode, disconnected: !complete }
+  if (clientIsGone(failure))
+    return { status: res.headersSent ? res.statusCode : CLIENT_GONE_STATUS, disconnected: true }
+  const { status, code, cause } = toS3Error(failure)
+  return { status, code, cause: cause ?? failure, disconnected: false }
 }
 
 async function answer(
@@ -109,6 +123,7 @@ async function answer(
   may.operation(operation, row, target)
 
   screenRequest(operation, headers, target.query, { ownerId: parts.gateway.owner.id })
+  requireLength(row.body, wire)
 
   const run = OPERATION_FUNCTIONS[operation]
   const gone = new AbortController()

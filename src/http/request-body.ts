@@ -7,6 +7,7 @@ import { type AwsChunkedDecoder, chunkedDecoder } from '../s3/aws-chunked.ts'
 import { newHasher } from '../s3/checksum.ts'
 import { S3Error } from '../s3/errors.ts'
 import type { Headers } from '../s3/headers.ts'
+import type { OperationRow } from '../s3/operation-row.ts'
 
 /** Bytes taken from the socket ahead of the consumer. Larger batches mean fewer, larger writes to the store. */
 const READ_AHEAD_BYTES = 128 * 1024
@@ -14,6 +15,11 @@ const READ_AHEAD_BYTES = 128 * 1024
 /** The client closed the connection before the body was complete. Not an error of ours, and no object appears. */
 export class ClientGone extends Error {
   override readonly name = 'ClientGone'
+}
+
+/** Whether a failure is only the echo of the client's going away. */
+export function clientIsGone(error: unknown): boolean {
+  return error instanceof ClientGone || (error instanceof Error && clientIsGone(error.cause))
 }
 
 /**
@@ -37,6 +43,12 @@ export function requestBody(
           trailers = found
         })
   return { length: decoder?.decodedLength ?? wire, stream, trailers: () => trailers }
+}
+
+/** Throws `MissingContentLength` for an object or a part that says neither its length nor that it comes in chunks (S3 behaviour 25). */
+export function requireLength(body: OperationRow['body'], headers: Headers): void {
+  if (body !== 'object' || headers.has('content-length') || headers.has('transfer-encoding')) return
+  throw new S3Error('MissingContentLength')
 }
 
 /** Content-Length, or `undefined` for a chunked body; a request with neither has no body (RFC 9112, 6.3). */

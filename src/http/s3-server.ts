@@ -87,8 +87,9 @@ function endSilence(parts: PipelineParts, socket: Socket, res: ServerResponse | 
     socket.destroy()
     return
   }
-  const { complete, url } = res.req
-  const ours = complete || res.req.isPaused()
+  const { complete, readableFlowing, url } = res.req
+  // A client owes us something only while we listen.
+  const ours = complete || readableFlowing !== true
   if (ours) alarm.publish({ what: 'a request waited too long for a store or a key', detail: { url: url ?? '' } })
   closeWith(parts, socket, ours ? 'ServiceUnavailable' : 'RequestTimeout')
 }
@@ -96,6 +97,7 @@ function endSilence(parts: PipelineParts, socket: Socket, res: ServerResponse | 
 /** Why Node's parser refused, as S3 says it. */
 const PARSER_ERRORS: Readonly<Record<string, S3ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'RequestHeaderSectionTooLarge',
+  HPE_INVALID_URL: 'InvalidURI',
   ERR_HTTP_REQUEST_TIMEOUT: 'RequestTimeout',
 }
 const CUT_SHORT = 'HPE_INVALID_EOF_STATE'
