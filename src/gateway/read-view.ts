@@ -36,14 +36,14 @@ export async function viewOf(
 ): Promise<ReadView> {
   const validators = { etag: sealed.etag, lastModified: sealed.info.lastModified }
   const verdict = evaluateRead(parseConditions(request.headers), validators)
-  const headers: Record<string, string> = {
+  const kept: Record<string, string> = {
     'accept-ranges': 'bytes',
     etag: quoteEtag(sealed.etag),
     'last-modified': httpDate(sealed.info.lastModified),
     ...describedHeaders(await allTlvs(gateway, sealed, request.signal)),
-    ...responseOverrides(request.query, true),
   }
-  if (verdict === 'not-modified') return { status: 304, length: 0, headers: cacheHeaders(headers) }
+  const headers = { ...kept, ...responseOverrides(request.query, true) }
+  if (verdict === 'not-modified') return { status: 304, length: 0, headers: cacheHeaders(kept) }
   if (wanted.part !== undefined) return partView(gateway, sealed, request, wanted.part, headers)
   if (wanted.range !== undefined && rangeApplies(request.headers, validators)) {
     const range = await resolveVerified(gateway, sealed, wanted.range, request.signal)
