@@ -53,16 +53,16 @@ beforeAll(async () => {
 })
 afterAll(() => running.close())
 
-/** Reads while the object is overwritten after the nth request to the store. */
+/** Reads while the object is overwritten, by a larger one, after the nth request to the store: every range of the first exists in the second too. */
 async function overwrittenAfter(n: number, act: () => Promise<SignedAnswer>): Promise<SignedAnswer> {
-  await put(0)
+  await put(1)
   let calls = 0
   meanwhile = async () => {
     calls += 1
     if (calls !== n) return
     const again = meanwhile
     meanwhile = undefined
-    await put(1)
+    await put(0)
     meanwhile = again
   }
   const answer = await act()
