@@ -10,10 +10,13 @@ import {
   parseCredentialsFile,
 } from './access/credentials.ts'
 import { LocalStore } from './backends/local.ts'
+import { contacted, withConditionalWrites } from './compose/first-contact.ts'
+import { openS3Store } from './compose/s3-store.ts'
 import { MemoryStore } from './backends/memory.ts'
 import type { ObjectStore } from './backends/object-store.ts'
 import { bucketRule } from './config/bucket-rules.ts'
-import type { Settings, StoreSettings } from './config/settings.ts'
+import type { Settings } from './config/settings.ts'
+import type { StoreSettings } from './config/store-settings.ts'
 import { Invalid } from './errors.ts'
 import { Background } from './gateway/background.ts'
 import { ByteBudget } from './gateway/byte-budget.ts'
@@ -22,12 +25,14 @@ import { TailCache } from './gateway/tail-cache.ts'
 import { createAdminServer, type Dependency } from './http/admin-server.ts'
 import { createAuthoriser } from './http/authoriser.ts'
 import { createS3Server } from './http/s3-server.ts'
+import { cleanUploads } from './jobs/clean-uploads.ts'
 import { createBucketKeys } from './keys/bucket-keys.ts'
 import type { KeyManager } from './keys/key-manager.ts'
 import { LocalKeyManager } from './keys/local.ts'
 import { parseMasterKeys, readMasterKeysFile } from './keys/master-keys.ts'
 import { MemoryKeyManager } from './keys/memory.ts'
 import { loadChecksums } from './s3/checksum.ts'
+import { AbandonedUploads } from './state/abandoned-uploads.ts'
 import { StateKeyring } from './state/keyring.ts'
 import { StateStore } from './state/state-store.ts'
 import { Uploads } from './state/uploads.ts'
@@ -51,24 +56,28 @@ const HOUSEKEEPING_MILLISECONDS = 3_600_000
 export interface Components {
   readonly gateway: Gateway
   readonly state: StateStore
+  readonly abandonedUploads: AbandonedUploads
   readonly credentials: Credentials
   readonly dependencies: readonly Dependency[]
   /** Waits for background work, then closes stores and key managers. */
   readonly close: () => Promise<void>
 }
 
-/** Opens stores and keys. Throws `Invalid` or `Unavailable` with path and remedy. */
-export async function openComponents(settings: Settings): Promise<Components> {
+/** Opens stores and keys, and keeps house every hour unless told not to. Throws `Invalid` or `Unavailable` with path and remedy. */
+export async function openComponents(
+  settings: Settings,
+  { housekeeping = true }: { readonly housekeeping?: boolean } = {},
+): Promise<Components> {
   await loadChecksums()
   const managers = await openManagers(settings)
-  const store = await openStore(settings.backend)
-  const stateObjects = await openStore(settings.state)
-  const state = new StateStore(stateObjects, settings.state.bucket, settings.state.prefix)
-  await state.ensureBucket()
+  const { state, stateObjects } = await openState(settings)
+  const declared = await openStore(settings.backend, 'backend', settings)
+  const store = await contacted(declared, settings.backend, { state, random })
+  const keyring = new StateKeyring(state)
   const keys = createBucketKeys({
     managers,
     activeAlias: settings.keys.active,
-    keyring: new StateKeyring(state),
+    keyring,
     clock,
     lifetimeSeconds: settings.keys.bucketKey.lifetime / 1_000,
     onAlarm: ({ kind, namespace, kid, cause }) => {
@@ -77,9 +86,7 @@ export async function openComponents(settings: Settings): Promise<Components> {
   })
   const background = new Background()
   const uploads = new Uploads({ state, keys, clock, random })
-  const expire = (): void => background.run('forget completed uploads', () => uploads.expireDone())
-  expire()
-  const housekeeping = setInterval(expire, HOUSEKEEPING_MILLISECONDS).unref()
+  const abandonedUploads = new AbandonedUploads({ state, keys, keyring })
   const gateway: Gateway = {
     store,
     keys,
@@ -94,9 +101,12 @@ export async function openComponents(settings: Settings): Promise<Components> {
     limits: { xmlBytes: settings.server.maxXmlBytes, gather: new ByteBudget(settings.limits.gatherBytes) },
     checksums: settings.checksums,
   }
+  const { abandonedAfter } = settings.uploads
+  const stopHousekeeping = housekeeping ? keepHouse(gateway, abandonedUploads, abandonedAfter) : () => undefined
   return {
     gateway,
     state,
+    abandonedUploads,
     credentials: createCredentials(credentialsOf(settings)),
     dependencies: [
       { name: 'backend', check: () => store.health() },
@@ -104,10 +114,59 @@ export async function openComponents(settings: Settings): Promise<Components> {
       ...[...managers.values()].map((one) => ({ name: `keys/${one.alias}`, check: () => one.health() })),
     ],
     close: async () => {
-      clearInterval(housekeeping)
+      stopHousekeeping()
       await background.idle()
       await Promise.all([store.close(), stateObjects.close(), ...[...managers.values()].map((one) => one.close())])
     },
+  }
+}
+
+async function openState(
+  settings: Settings,
+): Promise<{ readonly state: StateStore; readonly stateObjects: ObjectStore }> {
+  const { bucket, prefix } = settings.state
+  const opened = await openStore(settings.state, 'state', settings)
+  await new StateStore(opened, bucket, prefix).ensureBucket()
+  const processes = settings.replicas * settings.server.workers
+  const stateObjects = await withConditionalWrites(opened, { bucket, prefix, processes }, random)
+  return { stateObjects, state: new StateStore(stateObjects, bucket, prefix) }
+}
+
+/** Work that no request asks for. Returns what stops it. */
+function keepHouse(
+  { background, uploads, store }: Gateway,
+  abandoned: AbandonedUploads,
+  abandonedAfter: number | false,
+): () => void {
+  const stop = new AbortController()
+  const expire = (): void => background.run('forget completed uploads', () => uploads.expireDone())
+  let cleaning = false
+  const clean = async (): Promise<void> => {
+    if (cleaning) return
+    cleaning = true
+    try {
+      const parts = { uploads: abandoned, store, clock }
+      const { whyFailed } = await cleanUploads(parts, { abandonedAfter, signal: stop.signal })
+      if (whyFailed !== undefined) throw whyFailed
+    } finally {
+      cleaning = false
+    }
+  }
+  expire()
+  const expiring = setInterval(expire, HOUSEKEEPING_MILLISECONDS).unref()
+  // At a minute of its own in each process: replicas that start together should not go over the same uploads together.
+  let cleanLater = setTimeout(
+    () => {
+      const collect = (): void => background.run('collect all abandoned uploads', clean)
+      collect()
+      cleanLater = setInterval(collect, HOUSEKEEPING_MILLISECONDS).unref()
+    },
+    (random(2).readUInt16BE() / 0x10000) * HOUSEKEEPING_MILLISECONDS,
+  ).unref()
+  return () => {
+    stop.abort()
+    clearInterval(expiring)
+    clearTimeout(cleanLater)
   }
 }
 
@@ -125,7 +184,7 @@ export function composeS3Server(settings: Settings, components: Components): Ret
   return createS3Server(
     {
       gateway: components.gateway,
-      authoriser: createAuthoriser(components.credentials),
+      authoriser: createAuthoriser(components.credentials, hides(settings)),
       domains: server.domain,
       region: server.region,
       requestId: () => random(8).toString('hex').toUpperCase(),
@@ -161,8 +220,22 @@ export function composeAdminServer(
   })
 }
 
-async function openStore(store: StoreSettings): Promise<ObjectStore> {
-  return store.type === 'memory' ? new MemoryStore() : LocalStore.open({ folder: store.path })
+/** `role` is the group of settings that the store is of. */
+async function openStore(
+  store: StoreSettings,
+  role: 'backend' | 'state',
+  { data, credentials }: Settings,
+): Promise<ObjectStore> {
+  if (store.type === 'memory') return new MemoryStore()
+  if (store.type === 'local') return LocalStore.open({ folder: store.path })
+  const ownFile = credentials === undefined ? join(data, CREDENTIALS_FILE) : undefined
+  return openS3Store(store, { role, ownCredentials: ownFile, clock, random })
+}
+
+/** The state of replicas may lie beside the objects: no client sees its bucket. */
+function hides({ backend, state }: Settings): (bucket: string) => boolean {
+  const shared = backend.type === 's3' && state.type === 's3' && backend.endpoint === state.endpoint
+  return (bucket) => shared && bucket === state.bucket
 }
 
 async function openManagers(settings: Settings): Promise<Map<string, KeyManager>> {

@@ -36,6 +36,9 @@ import {
   type Capabilities,
   type CompleteOptions,
   type CopyOptions,
+  type CopySource,
+  type DeleteOptions,
+  type DeleteResult,
   type GetOptions,
   type GetResult,
   type ListOptions,
@@ -69,13 +72,17 @@ const PATIENCE_MS = 5_000
 const LEAST_ROOM_BYTES = 16 * 1024 * 1024
 
 const CAPABILITIES: Capabilities = {
+  near: true,
   conditionalWrites: true,
+  conditionalComplete: true,
+  conditionalCopy: true,
   conditionalDelete: true,
   facts: true,
   copySourceIfMatch: true,
   metadataLimit: Number.MAX_SAFE_INTEGER,
   requestLimit: Number.MAX_SAFE_INTEGER,
   copyLimit: Number.MAX_SAFE_INTEGER,
+  native: false,
 }
 
 interface Parts {
@@ -178,20 +185,18 @@ export class LocalStore implements ObjectStore {
     })
   }
 
-  async delete(bucket: string, key: string, condition?: { readonly ifMatch: string }): Promise<void> {
+  async delete(bucket: string, key: string, { ifMatch }: DeleteOptions = {}): Promise<DeleteResult> {
+    const condition = ifMatch === undefined ? undefined : { ifMatch }
     await this.#change((tables, dropped) => {
       const current = checkCondition(tables, bucket, key, condition)
       if (current === undefined) return
       tables.objects.removeSync(objectKey(bucket, key))
       release(tables, current.body, dropped)
     })
+    return {}
   }
 
-  async copy(
-    source: { bucket: string; key: string },
-    target: { bucket: string; key: string },
-    options: CopyOptions,
-  ): Promise<WriteResult> {
+  async copy(source: CopySource, target: CopySource, options: CopyOptions): Promise<WriteResult> {
     const { sourceIfMatch, condition, metadata, facts } = options
     return this.#replace(target.bucket, target.key, condition, (tables) => {
       const row = requireObject(tables, source.bucket, source.key)
@@ -208,11 +213,7 @@ export class LocalStore implements ObjectStore {
     })
   }
 
-  async createUpload(
-    bucket: string,
-    key: string,
-    { metadata }: { readonly metadata: Readonly<Record<string, string>> },
-  ): Promise<string> {
+  async createUpload(bucket: string, key: string, { metadata }: Pick<PutOptions, 'metadata'>): Promise<string> {
     const id = this.#parts.random(16)
     await this.#change((tables) => {
       requireBucket(tables, bucket)

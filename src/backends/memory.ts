@@ -3,27 +3,8 @@
  * contract. Writes become visible in one synchronous step, so every condition is atomic.
  */
 import { Internal, Invalid } from '../errors.ts'
-import {
-  type Body,
-  type BucketInfo,
-  type Capabilities,
-  type CompleteOptions,
-  type CopyOptions,
-  type GetOptions,
-  type GetResult,
-  type ListOptions,
-  type ListPage,
-  type ListUploadsOptions,
-  type ObjectInfo,
-  type ObjectStore,
-  type PartInfo,
-  type PutOptions,
-  StoreError,
-  type UploadInfo,
-  type UploadRef,
-  type WriteCondition,
-  type WriteResult,
-} from './object-store.ts'
+import { type ObjectStore, StoreError } from './object-store.ts'
+import type * as port from './object-store.ts'
 import { namePage } from './memory/name-page.ts'
 import { bytesOf, gather, rangeOf, resolveRange } from './memory/pieces.ts'
 import { OrderedNames } from './memory/ordered-names.ts'
@@ -31,21 +12,21 @@ import { compareUtf8 } from './utf8.ts'
 
 export interface MemoryStoreOptions {
   /** What this store shall not be able to do: tests play a poorer store with it. */
-  readonly capabilities?: Partial<Capabilities>
+  readonly capabilities?: Partial<port.Capabilities>
   readonly now?: () => Date
   /** Random bytes of ETags and upload ids. */
   readonly random?: (bytes: number) => Buffer
 }
 
-interface StoredObject extends ObjectInfo {
+interface StoredObject extends port.ObjectInfo {
   readonly pieces: readonly Buffer[]
 }
 
-interface StoredPart extends PartInfo {
+interface StoredPart extends port.PartInfo {
   readonly pieces: readonly Buffer[]
 }
 
-interface StoredUpload extends UploadInfo {
+interface StoredUpload extends port.UploadInfo {
   readonly metadata: Readonly<Record<string, string>>
   readonly parts: Map<number, StoredPart>
 }
@@ -64,19 +45,23 @@ interface Arrived {
   readonly facts: Buffer | undefined
 }
 
-const ABILITIES: Capabilities = {
+const ABILITIES: port.Capabilities = {
+  near: true,
   conditionalWrites: true,
+  conditionalComplete: true,
+  conditionalCopy: true,
   conditionalDelete: true,
   facts: true,
   copySourceIfMatch: true,
   metadataLimit: 65_536,
   requestLimit: Number.MAX_SAFE_INTEGER,
   copyLimit: Number.MAX_SAFE_INTEGER,
+  native: false,
 }
 
 export class MemoryStore implements ObjectStore {
   readonly name = 'memory'
-  readonly capabilities: Capabilities
+  readonly capabilities: port.Capabilities
   readonly #buckets = new Map<string, StoredBucket>()
   readonly #now: () => Date
   readonly #random: (bytes: number) => Buffer
@@ -87,7 +72,7 @@ export class MemoryStore implements ObjectStore {
     this.#random = options.random ?? ((bytes) => Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))))
   }
 
-  listBuckets(): Promise<readonly BucketInfo[]> {
+  listBuckets(): Promise<readonly port.BucketInfo[]> {
     const buckets = [...this.#buckets].map(([name, { created }]) => ({ name, created }))
     return Promise.resolve(buckets.sort((a, b) => compareUtf8(a.name, b.name)))
   }
@@ -102,7 +87,7 @@ export class MemoryStore implements ObjectStore {
     })
   }
 
-  headBucket(bucket: string): Promise<BucketInfo | undefined> {
+  headBucket(bucket: string): Promise<port.BucketInfo | undefined> {
     const found = this.#buckets.get(bucket)
     return Promise.resolve(found === undefined ? undefined : { name: bucket, created: found.created })
   }
@@ -113,7 +98,7 @@ export class MemoryStore implements ObjectStore {
     this.#buckets.delete(bucket)
   }
 
-  async put(bucket: string, key: string, body: Body, options: PutOptions): Promise<WriteResult> {
+  async put(bucket: string, key: string, body: port.Body, options: port.PutOptions): Promise<port.WriteResult> {
     this.#checkMetadata(options.metadata)
     this.#checkCondition(this.#bucket(bucket), key, options.condition)
     const pieces = await this.#gather(body, options)
@@ -121,7 +106,7 @@ export class MemoryStore implements ObjectStore {
     return this.#store(bucket, key, { pieces, metadata: options.metadata, facts }, options.condition)
   }
 
-  async get(bucket: string, key: string, options: GetOptions = {}): Promise<GetResult> {
+  async get(bucket: string, key: string, options: port.GetOptions = {}): Promise<port.GetResult> {
     options.signal?.throwIfAborted()
     const { pieces, ...info } = this.#object(bucket, key)
     if (options.ifMatch !== undefined && options.ifMatch !== info.etag)
@@ -130,27 +115,24 @@ export class MemoryStore implements ObjectStore {
     return { info, range, body: rangeOf(pieces, range, options.signal) }
   }
 
-  async head(bucket: string, key: string): Promise<ObjectInfo | undefined> {
+  async head(bucket: string, key: string): Promise<port.ObjectInfo | undefined> {
     const found = this.#bucket(bucket).objects.get(key)
     if (found === undefined) return undefined
     const { pieces: _, ...info } = found
     return info
   }
 
-  async delete(bucket: string, key: string, condition?: { readonly ifMatch: string }): Promise<void> {
-    if (condition !== undefined && !this.capabilities.conditionalDelete)
+  async delete(bucket: string, key: string, { ifMatch }: port.DeleteOptions = {}): Promise<port.DeleteResult> {
+    if (ifMatch !== undefined && !this.capabilities.conditionalDelete)
       throw new Invalid('this store has no conditional deletes')
     const found = this.#bucket(bucket)
-    if (condition !== undefined) checkMatch(found.objects.get(key), key, condition)
+    if (ifMatch !== undefined) checkMatch(found.objects.get(key), key, { ifMatch })
     found.objects.delete(key)
     found.names.remove(key)
+    return {}
   }
 
-  async copy(
-    source: { bucket: string; key: string },
-    target: { bucket: string; key: string },
-    options: CopyOptions,
-  ): Promise<WriteResult> {
+  async copy(source: port.CopySource, target: port.CopySource, options: port.CopyOptions): Promise<port.WriteResult> {
     this.#checkMetadata(options.metadata)
     const { pieces, etag, size } = this.#object(source.bucket, source.key)
     if (this.capabilities.copySourceIfMatch && options.sourceIfMatch !== etag) {
@@ -161,7 +143,7 @@ export class MemoryStore implements ObjectStore {
     return this.#store(target.bucket, target.key, arrived, options.condition)
   }
 
-  async list(bucket: string, options: ListOptions): Promise<ListPage> {
+  async list(bucket: string, options: port.ListOptions): Promise<port.ListPage> {
     const { names, objects } = this.#bucket(bucket)
     const { keys, commonPrefixes, truncated } = namePage(names, options)
     const listed = keys.map((key) => {
@@ -183,9 +165,9 @@ export class MemoryStore implements ObjectStore {
   }
 
   async putPart(
-    upload: UploadRef,
+    upload: port.UploadRef,
     partNumber: number,
-    body: Body,
+    body: port.Body,
     options: { readonly length?: number; readonly signal?: AbortSignal },
   ): Promise<{ etag: string }> {
     this.#upload(upload)
@@ -197,15 +179,15 @@ export class MemoryStore implements ObjectStore {
   }
 
   async listParts(
-    upload: UploadRef,
+    upload: port.UploadRef,
     { after, limit }: { readonly after: number; readonly limit: number },
-  ): Promise<{ parts: readonly PartInfo[]; truncated: boolean }> {
+  ): Promise<{ parts: readonly port.PartInfo[]; truncated: boolean }> {
     const found = [...this.#upload(upload).parts.values()].filter(({ partNumber }) => partNumber > after)
     const parts = found.sort((a, b) => a.partNumber - b.partNumber).map(infoOfPart)
     return { parts: parts.slice(0, limit), truncated: parts.length > limit }
   }
 
-  async completeUpload(upload: UploadRef, options: CompleteOptions): Promise<WriteResult> {
+  async completeUpload(upload: port.UploadRef, options: port.CompleteOptions): Promise<port.WriteResult> {
     const { metadata, parts } = this.#upload(upload)
     const pieces = options.parts.flatMap(({ partNumber, etag }) => {
       const part = parts.get(partNumber)
@@ -217,15 +199,15 @@ export class MemoryStore implements ObjectStore {
     return result
   }
 
-  async abortUpload(upload: UploadRef): Promise<void> {
+  async abortUpload(upload: port.UploadRef): Promise<void> {
     this.#upload(upload)
     this.#bucket(upload.bucket).uploads.delete(upload.uploadId)
   }
 
   async listUploads(
     bucket: string,
-    { prefix, afterKey, afterUploadId, limit }: ListUploadsOptions,
-  ): Promise<{ uploads: readonly UploadInfo[]; truncated: boolean }> {
+    { prefix, afterKey, afterUploadId, limit }: port.ListUploadsOptions,
+  ): Promise<{ uploads: readonly port.UploadInfo[]; truncated: boolean }> {
     const all = [...this.#bucket(bucket).uploads.values()]
       .filter(({ key }) => key.startsWith(prefix))
       .sort(byKeyAndStart)
@@ -261,7 +243,7 @@ export class MemoryStore implements ObjectStore {
     return found
   }
 
-  #upload({ bucket, key, uploadId }: UploadRef): StoredUpload {
+  #upload({ bucket, key, uploadId }: port.UploadRef): StoredUpload {
     const upload = this.#bucket(bucket).uploads.get(uploadId)
     if (upload?.key !== key) throw new StoreError('no-such-upload', `there is no upload ${uploadId} of ${key}`)
     return upload
@@ -273,7 +255,7 @@ export class MemoryStore implements ObjectStore {
     if (bytes > this.capabilities.metadataLimit) throw new Invalid(`${bytes} bytes of metadata are over the limit`)
   }
 
-  #checkCondition({ objects }: StoredBucket, key: string, condition: WriteCondition | undefined): void {
+  #checkCondition({ objects }: StoredBucket, key: string, condition: port.WriteCondition | undefined): void {
     if (condition === undefined) return
     if (!this.capabilities.conditionalWrites) throw new Invalid('this store has no conditional writes')
     const found = objects.get(key)
@@ -282,7 +264,7 @@ export class MemoryStore implements ObjectStore {
     if (condition.ifMatch !== undefined) checkMatch(found, key, { ifMatch: condition.ifMatch })
   }
 
-  #gather(body: Body, options: { readonly length?: number; readonly signal?: AbortSignal }): Promise<Buffer[]> {
+  #gather(body: port.Body, options: { readonly length?: number; readonly signal?: AbortSignal }): Promise<Buffer[]> {
     const limit = this.capabilities.requestLimit
     if ((options.length ?? 0) > limit) throw new Invalid(`${options.length} bytes are over the limit of ${limit}`)
     return gather(body, { length: options.length, limit, signal: options.signal })
@@ -292,8 +274,8 @@ export class MemoryStore implements ObjectStore {
     bucket: string,
     key: string,
     { pieces, metadata, facts }: Arrived,
-    condition: WriteCondition | undefined,
-  ): WriteResult {
+    condition: port.WriteCondition | undefined,
+  ): port.WriteResult {
     const target = this.#bucket(bucket)
     this.#checkCondition(target, key, condition)
     const result = { etag: this.#random(16).toString('hex'), lastModified: this.#now() }
@@ -309,7 +291,7 @@ function checkMatch(found: StoredObject | undefined, key: string, { ifMatch }: {
   if (found.etag !== ifMatch) throw new StoreError('precondition-failed', `${key} has changed`)
 }
 
-function infoOfPart({ partNumber, etag, size, lastModified }: StoredPart): PartInfo {
+function infoOfPart({ partNumber, etag, size, lastModified }: StoredPart): port.PartInfo {
   return { partNumber, etag, size, lastModified }
 }
 
@@ -317,7 +299,7 @@ function missing(key: string): never {
   throw new Internal(`a name without an object: ${key}`)
 }
 
-function byKeyAndStart(a: UploadInfo, b: UploadInfo): number {
+function byKeyAndStart(a: port.UploadInfo, b: port.UploadInfo): number {
   const order = compareUtf8(a.key, b.key) || a.initiated.getTime() - b.initiated.getTime()
   return order || compareUtf8(a.uploadId, b.uploadId)
 }

@@ -8,11 +8,40 @@
  */
 
 /** A body in pieces. Lists of buffers are handed on as they are: nothing on the data path concatenates. */
-export type Body = AsyncIterable<readonly Buffer[]>
+export interface Body extends AsyncIterable<readonly Buffer[]> {
+  readonly replayable?: true
+}
+
+/** A body that gives the same bytes each time it is begun, so that a store may send it again. */
+export interface ReplayableBody extends Body {
+  readonly replayable: true
+}
+
+/** One that is in memory. */
+export class HeldBody implements ReplayableBody {
+  readonly replayable = true
+  readonly pieces: readonly Buffer[]
+  readonly length: number
+
+  constructor(pieces: readonly Buffer[]) {
+    this.pieces = pieces
+    this.length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<readonly Buffer[]> {
+    yield this.pieces
+  }
+}
 
 export interface Capabilities {
-  /** If-Match and If-None-Match on `put`, `copy` and `completeUpload` are atomic. */
+  /** Asking costs no round trip over a network: looking before acting is free. */
+  readonly near: boolean
+  /** If-Match and If-None-Match on `put` are atomic. */
   readonly conditionalWrites: boolean
+  /** The same on `completeUpload`. */
+  readonly conditionalComplete: boolean
+  /** The same on `copy`, about the target. */
+  readonly conditionalCopy: boolean
   /** If-Match on `delete` is atomic. */
   readonly conditionalDelete: boolean
   /** `facts` are kept and come back from head, get and list: plaintext MD5 ETags and sizes need no further request. */
@@ -23,9 +52,17 @@ export interface Capabilities {
   readonly metadataLimit: number
   /** Bytes that one put or one part may carry. */
   readonly requestLimit: number
-  /** Bytes that one server-side copy may carry. */
+  /** Bytes that a server-side copy may carry. */
   readonly copyLimit: number
+  /** The store speaks S3 itself: versions, tags, locks and storage classes are its own, `attributes` pass through, and `forward` is there. */
+  readonly native: boolean
 }
+
+/**
+ * What S3 keeps beside an object that is neither contents nor metadata (versions, locks, storage class, tags), as S3 spells it:
+ * lower-case header names. Stores that are not `native` are given none and give none.
+ */
+export type Attributes = Readonly<Record<string, string>>
 
 /** Conditions in the store's own ETag. At most one of the two is set. */
 export interface WriteCondition {
@@ -48,6 +85,7 @@ export interface ObjectInfo {
   /** User metadata, lower-case names without `x-amz-meta-`. */
   readonly metadata: Readonly<Record<string, string>>
   readonly facts?: Buffer
+  readonly attributes?: Attributes
 }
 
 /** Absolute, inclusive stored offsets. `last` beyond the end is clamped; absent means to the end. */
@@ -59,6 +97,7 @@ export interface ByteRange {
 export interface GetOptions {
   readonly range?: ByteRange
   readonly ifMatch?: string
+  readonly versionId?: string
   readonly signal?: AbortSignal
 }
 
@@ -66,7 +105,7 @@ export interface GetResult {
   readonly info: ObjectInfo
   /** What is sent, after clamping. For an empty object without range `last` is -1. */
   readonly range: { readonly first: number; readonly last: number }
-  /** Opened lazily, read at most once. Leaving the iteration early releases what the store holds. */
+  /** Read at most once. Leaving the iteration early releases what the store holds; whoever never begins it aborts the signal. */
   readonly body: Body
 }
 
@@ -75,6 +114,7 @@ export interface PutOptions {
   readonly length?: number
   readonly metadata: Readonly<Record<string, string>>
   readonly condition?: WriteCondition
+  readonly attributes?: Attributes
   readonly signal?: AbortSignal
   /** Called once after the whole body was consumed and before the object exists: what is known only then. If it throws, no object appears. */
   readonly commit: () => Promise<{ readonly facts?: Buffer }>
@@ -84,11 +124,21 @@ export interface WriteResult {
   readonly etag: string
   readonly lastModified: Date
   readonly versionId?: string
+  readonly attributes?: Attributes
+}
+
+export interface CopySource {
+  readonly bucket: string
+  readonly key: string
+  readonly versionId?: string
 }
 
 export interface CopyOptions {
   /** The store's ETag that the source must still have. */
   readonly sourceIfMatch: string
+  /** Stored bytes of the source: beyond what one request may copy, a store copies in parts. */
+  readonly size: number
+  readonly attributes?: Attributes
   readonly metadata: Readonly<Record<string, string>>
   readonly facts?: Buffer
   readonly condition?: WriteCondition
@@ -137,6 +187,28 @@ export interface ListUploadsOptions {
   readonly limit: number
 }
 
+export interface DeleteOptions {
+  readonly ifMatch?: string
+  readonly versionId?: string
+  readonly attributes?: Attributes
+}
+
+export interface DeleteResult {
+  /** The version that was deleted, or the delete marker that was made. */
+  readonly attributes?: Attributes
+}
+
+export interface DeleteEntry {
+  readonly key: string
+  readonly versionId?: string
+  readonly ifMatch?: string
+}
+
+/** What became of one entry. */
+export type DeleteOutcome =
+  | { readonly versionId?: string; readonly deleteMarker?: boolean; readonly deleteMarkerVersionId?: string }
+  | { readonly code: string; readonly message: string }
+
 export interface CompleteOptions {
   readonly parts: readonly { readonly partNumber: number; readonly etag: string }[]
   readonly condition?: WriteCondition
@@ -153,18 +225,57 @@ export type StoreRefusal =
   | 'bucket-not-empty'
   | 'precondition-failed'
   | 'range-not-satisfiable'
+  /** Something else happens to the same name right now; repeated, the request may succeed. */
+  | 'conflict'
+  /** The store cannot do this at all. */
+  | 'not-supported'
+  /** A refusal that concerns the client alone, in the store's own words. */
+  | 'native'
+
+/** What a `native` store answered, where the client should hear just that. */
+export interface NativeAnswer {
+  readonly status: number
+  readonly code: string
+  readonly message: string
+  /** Response headers that belong to it: a delete marker, its version. */
+  readonly attributes: Attributes
+}
 
 export class StoreError extends Error {
   override readonly name = 'StoreError'
   readonly refusal: StoreRefusal
   /** The stored size, for `range-not-satisfiable`. */
   readonly size: number | undefined
+  /** For `native`, and where a `native` store said more than the refusal tells. */
+  readonly answer: NativeAnswer | undefined
 
-  constructor(refusal: StoreRefusal, message: string, size?: number) {
+  constructor(refusal: StoreRefusal, message: string, size?: number, answer?: NativeAnswer) {
     super(message)
     this.refusal = refusal
     this.size = size
+    this.answer = answer
   }
+}
+
+/** A request that is handed on as it is, signed anew. */
+export interface ForwardRequest {
+  readonly method: string
+  readonly bucket: string
+  readonly key: string
+  /** Undecoded, without `?`. */
+  readonly rawQuery: string
+  /** Lower-case names; without those of the connection and of authentication. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Buffer
+  readonly signal: AbortSignal
+}
+
+export interface ForwardResponse {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Body
+  /** What the store refused, for a status of 300 and above. */
+  readonly refused?: NativeAnswer
 }
 
 export interface ObjectStore {
@@ -174,7 +285,7 @@ export interface ObjectStore {
   /** In UTF-8 order of names. */
   listBuckets(): Promise<readonly BucketInfo[]>
   /** Refuses `bucket-exists`. */
-  createBucket(bucket: string): Promise<void>
+  createBucket(bucket: string, options?: { readonly attributes?: Attributes }): Promise<void>
   /** `undefined` if there is none. */
   headBucket(bucket: string): Promise<BucketInfo | undefined>
   /** Refuses `no-such-bucket`, `bucket-not-empty` (objects; uploads in progress are dropped with the bucket). */
@@ -185,22 +296,24 @@ export interface ObjectStore {
   /** Refuses `no-such-bucket`, `no-such-key`, `precondition-failed`, `range-not-satisfiable` (first ≥ size). */
   get(bucket: string, key: string, options?: GetOptions): Promise<GetResult>
   /** `undefined` if there is no such key. Refuses `no-such-bucket`. */
-  head(bucket: string, key: string): Promise<ObjectInfo | undefined>
+  head(bucket: string, key: string, options?: { readonly versionId?: string }): Promise<ObjectInfo | undefined>
   /** No error if the key is missing, unless there is a condition (`no-such-key`, `precondition-failed`). */
-  delete(bucket: string, key: string, condition?: { readonly ifMatch: string }): Promise<void>
+  delete(bucket: string, key: string, options?: DeleteOptions): Promise<DeleteResult>
+  /** Only with `capabilities.native`: up to 1,000 keys in one request, an outcome for each, in the same order. */
+  deleteMany?(
+    bucket: string,
+    entries: readonly DeleteEntry[],
+    options: { readonly attributes?: Attributes },
+  ): Promise<readonly DeleteOutcome[]>
   /** Same bytes under another name, new metadata, atomic. */
-  copy(
-    source: { bucket: string; key: string },
-    target: { bucket: string; key: string },
-    options: CopyOptions,
-  ): Promise<WriteResult>
+  copy(source: CopySource, target: { bucket: string; key: string }, options: CopyOptions): Promise<WriteResult>
   /** One page in UTF-8 order, without reading more than the page. */
   list(bucket: string, options: ListOptions): Promise<ListPage>
 
   createUpload(
     bucket: string,
     key: string,
-    options: { readonly metadata: Readonly<Record<string, string>> },
+    options: { readonly metadata: Readonly<Record<string, string>>; readonly attributes?: Attributes },
   ): Promise<string>
   /** The last attempt to finish wins. Refuses `no-such-upload`. */
   putPart(
@@ -223,6 +336,9 @@ export interface ObjectStore {
     bucket: string,
     options: ListUploadsOptions,
   ): Promise<{ uploads: readonly UploadInfo[]; truncated: boolean }>
+
+  /** Only with `capabilities.native`: whatever S3 has that knows nothing of contents. Throws `Unavailable`, also for refusals that are the gateway's own fault. */
+  forward?(request: ForwardRequest): Promise<ForwardResponse>
 
   /** Throws `Unavailable` with a reason when the store cannot serve. */
   health(): Promise<void>

@@ -1,5 +1,6 @@
 /** What commands see of the process. Only main.ts makes one; tests make their own. */
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import type { Writable } from 'node:stream'
 import { loadSettings } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
@@ -19,6 +20,7 @@ export function settingsOf(context: CommandContext, configPath: string | undefin
     ...(configPath === undefined ? {} : { configPath }),
     env: context.env,
     readFile: (path) => readFileSync(path, 'utf8'),
+    cores: availableParallelism(),
   })
 }
 

@@ -12,6 +12,7 @@ import { presignCommand } from './presign.ts'
 import { putCommand } from './put.ts'
 import { rmCommand } from './rm.ts'
 import { serveCommand } from './serve.ts'
+import { uploadsCommand } from './uploads.ts'
 
 /** What the exit code of a command says. */
 export const EXIT_CODES = {
@@ -43,6 +44,7 @@ export function createProgram(context: CommandContext): Command {
     .addCommand(presignCommand(context))
     .addCommand(inspectCommand(context))
     .addCommand(decryptCommand(context))
+    .addCommand(uploadsCommand(context))
     .addCommand(keysCommand(context))
   for (const command of program.commands) addExitCodes(command)
   return program

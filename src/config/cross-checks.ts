@@ -15,7 +15,17 @@ export function checkParsed(settings: ParsedSettings): Problem[] {
 }
 
 /** On complete settings. */
-export function checkComplete({ backend, state }: Settings): Problem[] {
+export function checkComplete(settings: Settings): Problem[] {
+  return [...checkSharedFolder(settings), ...checkReplicas(settings)]
+}
+
+function checkReplicas({ replicas, state }: Settings): Problem[] {
+  if (replicas === 1 || state.type === 's3') return []
+  const hint = `is for one gateway alone, and \`replicas\` is ${replicas}: set state.type to s3`
+  return [{ path: ['state', 'type'], value: state.type, hint }]
+}
+
+function checkSharedFolder({ backend, state }: Settings): Problem[] {
   if (backend.type !== 'local' || state.type !== 'local' || normalize(backend.path) !== normalize(state.path)) return []
   return [
     {
@@ -29,12 +39,42 @@ export function checkComplete({ backend, state }: Settings): Problem[] {
 function checkStores({ backend, state, server }: ParsedSettings): Problem[] {
   const problems: Problem[] = []
   for (const [name, store] of Object.entries({ backend, state })) {
-    if (store.type === 'memory' && store.path !== undefined) {
-      problems.push({ path: [name, 'path'], value: store.path, hint: 'a memory store has no folder' })
+    if (store.type !== 'local' && store.type !== undefined && store.path !== undefined) {
+      const hint = store.type === 'memory' ? 'a memory store has no folder' : 'only a local store has a folder'
+      problems.push({ path: [name, 'path'], value: store.path, hint })
     }
-    if (store.type === 'memory' && server.workers > 1) {
+    problems.push(
+      ...checkS3(name, store, store.type ?? (name === 'state' && backend.type === 'memory' ? 'memory' : 'local')),
+    )
+    if (store.type === 'memory' && server.workers !== 1) {
       problems.push({ path: [name, 'type'], value: 'memory', hint: 'memory is not shared: set server.workers to 1' })
     }
+  }
+  return problems
+}
+
+type StoreGroup = ParsedSettings['backend'] | ParsedSettings['state']
+
+function checkS3(name: string, store: StoreGroup, type: string): Problem[] {
+  const { endpoint, profile, accessKeyId, secretAccessKey, sessionToken, tls } = store
+  if (type !== 's3') {
+    const given = Object.entries({ endpoint, profile, accessKeyId, secretAccessKey })
+    return given
+      .filter(([, value]) => value !== undefined)
+      .map(([field]) => ({ path: [name, field], hint: `is for a store of type s3, and this one is ${type}` }))
+  }
+  const problems: Problem[] = []
+  if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
+    problems.push({ path: [name, 'accessKeyId'], hint: 'accessKeyId and secretAccessKey go together' })
+  }
+  if (sessionToken !== undefined && accessKeyId === undefined) {
+    problems.push({ path: [name, 'sessionToken'], hint: 'belongs to an accessKeyId' })
+  }
+  if ((tls.certFile === undefined) !== (tls.keyFile === undefined)) {
+    problems.push({ path: [name, 'tls', 'certFile'], hint: 'certFile and keyFile go together' })
+  }
+  if (endpoint === undefined && profile !== undefined && profile !== 'aws') {
+    problems.push({ path: [name, 'endpoint'], hint: `a store with the profile ${profile} needs its address` })
   }
   return problems
 }

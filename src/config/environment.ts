@@ -33,8 +33,14 @@ export function applyEnvironment(tree: Tree, env: Environment): { problems: Prob
   return { problems, origins }
 }
 
+const BOOLEANS = new Map([
+  ['true', true],
+  ['false', false],
+])
+
 function valueOf(field: Field, text: string): unknown {
-  if (field.kind === 'number') return /^\d{1,15}$/.test(text) ? Number(text) : text
+  if (field.kind === 'number' || field.kind === 'text or number') return /^\d{1,15}$/.test(text) ? Number(text) : text
+  if (field.kind === 'boolean') return BOOLEANS.get(text) ?? text
   if (field.kind === 'text' || (field.kind === 'text or list' && !text.startsWith('['))) return text
   try {
     return JSON.parse(text)

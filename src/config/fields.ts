@@ -22,7 +22,7 @@ export interface SchemaNode {
 export interface Field {
   /** Names; `[]` stands for any place in a list, `<name>` for any name in a map. */
   readonly path: readonly string[]
-  readonly kind: 'text' | 'number' | 'list' | 'map' | 'text or list'
+  readonly kind: 'text' | 'number' | 'boolean' | 'list' | 'map' | 'text or list' | 'text or number'
   /** Its value is never shown. */
   readonly secret: boolean
   readonly description: string
@@ -122,6 +122,8 @@ function fieldsInside(node: SchemaNode, path: readonly string[]): Field[] {
 
 function kindOf(node: SchemaNode): Field['kind'] {
   if (node.anyOf?.some((option) => option.type === 'array') === true) return 'text or list'
+  if (node.anyOf?.some((option) => option.type === 'integer') === true) return 'text or number'
+  if (node.type === 'boolean') return 'boolean'
   if (node.type === 'array') return 'list'
   if (node.type === 'object') return 'map'
   return node.type === 'integer' || node.type === 'number' ? 'number' : 'text'

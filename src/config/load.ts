@@ -5,7 +5,8 @@ import { checkComplete, checkParsed } from './cross-checks.ts'
 import { applyEnvironment, type Environment } from './environment.ts'
 import { type Problem, problemsOf, refusal } from './problems.ts'
 import { type ReadFile, resolveSecrets } from './secrets.ts'
-import { type ParsedSettings, type Settings, settingsSchema, type StoreSettings } from './settings.ts'
+import { type ParsedSettings, type Settings, settingsSchema } from './settings.ts'
+import { storeOf } from './store-settings.ts'
 import { isTree, type Tree } from './tree.ts'
 
 /** Read if no file is named and it is there. */
@@ -16,17 +17,19 @@ export interface SettingsSources {
   readonly configPath?: string
   readonly env: Environment
   readonly readFile: ReadFile
+  /** What `workers: auto` means. Default 1. */
+  readonly cores?: number
 }
 
 /** Complete, deeply frozen settings. Throws `Invalid` with a line for every problem: path, value, hint. */
-export function loadSettings({ configPath, env, readFile }: SettingsSources): Settings {
+export function loadSettings({ configPath, env, readFile, cores = 1 }: SettingsSources): Settings {
   const { tree, problems: fileProblems } = readTree(configPath, readFile)
   const { problems: envProblems, origins } = applyEnvironment(tree, env)
   const early = [...fileProblems, ...envProblems, ...resolveSecrets(tree, readFile)]
   const parsed = settingsSchema.safeParse(tree)
   if (!parsed.success)
     throw refusal([...early, ...parsed.error.issues.flatMap((issue) => problemsOf(issue, tree))], origins)
-  const settings = complete(parsed.data)
+  const settings = complete(parsed.data, cores)
   const problems = [...early, ...checkParsed(parsed.data), ...checkComplete(settings)]
   if (problems.length > 0) throw refusal(problems, origins)
   return freeze(settings)
@@ -55,8 +58,8 @@ function readTree(configPath: string | undefined, readFile: ReadFile): { tree: T
 }
 
 /** Fills in the defaults that depend on other settings. */
-function complete(parsed: ParsedSettings): Settings {
-  const { data, backend, state, keys } = parsed
+function complete(parsed: ParsedSettings, cores: number): Settings {
+  const { data, server, backend, state, keys } = parsed
   const managers = Object.entries(keys.managers).map(([alias, manager]) => {
     if (manager.type === 'memory' || manager.keys !== undefined || manager.file !== undefined)
       return [alias, manager] as const
@@ -64,18 +67,15 @@ function complete(parsed: ParsedSettings): Settings {
   })
   return {
     ...parsed,
-    backend: storeOf(backend.type, backend.path ?? join(data, 'objects')),
+    server: { ...server, workers: server.workers === 'auto' ? cores : server.workers },
+    backend: storeOf(backend.type, backend, join(data, 'objects')),
     state: {
-      ...storeOf(state.type ?? backend.type, state.path ?? join(data, 'state')),
+      ...storeOf(state.type ?? (backend.type === 'memory' ? 'memory' : 'local'), state, join(data, 'state')),
       bucket: state.bucket,
       prefix: state.prefix,
     },
     keys: { ...keys, managers: Object.fromEntries(managers) },
   }
-}
-
-function storeOf(type: 'local' | 'memory', path: string): StoreSettings {
-  return type === 'local' ? { type, path } : { type }
 }
 
 function freeze<T>(value: T): T {

@@ -63,10 +63,12 @@ function describe({ path, hint, value }: Problem): string {
   return value === undefined ? `${where}: ${hint}` : `${where}: ${shown(path, value)} is refused: ${hint}`
 }
 
+const SHOWN_KINDS: ReadonlySet<string> = new Set(['text', 'number', 'boolean', 'text or number'])
+
 /** Only single values of fields that are known not to be secret are shown; a list may hold secrets further down. */
 function shown(path: readonly PropertyKey[], value: unknown): string {
   const field = fieldAt(path)
-  const plain = field !== undefined && !field.secret && (field.kind === 'text' || field.kind === 'number')
+  const plain = field !== undefined && !field.secret && SHOWN_KINDS.has(field.kind)
   if (!plain || (typeof value === 'object' && value !== null)) return 'the value'
   const text = JSON.stringify(value) ?? 'the value'
   return text.length > 100 ? `${text.slice(0, 100)}…` : text

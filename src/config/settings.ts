@@ -6,66 +6,9 @@
  * before the schema sees the value, so that only `x` exists here.
  */
 import { z } from 'zod'
-import { DURATION_PATTERN, parseDuration, parseSize, SIZE_PATTERN } from './units.ts'
-
-interface Bounds {
-  readonly least: string
-  readonly most: string
-}
-
-function duration(defaultText: string, { least, most }: Bounds) {
-  return quantity(DURATION_PATTERN, parseDuration, { least, most, example: '30s, 15m, 24h or 7d' }).prefault(
-    defaultText,
-  )
-}
-
-function size(defaultText: string, { least, most }: Bounds) {
-  return quantity(SIZE_PATTERN, parseSize, { least, most, example: '64MiB or 5GiB' }).prefault(defaultText)
-}
-
-/** A number with a unit between two bounds, which are written in units themselves. */
-function quantity(
-  pattern: RegExp,
-  parse: (text: string) => number | undefined,
-  rule: Bounds & { readonly example: string },
-) {
-  const least = parse(rule.least) ?? 0
-  const most = parse(rule.most) ?? Number.MAX_SAFE_INTEGER
-  const hint = `write a number and a unit from ${rule.least} to ${rule.most}, for example ${rule.example}`
-  return z
-    .string(hint)
-    .regex(pattern, { error: hint, abort: true })
-    .transform((text) => parse(text) ?? Number.NaN)
-    .refine((value) => value >= least && value <= most, hint)
-}
-
-function count({ least, most }: { readonly least: number; readonly most: number }) {
-  const hint = `write a whole number from ${least} to ${most}`
-  return z.int(hint).min(least, hint).max(most, hint)
-}
-
-function listenAddress(defaultText: string) {
-  return hostAndPort.prefault(defaultText)
-}
-
-const hostAndPort = z
-  .string('write host:port')
-  .regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):(\d{1,5})$/, {
-    error: 'write host:port, for example 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080',
-    abort: true,
-  })
-  .transform((text) => {
-    const colon = text.lastIndexOf(':')
-    return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) }
-  })
-  .refine(({ port }) => port <= 65_535, 'a port is at most 65535')
-
-/** YAML 1.2 reads `off` as a word and `false` as a boolean; both mean the same here. */
-const switchedOff = z.union([z.literal('off'), z.literal(false)]).transform(() => false as const)
-
-const path = (description: string) => z.string().min(1, 'name a path').describe(description)
-const secret = (description: string, schema: z.ZodString = z.string().min(1, 'it is empty')) =>
-  schema.meta({ description, secret: true })
+import { count, duration, hostAndPort, listenAddress, path, quantity, secret, size, switchedOff } from './shapes.ts'
+import { backend, state, type StoreSettings } from './store-settings.ts'
+import { DURATION_PATTERN, parseDuration } from './units.ts'
 
 const domainName = z
   .string()
@@ -108,9 +51,12 @@ const server = z.strictObject({
   shutdownGrace: duration('30s', { least: '0s', most: '24h' }).describe(
     'How long requests under way may go on after a stop was asked for.',
   ),
-  workers: count({ least: 1, most: 256 })
+  workers: z
+    .union([z.literal('auto'), count({ least: 1, most: 256 })], {
+      error: 'write a whole number from 1 to 256, or auto',
+    })
     .default(1)
-    .describe('Processes that share the listening port. One per core uses the machine.'),
+    .describe('Processes that share the listening port; `auto` runs one for each core.'),
 })
 
 const admin = z.strictObject({
@@ -120,28 +66,17 @@ const admin = z.strictObject({
     .describe('Address of the admin listener (`/healthz`, `/readyz`), or `off`. Keep it away from clients.'),
 })
 
-const storeType = z.enum(['local', 'memory'], 'write local or memory')
+const abandonedHint = 'write a number and a unit from 1h to 365d, for example 24h or 7d, or off'
 
-const backend = z.strictObject({
-  type: storeType
-    .default('local')
-    .describe('`local` keeps sealed objects in a folder, `memory` forgets them at the end of the process.'),
-  path: path('Folder of a `local` backend. Default: `objects` inside `data`.').optional(),
-})
-
-const state = z.strictObject({
-  type: storeType.optional().describe('As `backend.type`. Default: `local`, or `memory` if the backend is.'),
-  path: path('Folder of a `local` state store. Default: `state` inside `data`.').optional(),
-  bucket: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'write a bucket name')
-    .default('sealgate-state')
-    .describe('Bucket for uploads in progress and the keyring.'),
-  prefix: z
-    .string()
-    .regex(/^([^/]+\/)*$/, 'a prefix is empty or ends with /')
-    .default('')
-    .describe('Put before every name in that bucket; ends with `/`.'),
+const uploads = z.strictObject({
+  abandonedAfter: z
+    .union([switchedOff, quantity(DURATION_PATTERN, parseDuration, { least: '1h', most: '365d', example: '7d' })], {
+      error: abandonedHint,
+    })
+    .prefault('7d')
+    .describe(
+      'A multipart upload in which nothing has changed for so long is aborted, here and at the backend, or `off`. A part counts once it has arrived: leave more time than the slowest takes.',
+    ),
 })
 
 const alias = z.string().regex(/^[a-z0-9-]{1,15}$/, 'an alias is 1 to 15 characters of a-z, 0-9 and -')
@@ -267,6 +202,12 @@ export const settingsSchema = z.strictObject({
   admin: admin.prefault({}).describe('The admin listener.'),
   backend: backend.prefault({}).describe('Where sealed objects are kept.'),
   state: state.prefault({}).describe('Where Sealgate keeps uploads in progress and the keyring.'),
+  uploads: uploads.prefault({}).describe('Multipart uploads.'),
+  replicas: count({ least: 1, most: 10_000 })
+    .default(1)
+    .describe(
+      'Gateways that serve the same backend at the same time. More than one need a state store that they share (`state.type` s3) and that decides conditional writes.',
+    ),
   keys: keys.prefault({}).describe('Who guards the master keys.'),
   credentials: z
     .array(credential)
@@ -283,11 +224,10 @@ export const settingsSchema = z.strictObject({
 /** Settings after the schema, before defaults that depend on other settings. */
 export type ParsedSettings = z.output<typeof settingsSchema>
 
-export type StoreSettings = { readonly type: 'local'; readonly path: string } | { readonly type: 'memory' }
-
 /** Complete settings, deeply frozen. Durations are milliseconds, sizes bytes. */
 export type Settings = DeepReadonly<
-  Omit<ParsedSettings, 'backend' | 'state'> & {
+  Omit<ParsedSettings, 'backend' | 'state' | 'server'> & {
+    server: Omit<ParsedSettings['server'], 'workers'> & { workers: number }
     backend: StoreSettings
     state: StoreSettings & { bucket: string; prefix: string }
   }

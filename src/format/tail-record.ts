@@ -56,6 +56,9 @@ export interface TailRecord {
   readonly entries: readonly TailEntry[]
 }
 
+/** What stands in the place of an MD5 that is not kept. Never write to it. */
+export const NO_MD5 = Buffer.alloc(16)
+
 const VERSION = 1
 const FLAG = { md5: 1, checksum: 2, area: 4, foot: 8 } as const
 const ENTRY_FLAG = { md5: 1, checksum: 2 } as const

@@ -1,5 +1,12 @@
 /** CopyObject. Where re-wrapping the object's key is enough no data is re-encrypted; else the bytes stream through the gateway (docs/format.md, "Copies"). */
-import { StoreError, type WriteCondition } from '../backends/object-store.ts'
+import {
+  type Attributes,
+  type Body,
+  StoreError,
+  type WriteCondition,
+  type WriteResult,
+} from '../backends/object-store.ts'
+import { storedSize } from '../format/sizes.ts'
 import { checksumOf, checksumTlv, md5Of, md5Tlv, type Tlv } from '../format/tlv.ts'
 import { CHECKSUMS, checksumOfCode, type ChecksumName, typeOfCode } from '../s3/checksum.ts'
 import { parseCopyChecksum, type StoredChecksum } from '../s3/checksum-headers.ts'
@@ -7,15 +14,18 @@ import { evaluateCopySource, parseConditions, parseWriteConditions } from '../s3
 import { checkCopySize, checkSelfCopy, type Directive, metadataDirective, parseCopySource } from '../s3/copy-source.ts'
 import { S3Error } from '../s3/errors.ts'
 import { renderCopyObject } from '../s3/result-xml.ts'
-import { md5Etag } from './etag.ts'
+import { attributesFor } from './attributes.ts'
+import { etagSign, keepsMd5, opaqueEtag } from './etag.ts'
 import type { Gateway, Operation, OperationRequest } from './gateway.ts'
 import { carriedOver, describeObject } from './object-metadata.ts'
-import { PlaintextVerifier } from './plaintext-verifier.ts'
+import { type PlaintextClaims, PlaintextVerifier } from './plaintext-verifier.ts'
+import { putInParts } from './put-in-parts.ts'
 import { GATHER_BYTES } from './put-object.ts'
 import { gather, openWhole } from './read-body.ts'
-import { sealDescription, sealListed } from './sealed-description.ts'
+import { type SealedDescription, sealDescription, sealListed } from './sealed-description.ts'
 import { allTlvs, getSame, headSealed, type Place, rereading, type SealedObject } from './sealed-object.ts'
-import { storeCondition } from './write-conditions.ts'
+import { versionOf } from './versions.ts'
+import { type ConditionalStep, storeCondition } from './write-conditions.ts'
 import { type Plaintext, writeObject } from './write-object.ts'
 
 /** How often a copy starts again when source or target move under it. */
@@ -23,7 +33,7 @@ const ATTEMPTS = 3
 
 interface Copied {
   readonly etag: string
-  readonly lastModified: Date
+  readonly written: WriteResult
   readonly checksum: StoredChecksum | undefined
 }
 
@@ -32,21 +42,24 @@ interface Asked {
   readonly target: Place
   readonly directive: Directive
   readonly algorithm: ChecksumName | undefined
+  readonly attributes: { readonly attributes?: Attributes }
 }
 
 export const copyObject: Operation = async (gateway, request) => {
-  const source = parseCopySource(request.headers.get('x-amz-copy-source') ?? '')
-  request.authorise('read', source.bucket, source.key)
+  const source = sourceOf(gateway, request)
   const target = { bucket: request.bucket, key: request.key }
   const directive = metadataDirective(request.headers)
   const algorithm = parseCopyChecksum(request.headers)
+  const attributes = attributesFor(gateway, 'CopyObject', request)
   checkSelfCopy({ source, target, directive, changes: algorithm !== undefined })
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const copied = await rereading(() => copyOnce(gateway, request, { source, target, directive, algorithm }))
-      const { etag, lastModified, checksum } = copied
+      const asked = { source, target, directive, algorithm, attributes }
+      const { etag, written, checksum } = await rereading(() => copyOnce(gateway, request, asked))
+      const { lastModified } = written
       return {
         status: 200,
+        headers: { ...etagSign(gateway), ...sourceVersion(source), ...written.attributes },
         body: renderCopyObject({ etag, lastModified, ...(checksum === undefined ? {} : { checksum }) }),
       }
     } catch (error) {
@@ -56,6 +69,17 @@ export const copyObject: Operation = async (gateway, request) => {
     }
   }
 }
+
+/** The object to copy from, if the caller may read it. Throws `InvalidArgument`, `AccessDenied`, `NotImplemented`. */
+export function sourceOf(gateway: Gateway, request: OperationRequest): Place {
+  const { bucket, key, versionId } = parseCopySource(request.headers.get('x-amz-copy-source') ?? '')
+  request.authorise('read', bucket, key)
+  return { bucket, key, ...versionOf(gateway, versionId) }
+}
+
+/** The response header that names the version copied. */
+export const sourceVersion = ({ versionId }: Place): Record<string, string> =>
+  versionId === undefined ? {} : { 'x-amz-copy-source-version-id': versionId }
 
 async function copyOnce(gateway: Gateway, request: OperationRequest, asked: Asked): Promise<Copied> {
   const sealed = await headSealed(gateway, asked.source)
@@ -67,14 +91,18 @@ async function copyOnce(gateway: Gateway, request: OperationRequest, asked: Aske
   return (await copyInStore(gateway, request, asked, sealed)) ?? (await copyThrough(gateway, request, asked, sealed))
 }
 
-/** Whether the target's key may open the same body, and the store can copy it under a condition on the source. */
+/** Whether the target's key may open the same body, and the store can copy it under every condition on source and target. */
 async function mayShareBody(
   gateway: Gateway,
+  request: OperationRequest,
   { source, target, algorithm }: Asked,
   sealed: SealedObject,
 ): Promise<boolean> {
   const { capabilities } = gateway.store
   if (!capabilities.copySourceIfMatch || sealed.info.size > capabilities.copyLimit) return false
+  const { ifMatch, ifNoneMatch } = parseWriteConditions(request.headers)
+  const conditional = isSame(source, target) || ifMatch !== undefined || ifNoneMatch !== undefined
+  if (conditional && !capabilities.conditionalCopy) return false
   if (gateway.rules(source.bucket).copy === 'rekey' || gateway.rules(target.bucket).copy === 'rekey') return false
   const active = await gateway.keys.active(gateway.rules(target.bucket).namespace)
   if (active.tag !== sealed.envelope.tag || active.alias !== sealed.envelope.alias) return false
@@ -90,8 +118,8 @@ async function copyInStore(
   asked: Asked,
   sealed: SealedObject,
 ): Promise<Copied | undefined> {
-  if (!(await mayShareBody(gateway, asked, sealed))) return undefined
-  const { source, target, directive } = asked
+  if (!(await mayShareBody(gateway, request, asked, sealed))) return undefined
+  const { source, target, directive, attributes } = asked
   const { envelope, metadata, objectKey, info } = sealed
   const near = metadata.tlvs
   const described = directive === 'REPLACE' ? describeObject(request.headers) : carriedOver(near)
@@ -104,28 +132,47 @@ async function copyInStore(
     keepsArea: directive === 'COPY' && envelope.flags.areaUsed,
   }).catch(unlessTooLarge)
   if (description === undefined) return undefined
-  const condition = await targetCondition(gateway, request, asked, sealed)
-  const { generation } = description
-  const facts = sealed.facts ?? { plaintextBytes: sealed.size, partCount: 0, checksumAlgorithm: 0, checksumType: 0 }
+  const condition = await targetCondition(gateway, request, asked, sealed, 'copy')
   const written = await gateway.store.copy(source, target, {
     sourceIfMatch: info.etag,
+    size: info.size,
     metadata: description.metadata,
-    facts: sealListed(gateway, target, description, { ...facts, generation }),
+    ...attributes,
+    ...listedFacts(gateway, target, description, sealed),
     ...(condition === undefined ? {} : { condition }),
   })
-  return { etag: sealed.etag, lastModified: written.lastModified, checksum: nearChecksum(near) }
+  const etag = keepsMd5(gateway) ? sealed.etag : opaqueEtag(written.etag)
+  return { etag, written, checksum: nearChecksum(near) }
 }
 
-/** The client's condition on the target. A copy onto itself never replaces a newer object with the bytes of the one it read. */
+function listedFacts(
+  gateway: Gateway,
+  target: Place,
+  description: SealedDescription,
+  { facts, size }: SealedObject,
+): { readonly facts?: Buffer } {
+  if (!keepsMd5(gateway)) return {}
+  const known = facts ?? { plaintextBytes: size, partCount: 0, checksumAlgorithm: 0, checksumType: 0 }
+  return { facts: sealListed(gateway, target, description, { ...known, generation: description.generation }) }
+}
+
+const isSame = (a: Place, b: Place): boolean => a.bucket === b.bucket && a.key === b.key
+
+/**
+ * The client's condition on the target. A copy onto itself never replaces a newer object with the bytes of the one it read, where
+ * the store can decide that; an older version is meant to replace the newer one.
+ */
 async function targetCondition(
   gateway: Gateway,
   request: OperationRequest,
   { source, target }: Asked,
   sealed: SealedObject,
+  needs: ConditionalStep,
 ): Promise<WriteCondition | undefined> {
-  const condition = await storeCondition(gateway, target, parseWriteConditions(request.headers))
-  const same = source.bucket === target.bucket && source.key === target.key
-  return same ? { ifMatch: sealed.info.etag } : condition
+  const conditions = parseWriteConditions(request.headers)
+  const condition = await storeCondition(gateway, { place: target, conditions, repeatable: true, needs })
+  if (!isSame(source, target) || source.versionId !== undefined) return condition
+  return gateway.store.capabilities.conditionalWrites ? { ifMatch: sealed.info.etag } : condition
 }
 
 /** Metadata that does not fit the headers of a finished body: the copy streams, where the new tail has room or the answer says how much there is. */
@@ -158,8 +205,9 @@ async function copyThrough(
   asked: Asked,
   sealed: SealedObject,
 ): Promise<Copied> {
-  const { target, directive, algorithm } = asked
-  const condition = await targetCondition(gateway, request, asked, sealed)
+  const { target, directive, algorithm, attributes } = asked
+  const inParts = storedSize(sealed.size) > gateway.store.capabilities.requestLimit
+  const condition = await targetCondition(gateway, request, asked, sealed, inParts ? 'complete' : 'put')
   const tlvs =
     directive === 'REPLACE'
       ? describeObject(request.headers)
@@ -167,32 +215,37 @@ async function copyThrough(
   const kept =
     algorithm ??
     checksumOfCode(checksumOf(sealed.metadata.tlvs)?.algorithm ?? sealed.facts?.checksumAlgorithm ?? 0)?.name
-  const plaintext = await plaintextOf(gateway, request, sealed, kept)
-  const { written, verified } = await writeObject(gateway, {
-    place: target,
-    tlvs,
-    plaintext,
-    condition,
-    signal: request.signal,
-  })
+  const stored = await getSame(gateway, sealed, { first: 0, last: sealed.info.size - 1 }, request.signal)
+  const body = await openWhole(gateway, sealed, stored, request.signal)
+  const claims = {
+    length: sealed.size,
+    contentMd5: undefined,
+    keepMd5: keepsMd5(gateway),
+    checksum: { kind: 'none' as const },
+    extraChecksum: kept,
+  }
+  const base = { place: target, tlvs, signal: request.signal }
+  const { written, verified, etag } = inParts
+    ? await putInParts(gateway, {
+        ...base,
+        body,
+        claims,
+        trailers: () => ({}),
+        attributes,
+        under: (_repeatable, write) => write(condition),
+      })
+    : await writeObject(gateway, { ...base, plaintext: await plaintextOf(body, claims), condition, ...attributes })
   const { checksum } = verified
   return {
-    etag: md5Etag(verified.md5, 0),
-    lastModified: written.lastModified,
+    etag,
+    written,
     checksum: checksum === undefined ? undefined : { name: checksum.name, type: 'FULL_OBJECT', value: checksum.value },
   }
 }
 
-async function plaintextOf(
-  gateway: Gateway,
-  request: OperationRequest,
-  sealed: SealedObject,
-  extraChecksum: ChecksumName | undefined,
-): Promise<Plaintext> {
-  const stored = await getSame(gateway, sealed, { first: 0, last: sealed.info.size - 1 }, request.signal)
-  const body = await openWhole(gateway, sealed, stored, request.signal)
-  const claims = { length: sealed.size, contentMd5: undefined, checksum: { kind: 'none' as const }, extraChecksum }
-  if (sealed.size > GATHER_BYTES) return { kind: 'stream', length: sealed.size, body, claims, trailers: () => ({}) }
+async function plaintextOf(body: Body, claims: PlaintextClaims & { readonly length: number }): Promise<Plaintext> {
+  const { length } = claims
+  if (length > GATHER_BYTES) return { kind: 'stream', length, body, claims, trailers: () => ({}) }
   const verifier = new PlaintextVerifier(claims)
   const pieces = await gather(body)
   for (const piece of pieces) verifier.update(piece)

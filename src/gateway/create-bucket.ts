@@ -2,6 +2,7 @@ import { StoreError } from '../backends/object-store.ts'
 import { isValidBucketName } from '../s3/address.ts'
 import { checkLocation, MAX_CREATE_BUCKET_BYTES, parseCreateBucket } from '../s3/create-bucket-xml.ts'
 import { S3Error } from '../s3/errors.ts'
+import { attributesFor } from './attributes.ts'
 import type { Operation } from './gateway.ts'
 import { readDocument } from './request-document.ts'
 
@@ -12,9 +13,9 @@ export const createBucket: Operation = async (gateway, request) => {
   const document = await readDocument(request, MAX_CREATE_BUCKET_BYTES)
   checkLocation(parseCreateBucket(document).locationConstraint, gateway.region)
   try {
-    await gateway.store.createBucket(bucket)
+    await gateway.store.createBucket(bucket, attributesFor(gateway, 'CreateBucket', request))
   } catch (error) {
-    const ours = error instanceof StoreError && error.refusal === 'bucket-exists'
+    const ours = error instanceof StoreError && error.refusal === 'bucket-exists' && error.answer === undefined
     if (!ours || gateway.region !== 'us-east-1') throw error
   }
   return { status: 200, headers: { location: `/${bucket}` } }

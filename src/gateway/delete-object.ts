@@ -1,25 +1,50 @@
+import { type Attributes, type DeleteResult, StoreError } from '../backends/object-store.ts'
 import { parseDeleteConditions } from '../s3/conditions.ts'
+import { S3Error } from '../s3/errors.ts'
+import { attributesFor } from './attributes.ts'
 import type { Gateway, Operation } from './gateway.ts'
 import type { Place } from './sealed-object.ts'
+import { versionOf } from './versions.ts'
 import { currentEtag, writingUnder } from './write-conditions.ts'
 
 /** DeleteObject. A missing key is deleted already: 204, also under If-Match. */
 export const deleteObject: Operation = async (gateway, request) => {
+  const { bucket, key, query } = request
   const { ifMatch } = parseDeleteConditions(request.headers)
-  await deleteUnder(gateway, { bucket: request.bucket, key: request.key }, ifMatch)
-  return { status: 204 }
+  const place = { bucket, key, ...versionOf(gateway, query.get('versionId')) }
+  const { attributes } = attributesFor(gateway, 'DeleteObject', request)
+  const deleted = await deleteUnder(gateway, place, ifMatch, attributes)
+  return { status: 204, headers: deleted.attributes ?? {} }
 }
 
 /** Deletes one key, if its ETag is the client's `ifMatch` (absent: whatever it is). Throws `PreconditionFailed`. */
-export async function deleteUnder(gateway: Gateway, place: Place, ifMatch: string | undefined): Promise<void> {
+export async function deleteUnder(
+  gateway: Gateway,
+  place: Place,
+  ifMatch: string | undefined,
+  attributes?: Attributes,
+): Promise<DeleteResult> {
   const { store } = gateway
-  if (ifMatch === undefined) return store.delete(place.bucket, place.key)
-  if ((await currentEtag(gateway, place)) === undefined) return undefined
-  return writingUnder(gateway, place, { ifMatch }, true, (condition) =>
-    store.delete(
-      place.bucket,
-      place.key,
-      condition?.ifMatch === undefined ? undefined : { ifMatch: condition.ifMatch },
-    ),
-  )
+  const { bucket, key, versionId } = place
+  const options = {
+    ...(versionId === undefined ? {} : { versionId }),
+    ...(attributes === undefined ? {} : { attributes }),
+  }
+  if (ifMatch === undefined) return store.delete(bucket, key, options)
+  if (store.capabilities.near && (await currentEtag(gateway, place)) === undefined) return {}
+  const conditional = { place, conditions: { ifMatch }, repeatable: true, needs: 'delete' as const }
+  return writingUnder(gateway, conditional, (condition) =>
+    store.delete(bucket, key, {
+      ...options,
+      ...(condition?.ifMatch === undefined ? {} : { ifMatch: condition.ifMatch }),
+    }),
+  ).catch(unlessMissing)
+}
+
+function unlessMissing(error: unknown): DeleteResult {
+  const missing =
+    (error instanceof StoreError && error.refusal === 'no-such-key') ||
+    (error instanceof S3Error && error.code === 'NoSuchKey')
+  if (missing) return {}
+  throw error
 }

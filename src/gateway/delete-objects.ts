@@ -1,19 +1,16 @@
-import { StoreError } from '../backends/object-store.ts'
+import { type DeleteEntry as StoreEntry, type DeleteOutcome, StoreError } from '../backends/object-store.ts'
 import { type DeleteEntry, MAX_DELETE_BYTES, parseDelete } from '../s3/delete-xml.ts'
-import { S3Error, type S3ErrorCode } from '../s3/errors.ts'
-import { renderDelete } from '../s3/result-xml.ts'
+import { S3Error } from '../s3/errors.ts'
+import { type Deleted, type NotDeleted, renderDelete } from '../s3/result-xml.ts'
+import { attributesFor } from './attributes.ts'
 import { deleteUnder } from './delete-object.ts'
+import { storeEtagOf } from './etag.ts'
 import type { Gateway, Operation, OperationRequest } from './gateway.ts'
 import { readDocument } from './request-document.ts'
+import { versionOf } from './versions.ts'
 
 /** Deletions that run side by side: enough to share the store's commits, few enough to bound its queue. */
 const PARALLEL = 32
-
-interface Failed {
-  readonly key: string
-  readonly code: S3ErrorCode
-  readonly message: string
-}
 
 /** DeleteObjects: up to 1,000 keys, each with its own right, condition and error inside a 200. */
 export const deleteObjects: Operation = async (gateway, request) => {
@@ -28,37 +25,102 @@ export const deleteObjects: Operation = async (gateway, request) => {
   const { quiet, objects } = parseDelete(
     await readDocument(request, Math.min(gateway.limits.xmlBytes, MAX_DELETE_BYTES)),
   )
-  if ((await gateway.store.headBucket(request.bucket)) === undefined) throw new S3Error('NoSuchBucket')
-  const outcomes: (Failed | undefined)[] = []
-  for (let at = 0; at < objects.length; at += PARALLEL) {
-    const slice = objects.slice(at, at + PARALLEL)
-    outcomes.push(...(await Promise.all(slice.map((object) => deleteOne(gateway, request, object)))))
-  }
+  const { near } = gateway.store.capabilities
+  if (near && (await gateway.store.headBucket(request.bucket)) === undefined) throw new S3Error('NoSuchBucket')
+  const outcomes = await deleteAll(gateway, request, objects)
   return {
     status: 200,
     body: renderDelete({
-      deleted: objects.filter((_, i) => outcomes[i] === undefined).map((object) => object.key),
-      errors: outcomes.filter((outcome) => outcome !== undefined),
+      deleted: outcomes.filter((outcome): outcome is Deleted => !('code' in outcome)),
+      errors: outcomes.filter((outcome) => 'code' in outcome),
       quiet,
     }),
   }
 }
 
-async function deleteOne(
+type Outcome = Deleted | NotDeleted
+
+async function deleteAll(
   gateway: Gateway,
   request: OperationRequest,
-  object: DeleteEntry,
-): Promise<Failed | undefined> {
-  const { bucket } = request
-  const { key, etag, error: refused } = object
-  try {
-    request.authorise('write', bucket, key)
-    if (refused !== undefined) return { key, ...refused }
-    await deleteUnder(gateway, { bucket, key }, etag)
-    return undefined
-  } catch (error) {
-    if (error instanceof S3Error) return { key, code: error.code, message: error.message }
-    if (error instanceof StoreError && error.refusal === 'no-such-bucket') throw error
-    return { key, code: 'InternalError', message: 'An internal error occurred. Try again.' }
+  objects: readonly DeleteEntry[],
+): Promise<Outcome[]> {
+  const { store } = gateway
+  if (store.deleteMany === undefined) return inSlices(objects, (object) => deleteOne(gateway, request, object))
+  const refused = new Map<DeleteEntry, Outcome>()
+  const entries: { readonly object: DeleteEntry; readonly entry: StoreEntry }[] = []
+  for (const object of objects) {
+    try {
+      check(request, object)
+      entries.push({ object, entry: storeEntry(gateway, object) })
+    } catch (error) {
+      refused.set(object, failed(object, error))
+    }
   }
+  const options = attributesFor(gateway, 'DeleteObjects', request)
+  const results =
+    entries.length === 0
+      ? []
+      : await store.deleteMany(
+          request.bucket,
+          entries.map(({ entry }) => entry),
+          options,
+        )
+  const outcomes = new Map(entries.map(({ object }, at) => [object, results[at]]))
+  return objects.map((object) => refused.get(object) ?? named(object, outcomes.get(object)))
+}
+
+async function inSlices(
+  objects: readonly DeleteEntry[],
+  run: (object: DeleteEntry) => Promise<Outcome>,
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = []
+  for (let at = 0; at < objects.length; at += PARALLEL) {
+    outcomes.push(...(await Promise.all(objects.slice(at, at + PARALLEL).map(run))))
+  }
+  return outcomes
+}
+
+function named({ key, versionId }: DeleteEntry, outcome: DeleteOutcome | undefined): Outcome {
+  const name = { key, ...(versionId === undefined ? {} : { versionId }) }
+  return {
+    ...name,
+    ...(outcome ?? { code: 'InternalError', message: 'The store did not say what became of this key.' }),
+  }
+}
+
+/** Throws for a key that the caller may not delete, or that the document itself refuses. */
+function check(request: OperationRequest, { key, error }: DeleteEntry): void {
+  request.authorise('write', request.bucket, key)
+  if (error !== undefined) throw new S3Error(error.code, { message: error.message })
+}
+
+function storeEntry(gateway: Gateway, { key, versionId, etag }: DeleteEntry): StoreEntry {
+  const entry = { key, ...versionOf(gateway, versionId) }
+  if (etag === undefined) return entry
+  if (!gateway.store.capabilities.conditionalDelete) {
+    throw new S3Error('NotImplemented', { message: 'The store behind this endpoint has no conditional deletes.' })
+  }
+  const ifMatch = etag === '*' ? etag : storeEtagOf(etag)
+  if (ifMatch === undefined) throw new S3Error('PreconditionFailed')
+  return { ...entry, ifMatch }
+}
+
+async function deleteOne(gateway: Gateway, request: OperationRequest, object: DeleteEntry): Promise<Outcome> {
+  const { bucket } = request
+  const { key, etag, versionId } = object
+  try {
+    check(request, object)
+    await deleteUnder(gateway, { bucket, key, ...versionOf(gateway, versionId) }, etag)
+    return { key }
+  } catch (error) {
+    if (error instanceof StoreError && error.refusal === 'no-such-bucket') throw error
+    return failed(object, error)
+  }
+}
+
+function failed({ key, versionId }: DeleteEntry, error: unknown): NotDeleted {
+  const name = { key, ...(versionId === undefined ? {} : { versionId }) }
+  if (error instanceof S3Error) return { ...name, code: error.code, message: error.message }
+  return { ...name, code: 'InternalError', message: 'An internal error occurred. Try again.' }
 }

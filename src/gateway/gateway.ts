@@ -3,6 +3,7 @@ import type { Body, ObjectStore } from '../backends/object-store.ts'
 import type { RandomSource } from '../format/derive.ts'
 import type { BucketKeys } from '../keys/key-manager.ts'
 import type { Headers } from '../s3/headers.ts'
+import type { OperationName } from '../s3/operation-name.ts'
 import type { Query } from '../s3/query.ts'
 import type { Uploads } from '../state/uploads.ts'
 import type { Background } from './background.ts'
@@ -65,6 +66,8 @@ export type AccessAction = 'read' | 'write' | 'list'
 
 /** One request after authentication, authorisation and screening. `bucket` and `key` are '' where the resource has none. */
 export interface OperationRequest {
+  readonly operation: OperationName
+  readonly method: string
   readonly bucket: string
   readonly key: string
   readonly query: Query

@@ -4,10 +4,16 @@ import { parseRange, requestedPart } from '../s3/range.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from './gateway.ts'
 import { openRange, openWhole } from './read-body.ts'
 import { viewOf, type Wanted } from './read-view.ts'
-import { getSame, headSealed, rereading, type SealedObject, unseal } from './sealed-object.ts'
+import { atVersion, getSame, headSealed, type Place, rereading, type SealedObject, unseal } from './sealed-object.ts'
+import { versionOf } from './versions.ts'
 
 /** GetObject: whole, a range, or one part; every byte verified before it is sent (docs/format.md, "What a read costs"). */
 export const getObject: Operation = (gateway, request) => rereading(() => readObject(gateway, request))
+
+/** What a read addresses. */
+export function placeOf(gateway: Gateway, { bucket, key, query }: OperationRequest): Place {
+  return { bucket, key, ...versionOf(gateway, query.get('versionId')) }
+}
 
 async function readObject(gateway: Gateway, request: OperationRequest): Promise<OperationResponse> {
   const wanted: Wanted = {
@@ -38,12 +44,13 @@ async function begin(
   request: OperationRequest,
   wanted: Wanted,
 ): Promise<{ sealed: SealedObject; stored?: GetResult }> {
-  const place = { bucket: request.bucket, key: request.key }
+  const place = placeOf(gateway, request)
   const { range, part } = wanted
   if (part !== undefined || range?.kind === 'suffix') return { sealed: await headSealed(gateway, place) }
   try {
     const span = range === undefined ? {} : { range: guessSpan(range.first, range.last) }
-    const stored = await gateway.store.get(place.bucket, place.key, { ...span, signal: request.signal })
+    const version = atVersion(place)
+    const stored = await gateway.store.get(place.bucket, place.key, { ...span, ...version, signal: request.signal })
     return { sealed: await unseal(gateway, place, stored.info), stored }
   } catch (error) {
     // Behind the end: conditions come before the range, and the answer carries the plaintext size.

@@ -1,7 +1,14 @@
 /** What a client says about an object, as sealed TLVs, and back as response headers: one write side, one read side. */
 import { TLV, type Tlv, textOf, textTlv, userMetadataOf, userMetadataTlv } from '../format/tlv.ts'
 import type { Headers } from '../s3/headers.ts'
-import { type ContentHeaders, objectHeaders, readContentHeaders, readUserMetadata } from '../s3/metadata.ts'
+import {
+  type ContentHeaders,
+  objectHeaders,
+  readContentHeaders,
+  readUserMetadata,
+  readWebsiteRedirect,
+  WEBSITE_REDIRECT,
+} from '../s3/metadata.ts'
 
 /** Content headers and their tags (docs/format.md, "Sealed metadata"). */
 const CONTENT_TAGS = [
@@ -24,6 +31,8 @@ export function describeObject(headers: Headers): Tlv[] {
     const value = content[name]
     if (value !== undefined) tlvs.push(textTlv(tag, value))
   }
+  const redirect = readWebsiteRedirect(headers)
+  if (redirect !== undefined) tlvs.push(textTlv(TLV.websiteRedirect, redirect))
   for (const [name, value] of readUserMetadata(headers)) tlvs.push(userMetadataTlv(name, value))
   tlvs.push(textTlv(TLV.program, PROGRAM))
   return tlvs
@@ -42,5 +51,9 @@ export function describedHeaders(tlvs: readonly Tlv[]): Record<string, string> {
     const value = textOf(tlvs, tag)
     if (value !== undefined) content[name] = value
   }
-  return objectHeaders(content, userMetadataOf(tlvs))
+  const redirect = textOf(tlvs, TLV.websiteRedirect)
+  return {
+    ...objectHeaders(content, userMetadataOf(tlvs)),
+    ...(redirect === undefined ? {} : { [WEBSITE_REDIRECT]: redirect }),
+  }
 }

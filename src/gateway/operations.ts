@@ -11,6 +11,7 @@ import { getObject } from './get-object.ts'
 import { headBucket } from './head-bucket.ts'
 import { headObject } from './head-object.ts'
 import { listBuckets } from './list-buckets.ts'
+import { listObjectVersions } from './list-object-versions.ts'
 import { listObjects, listObjectsV2 } from './list-objects.ts'
 import { abortMultipartUpload } from './multipart/abort-multipart-upload.ts'
 import { completeMultipartUpload } from './multipart/complete-multipart-upload.ts'
@@ -36,6 +37,7 @@ export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = 
   HeadObject: headObject,
   ListBuckets: listBuckets,
   ListMultipartUploads: listMultipartUploads,
+  ListObjectVersions: listObjectVersions,
   ListObjects: listObjects,
   ListObjectsV2: listObjectsV2,
   ListParts: listParts,

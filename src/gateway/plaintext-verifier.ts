@@ -10,6 +10,8 @@ export interface PlaintextClaims {
   /** Exact bytes; `undefined` if unknown. */
   readonly length: number | undefined
   readonly contentMd5: Buffer | undefined
+  /** Whether the MD5 is wanted beyond the comparison: it costs more than the cipher. */
+  readonly keepMd5: boolean
   readonly checksum: UploadChecksum
   /** A checksum to compute although the client sent none. */
   readonly extraChecksum?: ChecksumName | undefined
@@ -18,19 +20,21 @@ export interface PlaintextClaims {
 /** What is known of a body once it was read to its end and every claim held. */
 export interface VerifiedPlaintext {
   readonly bytes: number
-  readonly md5: Buffer
+  /** `undefined` unless it was to be kept. */
+  readonly md5: Buffer | undefined
   readonly checksum: (ChecksumValue & { readonly name: ChecksumName }) | undefined
 }
 
 export class PlaintextVerifier {
   readonly #claims: PlaintextClaims
-  readonly #md5: Hasher = newMd5()
+  readonly #md5: Hasher | undefined
   readonly #name: ChecksumName | undefined
   readonly #hasher: ChecksumHasher | undefined
   #bytes = 0
 
   constructor(claims: PlaintextClaims) {
     this.#claims = claims
+    this.#md5 = claims.keepMd5 || claims.contentMd5 !== undefined ? newMd5() : undefined
     this.#name = claims.checksum.kind === 'none' ? claims.extraChecksum : claims.checksum.name
     this.#hasher = this.#name === undefined ? undefined : newHasher(this.#name)
   }
@@ -38,21 +42,22 @@ export class PlaintextVerifier {
   update(piece: Buffer): void {
     this.#bytes += piece.length
     if (this.#claims.length !== undefined && this.#bytes > this.#claims.length) throw new S3Error('IncompleteBody')
-    this.#md5.update(piece)
+    this.#md5?.update(piece)
     this.#hasher?.update(piece)
   }
 
   /** Compares everything. Throws `IncompleteBody`, `BadDigest`, `InvalidRequest` or `MalformedTrailerError`; called once. */
   finish(trailers: Readonly<Record<string, string>>): VerifiedPlaintext {
-    const { length, contentMd5 } = this.#claims
+    const { length, contentMd5, keepMd5 } = this.#claims
     if (length !== undefined && this.#bytes !== length) throw new S3Error('IncompleteBody')
-    const md5 = this.#md5.digest()
-    if (contentMd5 !== undefined && !contentMd5.equals(md5)) {
+    const computed = this.#md5?.digest()
+    if (contentMd5 !== undefined && computed?.equals(contentMd5) !== true) {
       throw new S3Error('BadDigest', {
         message: 'The Content-MD5 you specified did not match what we received.',
-        extra: { ExpectedDigest: contentMd5.toString('hex'), CalculatedDigest: md5.toString('hex') },
+        extra: { ExpectedDigest: contentMd5.toString('hex'), CalculatedDigest: computed?.toString('hex') ?? '' },
       })
     }
+    const md5 = keepMd5 ? computed : undefined
     const value = this.#hasher?.digest()
     if (this.#name === undefined || value === undefined) return { bytes: this.#bytes, md5, checksum: undefined }
     const expected = expectedChecksum(this.#claims.checksum, trailers)

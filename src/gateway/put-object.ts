@@ -1,15 +1,18 @@
+import { storedSize } from '../format/sizes.ts'
 import { parseContentMd5 } from '../s3/content-md5.ts'
 import { parseUploadChecksum } from '../s3/checksum-headers.ts'
 import type { ChecksumName } from '../s3/checksum.ts'
 import { parseWriteConditions } from '../s3/conditions.ts'
 import { S3Error } from '../s3/errors.ts'
-import type { Gateway, Operation, OperationRequest } from './gateway.ts'
+import { attributesFor } from './attributes.ts'
+import { keepsMd5 } from './etag.ts'
+import type { Gateway, Operation, OperationRequest, OperationResponse } from './gateway.ts'
 import { describeObject } from './object-metadata.ts'
 import { type PlaintextClaims, PlaintextVerifier } from './plaintext-verifier.ts'
 import { putResponse, tooLarge } from './put-response.ts'
-import { putUnknownLength } from './put-unknown-length.ts'
+import { type PartsWrite, putInParts } from './put-in-parts.ts'
 import { writingUnder } from './write-conditions.ts'
-import { type Plaintext, writeObject } from './write-object.ts'
+import { type Plaintext, writeObject, type WrittenObject } from './write-object.ts'
 
 /** S3's limit for one PUT. */
 export const MAX_PUT_BYTES = 5 * 1024 ** 3
@@ -21,25 +24,40 @@ export const putObject: Operation = async (gateway, request) => {
   const tlvs = describeObject(request.headers)
   const conditions = parseWriteConditions(request.headers)
   const claims = claimsOf(gateway, request)
+  const attributes = attributesFor(gateway, 'PutObject', request)
   const place = { bucket: request.bucket, key: request.key }
-  if (claims.length === undefined) return putUnknownLength(gateway, request, { place, tlvs, claims, conditions })
-  if (claims.length > MAX_PUT_BYTES) throw tooLarge(claims.length, MAX_PUT_BYTES)
-
-  const gathered = claims.length <= GATHER_BYTES
+  const { length } = claims
+  if (length !== undefined && length > MAX_PUT_BYTES) throw tooLarge(length, MAX_PUT_BYTES)
+  const { stream, trailers } = request.body
+  const write = { place, tlvs, signal: request.signal }
+  const { capabilities } = gateway.store
+  if (length === undefined || storedSize(length) > capabilities.requestLimit) {
+    const under: PartsWrite['under'] = (repeatable, run) =>
+      writingUnder(gateway, { place, conditions, repeatable, needs: repeatable ? 'put' : 'complete' }, run)
+    return respond(gateway, await putInParts(gateway, { ...write, body: stream, claims, trailers, attributes, under }))
+  }
+  const gathered = length <= GATHER_BYTES
   // A store looks at its bucket before it reads a body; a body that is gathered first must not be asked for in vain.
-  if (gathered && (await gateway.store.headBucket(place.bucket)) === undefined) throw new S3Error('NoSuchBucket')
-  const release = gathered ? gateway.limits.gather.take(claims.length) : undefined
+  const look = gathered && (capabilities.near || request.headers.has('expect'))
+  if (look && (await gateway.store.headBucket(place.bucket)) === undefined) throw new S3Error('NoSuchBucket')
+  const release = gathered ? gateway.limits.gather.take(length) : undefined
   try {
     const plaintext: Plaintext = gathered
       ? await gatherVerified(request, claims)
-      : { kind: 'stream', length: claims.length, body: request.body.stream, claims, trailers: request.body.trailers }
-    const { verified } = await writingUnder(gateway, place, conditions, gathered, (condition) =>
-      writeObject(gateway, { place, tlvs, plaintext, condition, signal: request.signal }),
+      : { kind: 'stream', length, body: stream, claims, trailers }
+    const written = await writingUnder(
+      gateway,
+      { place, conditions, repeatable: gathered, needs: 'put' },
+      (condition) => writeObject(gateway, { ...write, plaintext, condition, ...attributes }),
     )
-    return putResponse(verified)
+    return respond(gateway, written)
   } finally {
     release?.()
   }
+}
+
+function respond(gateway: Gateway, { etag, verified, written }: WrittenObject): OperationResponse {
+  return putResponse(gateway, etag, verified, written.attributes)
 }
 
 /** What the request says about its bytes. */
@@ -49,7 +67,13 @@ export function claimsOf(gateway: Gateway, request: OperationRequest): Plaintext
   const small = length !== undefined && length <= GATHER_BYTES
   const compute = gateway.checksums.default === 'always' || (gateway.checksums.default === 'small' && small)
   const extra: ChecksumName | undefined = checksum.kind === 'none' && compute ? 'CRC64NVME' : undefined
-  return { length, contentMd5: parseContentMd5(request.headers), checksum, extraChecksum: extra }
+  return {
+    length,
+    contentMd5: parseContentMd5(request.headers),
+    keepMd5: keepsMd5(gateway),
+    checksum,
+    extraChecksum: extra,
+  }
 }
 
 /** Reads a small body into memory and checks every claim. */

@@ -1,17 +1,24 @@
 import { checksumHeaders } from '../s3/checksum-headers.ts'
 import { S3Error } from '../s3/errors.ts'
 import { quoteEtag } from '../s3/etag.ts'
-import { md5Etag } from './etag.ts'
-import type { OperationResponse } from './gateway.ts'
+import type { Attributes } from '../backends/object-store.ts'
+import { etagSign } from './etag.ts'
+import type { Gateway, OperationResponse } from './gateway.ts'
 import type { VerifiedPlaintext } from './plaintext-verifier.ts'
 
-/** What PutObject and UploadPart say about the bytes they took. */
-export function putResponse(verified: VerifiedPlaintext): OperationResponse {
-  const { md5, checksum } = verified
+/** What PutObject and UploadPart say about the bytes they took. `etag` is the client's. */
+export function putResponse(
+  gateway: Gateway,
+  etag: string,
+  { checksum }: VerifiedPlaintext,
+  attributes: Attributes = {},
+): OperationResponse {
   return {
     status: 200,
     headers: {
-      etag: quoteEtag(md5Etag(md5, 0)),
+      ...etagSign(gateway),
+      ...attributes,
+      etag: quoteEtag(etag),
       ...(checksum === undefined
         ? {}
         : checksumHeaders({ name: checksum.name, type: 'FULL_OBJECT', value: checksum.value })),

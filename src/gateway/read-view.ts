@@ -9,6 +9,7 @@ import { contentRange, type RequestedRange, resolvePart, resolveRange } from '..
 import type { ChecksumValue } from '../format/tail-record.ts'
 import { checksumOf } from '../format/tlv.ts'
 import type { Gateway, OperationRequest } from './gateway.ts'
+import { etagSign } from './etag.ts'
 import { describedHeaders } from './object-metadata.ts'
 import type { PlainRange } from './read-body.ts'
 import { allTlvs, readTail, type SealedObject } from './sealed-object.ts'
@@ -37,6 +38,8 @@ export async function viewOf(
   const validators = { etag: sealed.etag, lastModified: sealed.info.lastModified }
   const verdict = evaluateRead(parseConditions(request.headers), validators)
   const kept: Record<string, string> = {
+    ...etagSign(gateway),
+    ...sealed.info.attributes,
     'accept-ranges': 'bytes',
     etag: quoteEtag(sealed.etag),
     'last-modified': httpDate(sealed.info.lastModified),

@@ -20,6 +20,7 @@ async function read(request: OperationRequest, limit: number, checksum: UploadCh
   const verifier = new PlaintextVerifier({
     length,
     contentMd5: parseContentMd5(request.headers),
+    keepMd5: false,
     checksum,
   })
   const pieces: Buffer[] = []

@@ -8,6 +8,7 @@ import { splitTlvs, type Tlv, tlvBytes } from '../format/tlv.ts'
 import { newGeneration } from '../format/derive.ts'
 import type { BucketKey } from '../keys/key-manager.ts'
 import { S3Error } from '../s3/errors.ts'
+import { keepsMd5 } from './etag.ts'
 import type { Gateway } from './gateway.ts'
 import type { Place } from './sealed-object.ts'
 
@@ -52,7 +53,7 @@ export async function sealDescription(
     tailFirst: segment === undefined,
     sizeInMetadata: segment !== undefined,
     areaUsed: false,
-    md5NotKept: false,
+    md5NotKept: !keepsMd5(gateway),
   }
   const draft = sealEnvelope({ ...fields, flags })
   const split = fit(gateway, input.tlvs, draft.length, input.areaAllowed)

@@ -11,13 +11,19 @@ import { mergeTlvs, type Tlv } from '../format/tlv.ts'
 import type { BucketKey } from '../keys/key-manager.ts'
 import { S3Error } from '../s3/errors.ts'
 import { alarm } from '../telemetry/channels.ts'
-import { clientEtag } from './etag.ts'
+import { clientEtag, keepsMd5 } from './etag.ts'
 import type { Gateway } from './gateway.ts'
 
 export interface Place {
   readonly bucket: string
   readonly key: string
+  /** The version that the client asked for; absent for the current one. */
+  readonly versionId?: string
 }
+
+/** Names the version for a store. */
+export const atVersion = ({ versionId }: { readonly versionId?: string }): { readonly versionId?: string } =>
+  versionId === undefined ? {} : { versionId }
 
 export interface SealedObject {
   readonly place: Place
@@ -124,7 +130,7 @@ export async function openListed(
     const key = kid === undefined ? undefined : await keyOf(kid)
     const facts =
       object.facts === undefined || key === undefined ? undefined : openFacts(key, object.facts, namespace, object.key)
-    if (facts === undefined) unopened.push(object.key)
+    if (facts === undefined && keepsMd5(gateway)) unopened.push(object.key)
     const size = facts?.plaintextBytes ?? plaintextSize(object.size) ?? object.size
     results.push({ object, size, etag: clientEtag(facts, object.etag), facts })
   }
@@ -152,7 +158,7 @@ export async function readTail(gateway: Gateway, sealed: SealedObject, signal: A
   return record
 }
 
-/** A follow-up read of the same object: If-Match with the store's ETag. An object overwritten meanwhile is `SlowDown`: the client's retry reads the new one. */
+/** A follow-up read of the same object: the version that the first answer named, and If-Match with the store's ETag. An object overwritten meanwhile is `SlowDown`: the client's retry reads the new one. */
 export async function getSame(
   gateway: Gateway,
   { place, info }: SealedObject,
@@ -160,7 +166,8 @@ export async function getSame(
   signal: AbortSignal,
 ) {
   try {
-    return await gateway.store.get(place.bucket, place.key, { range, ifMatch: info.etag, signal })
+    const version = atVersion(place.versionId === undefined ? info : place)
+    return await gateway.store.get(place.bucket, place.key, { range, ifMatch: info.etag, ...version, signal })
   } catch (error) {
     if (!(error instanceof StoreError)) throw error
     throw new S3Error('SlowDown', {
@@ -194,7 +201,11 @@ export async function allTlvs(gateway: Gateway, sealed: SealedObject, signal: Ab
 
 /** Reads what describes an object. Throws `NoSuchKey`. */
 export async function headSealed(gateway: Gateway, place: Place): Promise<SealedObject> {
-  const info = await gateway.store.head(place.bucket, place.key)
-  if (info === undefined) throw new S3Error('NoSuchKey', { extra: { Key: place.key } })
+  const info = await gateway.store.head(place.bucket, place.key, atVersion(place))
+  if (info === undefined) {
+    throw place.versionId === undefined
+      ? new S3Error('NoSuchKey', { extra: { Key: place.key } })
+      : new S3Error('NoSuchVersion', { extra: { Key: place.key, VersionId: place.versionId } })
+  }
   return unseal(gateway, place, info)
 }

@@ -1,26 +1,63 @@
 /** The client's conditions on a write, translated to the store's own ETag and enforced by the store in one step. */
-import { StoreError, type WriteCondition } from '../backends/object-store.ts'
+import { type Capabilities, StoreError, type WriteCondition } from '../backends/object-store.ts'
 import { evaluateWrite, type WriteConditions } from '../s3/conditions.ts'
 import { S3Error } from '../s3/errors.ts'
+import { keepsMd5, storeEtagOf } from './etag.ts'
 import type { Gateway } from './gateway.ts'
 import { headSealed, type Place, unseal } from './sealed-object.ts'
 
-/** The store's condition for the client's. Reads the current object for If-Match. Throws `PreconditionFailed`, `NoSuchKey`. */
+/** What the store must be able to do under a condition. */
+export type ConditionalStep = 'put' | 'complete' | 'copy' | 'delete'
+
+const ABILITY: Readonly<Record<ConditionalStep, keyof Capabilities>> = {
+  put: 'conditionalWrites',
+  complete: 'conditionalComplete',
+  copy: 'conditionalCopy',
+  delete: 'conditionalDelete',
+}
+
+/** A check and a write that are two steps are a race: a store that cannot do both in one is not asked. Throws `NotImplemented`. */
+function requireAbility({ store }: Gateway, step: ConditionalStep): void {
+  if (store.capabilities[ABILITY[step]] === true) return
+  throw new S3Error('NotImplemented', {
+    message: `The store behind this endpoint cannot decide a condition and ${step} in one step, so the condition cannot be kept.`,
+  })
+}
+
+export interface ConditionalWrite {
+  readonly place: Place
+  readonly conditions: WriteConditions
+  /** The body can be sent again. */
+  readonly repeatable: boolean
+  readonly needs: ConditionalStep
+}
+
+/** The store's condition for the client's. Throws `PreconditionFailed`, `NoSuchKey`, `NotImplemented`. */
 export async function storeCondition(
   gateway: Gateway,
-  place: Place,
-  conditions: WriteConditions,
+  { place, conditions, repeatable, needs }: ConditionalWrite,
 ): Promise<WriteCondition | undefined> {
-  if (conditions.ifNoneMatch !== undefined) {
-    // Told early where it can be: a client need not send gigabytes to learn it. The store decides again when it commits.
-    const current = await gateway.store.head(place.bucket, place.key)
+  const { ifMatch, ifNoneMatch } = conditions
+  if (ifMatch === undefined && ifNoneMatch === undefined) return undefined
+  requireAbility(gateway, needs)
+  if (ifNoneMatch !== undefined) {
+    // Told early where it is worth it: a client need not send gigabytes to learn it. The store decides again when it commits.
+    const look = gateway.store.capabilities.near || !repeatable
+    const current = look ? await gateway.store.head(place.bucket, place.key) : undefined
     if (current !== undefined) throw new S3Error('PreconditionFailed', { extra: { Condition: 'If-None-Match' } })
     return { ifNoneMatch: '*' }
   }
-  if (conditions.ifMatch === undefined) return undefined
+  if (ifMatch === undefined) return undefined
+  return { ifMatch: await storeMatch(gateway, place, ifMatch) }
+}
+
+/** The store's ETag for the client's If-Match. Where ETags are opaque it is a matter of spelling, and the store alone decides. */
+async function storeMatch(gateway: Gateway, place: Place, ifMatch: string): Promise<string> {
+  const spelled = keepsMd5(gateway) || ifMatch === '*' ? undefined : storeEtagOf(ifMatch)
+  if (spelled !== undefined) return spelled
   const current = await headSealed(gateway, place)
-  evaluateWrite(conditions, { etag: current.etag })
-  return { ifMatch: current.info.etag }
+  evaluateWrite({ ifMatch }, { etag: current.etag })
+  return current.info.etag
 }
 
 /**
@@ -30,22 +67,27 @@ export async function storeCondition(
  */
 export async function writingUnder<T>(
   gateway: Gateway,
-  place: Place,
-  conditions: WriteConditions,
-  repeatable: boolean,
+  conditional: ConditionalWrite,
   write: (condition: WriteCondition | undefined) => Promise<T>,
 ): Promise<T> {
+  const { conditions, repeatable } = conditional
   try {
-    return await write(await storeCondition(gateway, place, conditions))
+    return await write(await storeCondition(gateway, conditional))
   } catch (error) {
     const moved = error instanceof StoreError && ['precondition-failed', 'no-such-key'].includes(error.refusal)
-    if (!moved || (conditions.ifMatch === undefined && conditions.ifNoneMatch === undefined)) throw error
-    const condition = await storeCondition(gateway, place, conditions)
+    if (!moved || decidedByStore(gateway, conditions)) throw error
+    const condition = await storeCondition(gateway, conditional)
     if (!repeatable) throw new S3Error('ConditionalRequestConflict', { cause: error })
     return await write(condition).catch((again: unknown) => {
       throw again instanceof StoreError ? new S3Error('ConditionalRequestConflict', { cause: again }) : again
     })
   }
+}
+
+/** Whether the store's refusal is the answer: there was nothing to translate that could have moved. */
+function decidedByStore(gateway: Gateway, { ifMatch, ifNoneMatch }: WriteConditions): boolean {
+  if (ifMatch === undefined && ifNoneMatch === undefined) return true
+  return !keepsMd5(gateway) && ifMatch !== '*'
 }
 
 /** The client's ETag of what is there now, or `undefined`. */

@@ -1,13 +1,24 @@
 /** Seals one body as a one-segment object (docs/format.md, "Object body") and gives it to the store. PutObject and streaming copies end here. */
-import type { Body, PutOptions, WriteCondition, WriteResult } from '../backends/object-store.ts'
+import {
+  type Attributes,
+  type Body,
+  HeldBody,
+  type PutOptions,
+  StoreError,
+  type WriteCondition,
+  type WriteResult,
+} from '../backends/object-store.ts'
+import { Unavailable } from '../errors.ts'
 import { newObjectKey } from '../format/derive.ts'
 import { encodeFoot } from '../format/envelope.ts'
 import type { Facts } from '../format/facts.ts'
 import { DATA_OF_PUT, SegmentSealer } from '../format/segment.ts'
 import { MIN_SEGMENT_BYTES, segmentSize, storedSize } from '../format/sizes.ts'
 import { finishObject } from '../format/tail.ts'
+import { NO_MD5 } from '../format/tail-record.ts'
 import { checksumTlv, md5Tlv, type Tlv } from '../format/tlv.ts'
 import { S3Error } from '../s3/errors.ts'
+import { keepsMd5, writtenEtag } from './etag.ts'
 import type { Gateway } from './gateway.ts'
 import { type PlaintextClaims, PlaintextVerifier, type VerifiedPlaintext } from './plaintext-verifier.ts'
 import { type SealedDescription, sealDescription, sealListed } from './sealed-description.ts'
@@ -29,11 +40,14 @@ export interface ObjectWrite {
   readonly tlvs: readonly Tlv[]
   readonly plaintext: Plaintext
   readonly condition?: WriteCondition | undefined
+  readonly attributes?: Attributes
   readonly signal: AbortSignal
 }
 
 export interface WrittenObject {
   readonly written: WriteResult
+  /** The client's. */
+  readonly etag: string
   readonly verified: VerifiedPlaintext
 }
 
@@ -46,25 +60,61 @@ interface Attempt {
 
 /** Writes the object. Throws `S3Error` for a claim that does not hold and whatever the store refuses; then no object appears. */
 export async function writeObject(gateway: Gateway, write: ObjectWrite): Promise<WrittenObject> {
-  const { plaintext, place } = write
+  const { plaintext, place, attributes, condition, signal } = write
   const bytes = plaintext.kind === 'gathered' ? plaintext.verified.bytes : plaintext.length
   const attempt = await newAttempt(gateway, write, bytes)
-  let verified: VerifiedPlaintext | undefined
-  const body = sealBody(gateway, attempt, plaintext, (result) => {
-    verified = result
-  })
   const { description } = attempt
+  let verified: VerifiedPlaintext | undefined
+  const body =
+    plaintext.kind === 'gathered'
+      ? sealGathered(gateway, attempt, plaintext)
+      : sealStream(gateway, attempt, plaintext, (result) => {
+          verified = result
+        })
+  if (plaintext.kind === 'gathered') verified = plaintext.verified
   const options: PutOptions = {
     length: storedSize(bytes),
     metadata: description.metadata,
-    ...(write.condition === undefined ? {} : { condition: write.condition }),
-    signal: write.signal,
-    commit: async () => ({
-      facts: sealListed(gateway, place, description, factsOfPut(done(verified), description.generation)),
-    }),
+    ...(condition === undefined ? {} : { condition }),
+    ...(attributes === undefined ? {} : { attributes }),
+    signal,
+    commit: async () => {
+      if (!keepsMd5(gateway)) return {}
+      const facts = factsOfPut(done(verified), description.generation)
+      return { facts: sealListed(gateway, place, description, facts) }
+    },
   }
-  const written = await gateway.store.put(place.bucket, place.key, body, options)
-  return { written, verified: done(verified) }
+  const written = await gateway.store.put(place.bucket, place.key, body, options).catch(async (error: unknown) => {
+    // An answer that was lost, or a repeated request that met its own first attempt.
+    const ours = verified === undefined ? undefined : await foundOurs(gateway, place, description, error)
+    if (ours === undefined) throw error
+    return ours
+  })
+  return { written, verified: done(verified), etag: writtenEtag(written.etag, done(verified).md5) }
+}
+
+/**
+ * Whether the object that is there now is the one that a failed write has sent: sealed metadata is drawn anew for every attempt,
+ * so that the same text means the same write. `undefined` if it is not, or nobody can tell.
+ */
+export async function foundOurs(
+  gateway: Gateway,
+  { bucket, key }: Place,
+  description: SealedDescription,
+  error: unknown,
+): Promise<WriteResult | undefined> {
+  const ambiguous =
+    error instanceof Unavailable || (error instanceof StoreError && error.refusal === 'precondition-failed')
+  if (!ambiguous) return undefined
+  const info = await gateway.store.head(bucket, key).catch(() => undefined)
+  if (info === undefined || info.metadata['sg-m'] !== description.metadata['sg-m']) return undefined
+  const { etag, lastModified, versionId, attributes } = info
+  return {
+    etag,
+    lastModified,
+    ...(versionId === undefined ? {} : { versionId }),
+    ...(attributes === undefined ? {} : { attributes }),
+  }
 }
 
 function done(verified: VerifiedPlaintext | undefined): VerifiedPlaintext {
@@ -88,36 +138,43 @@ async function newAttempt(gateway: Gateway, write: ObjectWrite, bytes: number): 
 function withDigests({ tlvs, plaintext }: ObjectWrite): Tlv[] {
   if (plaintext.kind === 'stream') return [...tlvs]
   const { md5, checksum } = plaintext.verified
-  return [...tlvs, ...(checksum === undefined ? [] : [checksumTlv(checksum)]), md5Tlv(md5, 0)]
+  return [
+    ...tlvs,
+    ...(checksum === undefined ? [] : [checksumTlv(checksum)]),
+    ...(md5 === undefined ? [] : [md5Tlv(md5, 0)]),
+  ]
 }
 
-async function* sealBody(
+function sealGathered(
   gateway: Gateway,
   attempt: Attempt,
-  plaintext: Plaintext,
+  { pieces, verified }: Extract<Plaintext, { kind: 'gathered' }>,
+): HeldBody {
+  const { sealer } = attempt
+  const sealed: Buffer[] = [sealer.header]
+  for (const piece of pieces) sealed.push(...sealer.update(piece))
+  return new HeldBody([...sealed, ...sealer.final(), ...ending(gateway, attempt, verified)])
+}
+
+async function* sealStream(
+  gateway: Gateway,
+  attempt: Attempt,
+  { claims, body, trailers }: Extract<Plaintext, { kind: 'stream' }>,
   onVerified: (verified: VerifiedPlaintext) => void,
 ): Body {
   const { sealer } = attempt
-  let verified: VerifiedPlaintext
-  if (plaintext.kind === 'gathered') {
-    const sealed: Buffer[] = [sealer.header]
-    for (const piece of plaintext.pieces) sealed.push(...sealer.update(piece))
-    verified = plaintext.verified
-    yield sealed
-  } else {
-    const verifier = new PlaintextVerifier(plaintext.claims)
-    yield [sealer.header]
-    for await (const batch of plaintext.body) {
-      const sealed: Buffer[] = []
-      for (const piece of batch) {
-        verifier.update(piece)
-        for (const part of sealer.update(piece)) sealed.push(part)
-      }
-      if (sealed.length > 0) yield sealed
+  const verifier = new PlaintextVerifier(claims)
+  yield [sealer.header]
+  for await (const batch of body) {
+    const sealed: Buffer[] = []
+    for (const piece of batch) {
+      verifier.update(piece)
+      for (const part of sealer.update(piece)) sealed.push(part)
     }
-    // The last ciphertext bytes leave only now that length, digests and signatures have held.
-    verified = verifier.finish(plaintext.trailers())
+    if (sealed.length > 0) yield sealed
   }
+  // The last ciphertext bytes leave only now that length, digests and signatures have held.
+  const verified = verifier.finish(trailers())
   onVerified(verified)
   yield [...sealer.final(), ...ending(gateway, attempt, verified)]
 }
@@ -129,11 +186,11 @@ function ending(gateway: Gateway, { place, sealer, description }: Attempt, verif
     objectKey,
     content: {
       kind: 1,
-      md5Valid: true,
+      md5Valid: md5 !== undefined,
       checksumValid: checksum !== undefined,
       segments: 1,
       plaintextBytes: bytes,
-      md5,
+      md5: md5 ?? NO_MD5,
       ...(checksum === undefined ? {} : { checksum }),
       partNumber: 0,
       salt: sealer.salt,
@@ -153,7 +210,7 @@ export function factsOfPut({ bytes, md5, checksum }: VerifiedPlaintext, generati
   return {
     plaintextBytes: bytes,
     generation,
-    md5,
+    ...(md5 === undefined ? {} : { md5 }),
     partCount: 0,
     checksumAlgorithm: checksum?.algorithm ?? 0,
     checksumType: checksum?.type ?? 0,

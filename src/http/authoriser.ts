@@ -34,7 +34,14 @@ function rightOf(name: OperationName, row: OperationRow, target: Target): Access
   return { action: row.access === 'read' ? 'read-bucket' : 'write-bucket', bucket }
 }
 
-export function createAuthoriser(credentials: Credentials): Authoriser {
+/** `hidden`: buckets that are nobody's to see, whatever a credential grants. */
+export function createAuthoriser(
+  credentials: Credentials,
+  hidden: (bucket: string) => boolean = () => false,
+): Authoriser {
+  const requireSeen = (bucket: string): void => {
+    if (hidden(bucket)) throw new S3Error('AccessDenied', { cause: `${bucket} is the bucket of the state store` })
+  }
   return {
     lookup: (accessKey) => credentials.lookup(accessKey),
     of: (accessKey) => {
@@ -42,13 +49,15 @@ export function createAuthoriser(credentials: Credentials): Authoriser {
       if (identity === undefined) throw new S3Error('InvalidAccessKeyId', { extra: { AWSAccessKeyId: accessKey } })
       return {
         operation: (name, row, target) => {
+          requireSeen(target.bucket ?? '')
           const right = rightOf(name, row, target)
           if (right !== undefined) requireAccess(identity, right)
         },
         action: (action, bucket, key) => {
+          requireSeen(bucket)
           requireAccess(identity, action === 'list' ? { action, bucket, prefix: key } : { action, bucket, key })
         },
-        sees: (bucket) => visibleBuckets(identity, [bucket]).length > 0,
+        sees: (bucket) => !hidden(bucket) && visibleBuckets(identity, [bucket]).length > 0,
         mayMiss: (bucket, key) => canList(identity, bucket, key),
       }
     },

@@ -1,7 +1,7 @@
 /** The one place where inner errors and refusals of a store become S3 errors. */
 import { StoreError, type StoreRefusal } from '../backends/object-store.ts'
 import { Denied, Integrity, Invalid, Unavailable } from '../errors.ts'
-import { S3Error, type S3ErrorCode } from '../s3/errors.ts'
+import { NativeError, S3Error, type S3ErrorCode } from '../s3/errors.ts'
 
 const REFUSALS: Record<StoreRefusal, S3ErrorCode> = {
   'no-such-bucket': 'NoSuchBucket',
@@ -12,12 +12,19 @@ const REFUSALS: Record<StoreRefusal, S3ErrorCode> = {
   'bucket-not-empty': 'BucketNotEmpty',
   'precondition-failed': 'PreconditionFailed',
   'range-not-satisfiable': 'InvalidRange',
+  conflict: 'ConditionalRequestConflict',
+  'not-supported': 'NotImplemented',
+  native: 'InternalError',
 }
 
 /** What the client is told about `error`. All failures of decryption have one face; the cause stays for the log. */
 export function toS3Error(error: unknown): S3Error {
   if (error instanceof S3Error) return error
-  if (error instanceof StoreError) return new S3Error(REFUSALS[error.refusal], { cause: error })
+  if (error instanceof StoreError) {
+    const { answer, refusal, message } = error
+    if (answer !== undefined) return new NativeError(answer, error)
+    return new S3Error(REFUSALS[refusal], { ...(refusal === 'not-supported' ? { message } : {}), cause: error })
+  }
   if (error instanceof Unavailable)
     return new S3Error('ServiceUnavailable', { cause: error, headers: { 'retry-after': '1' } })
   if (error instanceof Denied) return new S3Error('AccessDenied', { cause: error })

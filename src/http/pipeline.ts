@@ -4,13 +4,14 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Gateway, OperationRequest } from '../gateway/gateway.ts'
+import { forwardRequest } from '../gateway/forward.ts'
 import { OPERATION_FUNCTIONS } from '../gateway/operations.ts'
 import { parseTarget, type Target } from '../s3/address.ts'
 import { authenticate } from '../s3/auth/authenticate.ts'
 import { detectOperation } from '../s3/detect.ts'
 import { S3Error } from '../s3/errors.ts'
 import { Headers } from '../s3/headers.ts'
-import { OPERATIONS, refuseUnbuilt } from '../s3/operation.ts'
+import { isBuilt, OPERATIONS, requireBuilt } from '../s3/operation.ts'
 import type { OperationName } from '../s3/operation-name.ts'
 import { screenRequest, withQueryHeaders } from '../s3/screen.ts'
 import { requestDone, type RequestEvent } from '../telemetry/channels.ts'
@@ -116,19 +117,22 @@ async function answer(
     { now: new Date(parts.gateway.clock()), region: parts.region, lookup: parts.authoriser.lookup },
   )
   trace.accessKey = caller.accessKey
-  refuseUnbuilt(operation)
+  const { native } = parts.gateway.store.capabilities
+  requireBuilt(operation, native)
 
   const row = OPERATIONS[operation]
   const may = parts.authoriser.of(caller.accessKey)
   may.operation(operation, row, target)
 
-  screenRequest(operation, headers, target.query, { ownerId: parts.gateway.owner.id })
+  if (row.built) screenRequest(operation, headers, target.query, { ownerId: parts.gateway.owner.id, native })
   requireLength(row.body, wire)
 
-  const run = OPERATION_FUNCTIONS[operation]
+  const run = isBuilt(operation) ? OPERATION_FUNCTIONS[operation] : forwardRequest
   const gone = new AbortController()
   res.on('close', () => gone.abort(new ClientGone('the client closed the connection')))
   const request: OperationRequest = {
+    operation,
+    method,
     ...place(target),
     query: target.query,
     headers,

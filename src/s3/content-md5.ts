@@ -1,4 +1,5 @@
 /** The `Content-MD5` header (RFC 1864). */
+import { createHash } from 'node:crypto'
 import { S3Error } from './errors.ts'
 import type { Headers } from './headers.ts'
 
@@ -13,4 +14,11 @@ export function parseContentMd5(headers: Headers): Buffer | undefined {
     message: 'The Content-MD5 you specified was invalid.',
     extra: { 'Content-MD5': text },
   })
+}
+
+/** The value of the header for a body in pieces. */
+export function contentMd5(pieces: readonly Uint8Array[]): string {
+  const hash = createHash('md5')
+  for (const piece of pieces) hash.update(piece)
+  return hash.digest('base64')
 }

@@ -7,6 +7,8 @@ import type { ResolvedRange } from './range.ts'
 export interface CopySource {
   readonly bucket: string
   readonly key: string
+  /** As the client named it; which versions there are is for others to know. */
+  readonly versionId?: string
 }
 
 const invalidArgument = (message: string, value: string, name = 'x-amz-copy-source'): S3Error =>
@@ -17,12 +19,13 @@ const VERSION = '?versionId='
 /**
  * Reads `x-amz-copy-source`: `[/]bucket/key[?versionId=…]`, URL-decoded once (B64). Raw bytes beyond ASCII are UTF-8, and
  * `+` is a space as on AWS: clients that leave a plus unencoded fail there too. Throws `InvalidArgument`, and
- * `NotImplemented` for access points and any version but `null`.
+ * `NotImplemented` for access points.
  */
 export const parseCopySource = (header: string): CopySource => {
   const at = header.lastIndexOf(VERSION)
   const path = decode(at < 0 ? header : header.slice(0, at), header).replace(/^\//, '')
-  if (at >= 0) requireNullVersion(decode(header.slice(at + VERSION.length), header))
+  const versionId = at < 0 ? undefined : decode(header.slice(at + VERSION.length), header)
+  if (versionId === '') throw emptyVersion(versionId)
   if (path.startsWith('arn:')) {
     throw new S3Error('NotImplemented', { message: 'Copy sources that are access points are not implemented.' })
   }
@@ -35,8 +38,11 @@ export const parseCopySource = (header: string): CopySource => {
   if (size > MAX_KEY_BYTES) {
     throw new S3Error('KeyTooLongError', { extra: { Size: String(size), MaxSizeAllowed: String(MAX_KEY_BYTES) } })
   }
-  return { bucket, key }
+  return { bucket, key, ...(versionId === undefined ? {} : { versionId }) }
 }
+
+const emptyVersion = (versionId: string): S3Error =>
+  invalidArgument('Invalid version id specified', versionId, 'versionId')
 
 const decode = (text: string, header: string): string => {
   try {
@@ -50,7 +56,7 @@ const decode = (text: string, header: string): string => {
 /** The versionId of a request or copy source, where only the null version exists (B52). Throws `InvalidArgument` if it is empty, `NotImplemented` for another. */
 export const requireNullVersion = (versionId: string): void => {
   if (versionId === 'null') return
-  if (versionId === '') throw invalidArgument('Invalid version id specified', versionId, 'versionId')
+  if (versionId === '') throw emptyVersion(versionId)
   throw new S3Error('NotImplemented', { message: 'Object versions are not implemented.' })
 }
 
@@ -111,7 +117,9 @@ export interface PlannedCopy {
 
 /** Throws `InvalidRequest` for a copy of an object onto itself that changes nothing (B63). */
 export const checkSelfCopy = (copy: PlannedCopy): void => {
-  const same = copy.source.bucket === copy.target.bucket && copy.source.key === copy.target.key
+  const { source, target } = copy
+  // An older version copied onto its key is how it is restored.
+  const same = source.bucket === target.bucket && source.key === target.key && source.versionId === undefined
   if (!same || copy.directive === 'REPLACE' || copy.changes) return
   throw new S3Error('InvalidRequest', {
     message:

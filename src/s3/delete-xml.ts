@@ -11,6 +11,8 @@ const MAX_KEYS = 1000
 
 export interface DeleteEntry {
   readonly key: string
+  /** As the client named it; which versions there are is for others to know. */
+  readonly versionId?: string
   /** Bare tag or `*`: delete only if the object still has it. */
   readonly etag?: string
   /** The key is not to be touched: answer this error for it. */
@@ -28,7 +30,7 @@ const OBJECT_CHILDREN = new Set(['Key', 'VersionId', 'ETag', 'LastModifiedTime',
 
 /**
  * Reads the document. Throws `MalformedXML` for anything outside the schema: an element that is skipped could be a condition.
- * Versions and the conditions of directory buckets become an error of their key.
+ * The conditions of directory buckets become an error of their key.
  */
 export const parseDelete = (bytes: Uint8Array): DeleteRequest => {
   const root = parseXml(bytes, MAX_DELETE_BYTES)
@@ -52,9 +54,11 @@ const parseObject = (element: XmlElement): DeleteEntry => {
   const valid = names.every((name) => OBJECT_CHILDREN.has(name)) && new Set(names).size === names.length
   if (!valid || key === undefined || key === '') throw new S3Error('MalformedXML')
   const etag = childText(element, 'ETag')
+  const versionId = childText(element, 'VersionId')
   const error = refusal(element, key)
   return {
     key,
+    ...(versionId === undefined || versionId === '' ? {} : { versionId }),
     ...(etag === undefined || etag.trim() === '' ? {} : { etag: unquoteEtag(etag) }),
     ...(error === undefined ? {} : { error }),
   }
@@ -62,11 +66,6 @@ const parseObject = (element: XmlElement): DeleteEntry => {
 
 const refusal = (element: XmlElement, key: string): DeleteEntry['error'] => {
   if (Buffer.byteLength(key) > MAX_KEY_BYTES) return { code: 'KeyTooLongError', message: 'Your key is too long.' }
-  const version = childText(element, 'VersionId')
-  // Without versioning every object is the null version.
-  if (version !== undefined && version !== '' && version !== 'null') {
-    return { code: 'NotImplemented', message: 'Object versions are not implemented.' }
-  }
   if (childText(element, 'LastModifiedTime') !== undefined || childText(element, 'Size') !== undefined) {
     return { code: 'NotImplemented', message: 'Conditions on LastModifiedTime and Size are not implemented.' }
   }

@@ -28,6 +28,7 @@ export const S3_ERRORS = {
   ],
   InvalidPartNumber: [416, 'The requested partnumber is not satisfiable'],
   InvalidPartOrder: [400, 'The list of parts was not in ascending order. Parts must be ordered by part number.'],
+  InvalidRedirectLocation: [400, "The website redirect location must have a prefix of 'http://' or 'https://' or '/'."],
   InvalidRange: [416, 'The requested range cannot be satisfied.'],
   InvalidRequest: [400, 'The request is not valid.'],
   InvalidToken: [400, 'The provided token is malformed or otherwise invalid.'],
@@ -86,8 +87,8 @@ export interface S3ErrorOptions {
 
 /** An answer to the client. Its message may be shown; the cause may not. */
 export class S3Error extends Error {
-  override readonly name = 'S3Error'
-  readonly code: S3ErrorCode
+  override readonly name: string = 'S3Error'
+  readonly code: string
   readonly status: number
   readonly extra: Readonly<Record<string, string>>
   readonly headers: Readonly<Record<string, string>>
@@ -99,5 +100,26 @@ export class S3Error extends Error {
     this.status = status
     this.extra = options.extra ?? {}
     this.headers = options.headers ?? {}
+  }
+}
+
+/** What a store that speaks S3 said about the client's own request, in its words: its codes are more than our table has. */
+export class NativeError extends S3Error {
+  override readonly name = 'NativeError'
+  override readonly code: string
+  override readonly status: number
+
+  constructor(
+    answer: {
+      readonly status: number
+      readonly code: string
+      readonly message: string
+      readonly attributes: Readonly<Record<string, string>>
+    },
+    cause: unknown,
+  ) {
+    super('InternalError', { message: answer.message, headers: answer.attributes, cause })
+    this.code = answer.code
+    this.status = answer.status
   }
 }

@@ -112,3 +112,14 @@ export const responseOverrides = (query: Query, signed: boolean): Record<string,
   }
   return overrides
 }
+
+export const WEBSITE_REDIRECT = 'x-amz-website-redirect-location'
+const MAX_REDIRECT_BYTES = 2048
+
+/** Where a website sends whoever asks for the object. Throws `InvalidRedirectLocation` as S3 does. */
+export const readWebsiteRedirect = (headers: Headers): string | undefined => {
+  const location = headers.get(WEBSITE_REDIRECT)
+  if (location === undefined) return undefined
+  if (/^(\/|https?:\/\/)/.test(location) && Buffer.byteLength(location) <= MAX_REDIRECT_BYTES) return location
+  throw new S3Error('InvalidRedirectLocation')
+}

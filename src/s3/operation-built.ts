@@ -24,7 +24,7 @@ const BODY_HEADERS = [
 ]
 
 /** What makes a new object; `screen.ts` accepts only values that change nothing. */
-const NEW_OBJECT_HEADERS = ['x-amz-acl', 'x-amz-storage-class']
+const NEW_OBJECT_HEADERS = ['x-amz-acl', 'x-amz-storage-class', 'x-amz-website-redirect-location']
 
 const COPY_HEADERS = [
   'x-amz-copy-source',
@@ -149,6 +149,17 @@ export const BUILT_OPERATIONS = {
     query: [...LIST_PARAMETERS, 'continuation-token', 'fetch-owner', 'list-type', 'max-keys', 'start-after'],
     headers: ['x-amz-optional-object-attributes'],
     reason: "Sizes and ETags are those of the plaintext; continuation tokens are the gateway's own.",
+  },
+  ListObjectVersions: {
+    ...OBJECT,
+    method: 'GET',
+    resource: 'bucket',
+    access: 'list',
+    subresource: 'versions',
+    body: 'none',
+    query: [...LIST_PARAMETERS, 'key-marker', 'max-keys', 'version-id-marker'],
+    headers: ['x-amz-optional-object-attributes'],
+    reason: 'On a store that has versions: its own listing, with sizes and ETags of the plaintext.',
   },
   ListBuckets: {
     ...BUCKET,

@@ -143,7 +143,6 @@ export const UNBUILT_OPERATIONS = {
   DeleteBucketTagging: ofBucket('forwarded', 'DELETE', 'tagging', TAGS),
   GetBucketVersioning: ofBucket('forwarded', 'GET', 'versioning', VERSIONING),
   PutBucketVersioning: ofBucket('forwarded', 'PUT', 'versioning', VERSIONING),
-  ListObjectVersions: ofBucket('sealed', 'GET', 'versions', VERSIONING, { access: 'list' }),
   GetBucketWebsite: ofBucket('own', 'GET', 'website', WEBSITE),
   PutBucketWebsite: ofBucket('own', 'PUT', 'website', WEBSITE),
   DeleteBucketWebsite: ofBucket('own', 'DELETE', 'website', WEBSITE),

@@ -10,9 +10,11 @@ export const OPERATIONS: OperationRows = { ...BUILT_OPERATIONS, ...UNBUILT_OPERA
 /** The operations that work, for tables of handlers. */
 export type BuiltOperation = keyof typeof BUILT_OPERATIONS
 
-/** Throws `NotImplemented` with the reason for an operation that is not built. */
-export function refuseUnbuilt(name: OperationName): asserts name is BuiltOperation {
+export const isBuilt = (name: OperationName): name is BuiltOperation => OPERATIONS[name].built
+
+/** Throws `NotImplemented` with the reason for an operation that is neither built nor, where the store is `native`, forwarded to it. */
+export function requireBuilt(name: OperationName, native: boolean): void {
   const row: OperationRow = OPERATIONS[name]
-  if (row.built) return
+  if (row.built || (native && row.class === 'forwarded')) return
   throw new S3Error('NotImplemented', { message: `${name} is not implemented. ${row.reason}` })
 }

@@ -2,7 +2,6 @@
 import { CHECKSUMS } from './checksum.ts'
 import { checksumText, type StoredChecksum } from './checksum-headers.ts'
 import { isoDate } from './dates.ts'
-import type { S3ErrorCode } from './errors.ts'
 import { quoteEtag } from './etag.ts'
 import { el, escapeXml, group, rootElement, XML_DECLARATION, xmlDocument } from './xml.ts'
 
@@ -74,10 +73,24 @@ export const renderComplete = (result: CompleteResult, options?: RenderOptions):
     checksumElements(result.checksum),
   )
 
+/** A key that is gone now, also one that never was (B62). */
+export interface Deleted {
+  readonly key: string
+  readonly versionId?: string
+  readonly deleteMarker?: boolean
+  readonly deleteMarkerVersionId?: string
+}
+
+export interface NotDeleted {
+  readonly key: string
+  readonly versionId?: string
+  readonly code: string
+  readonly message: string
+}
+
 export interface DeleteResult {
-  /** Keys that are gone now, those that never were included (B62). */
-  readonly deleted: readonly string[]
-  readonly errors: readonly { readonly key: string; readonly code: S3ErrorCode; readonly message: string }[]
+  readonly deleted: readonly Deleted[]
+  readonly errors: readonly NotDeleted[]
   /** Errors only. */
   readonly quiet: boolean
 }
@@ -85,8 +98,19 @@ export interface DeleteResult {
 export const renderDelete = ({ deleted, errors, quiet }: DeleteResult): string =>
   xmlDocument(
     'DeleteResult',
-    ...(quiet ? [] : deleted.map((key) => group('Deleted', el('Key', key)))),
-    ...errors.map(({ key, code, message }) => group('Error', el('Key', key), el('Code', code), el('Message', message))),
+    ...(quiet ? [] : deleted.map(renderDeleted)),
+    ...errors.map(({ key, versionId, code, message }) =>
+      group('Error', el('Key', key), el('VersionId', versionId), el('Code', code), el('Message', message)),
+    ),
+  )
+
+const renderDeleted = ({ key, versionId, deleteMarker, deleteMarkerVersionId }: Deleted): string =>
+  group(
+    'Deleted',
+    el('Key', key),
+    el('VersionId', versionId),
+    el('DeleteMarker', deleteMarker),
+    el('DeleteMarkerVersionId', deleteMarkerVersionId),
   )
 
 /** GetBucketLocation. us-east-1 is spelled as nothing (B96). */
@@ -94,7 +118,7 @@ export const renderLocation = (region: string | undefined): string =>
   xmlDocument('LocationConstraint', region === undefined || region === 'us-east-1' ? '' : escapeXml(region))
 
 export interface ErrorDocument {
-  readonly code: S3ErrorCode
+  readonly code: string
   readonly message: string
   /** The path asked for. */
   readonly resource?: string

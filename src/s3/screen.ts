@@ -6,6 +6,7 @@ import { requireNullVersion } from './copy-source.ts'
 import { S3Error } from './errors.ts'
 import { Headers } from './headers.ts'
 import { isHeaderValue } from './metadata.ts'
+import { isNativeHeader } from './native-headers.ts'
 import { OPERATIONS } from './operation.ts'
 import type { OperationName } from './operation-name.ts'
 import type { OperationRow } from './operation-row.ts'
@@ -14,6 +15,8 @@ import type { Query } from './query.ts'
 export interface ScreenOptions {
   /** The account id that owns everything, for `x-amz-expected-bucket-owner`. */
   readonly ownerId: string
+  /** The store speaks S3 itself: versions, locks, tags and whatever else it has is for it to judge. */
+  readonly native: boolean
 }
 
 const notImplemented = (what: string): S3Error =>
@@ -111,14 +114,15 @@ const WRITE_SEMANTICS = ['if-match', 'if-none-match', 'if-modified-since', 'if-u
 export const screenRequest = (name: OperationName, headers: Headers, query: Query, options: ScreenOptions): void => {
   const row = OPERATIONS[name]
   for (const header of headers.names()) {
-    if (header.startsWith('x-amz-')) screenHeader(row, header, headers.get(header) ?? '', options)
+    if (!header.startsWith('x-amz-') || (options.native && isNativeHeader(name, header))) continue
+    screenHeader(row, header, headers.get(header) ?? '', options)
   }
   if (row.access === 'write') {
     for (const header of WRITE_SEMANTICS) {
       if (headers.has(header) && !row.headers.includes(header)) throw notImplemented(header)
     }
   }
-  screenVersion(row, query)
+  if (!options.native) screenVersion(row, query)
 }
 
 const screenHeader = (row: OperationRow, header: string, value: string, options: ScreenOptions): void => {

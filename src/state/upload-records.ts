@@ -20,7 +20,9 @@ export interface CreateRecord {
 
 /** What a completed upload is answered with, also when the client asks again. */
 export interface CompleteAnswer {
+  /** The client's; empty in a plan where only the backend's answer will tell. */
   readonly etag: string
+  readonly versionId: string | undefined
   readonly checksum: { readonly algorithm: number; readonly type: number; readonly value: Buffer } | undefined
   readonly parts: number
 }
@@ -112,8 +114,9 @@ export function decodeDone(json: unknown): DoneRecord {
   return { requestHash: text(at('requestHash')), answer: decodeAnswer(at('answer')) }
 }
 
-const encodeAnswer = ({ etag, checksum, parts }: CompleteAnswer): Json => ({
+const encodeAnswer = ({ etag, versionId, checksum, parts }: CompleteAnswer): Json => ({
   etag,
+  versionId: versionId ?? null,
   parts,
   checksum: checksum === undefined ? null : { ...checksum, value: toBase64url(checksum.value) },
 })
@@ -123,6 +126,7 @@ function decodeAnswer(json: unknown): CompleteAnswer {
   const checksum = at('checksum')
   return {
     etag: text(at('etag')),
+    versionId: optionalText(json, 'versionId'),
     parts: number(at('parts')),
     checksum: checksum === null ? undefined : { ...codes(checksum), value: bytes(fields(checksum)('value')) },
   }
@@ -158,6 +162,12 @@ function list(json: unknown): readonly unknown[] {
 function text(json: unknown): string {
   if (typeof json !== 'string') throw malformed()
   return json
+}
+
+/** What records of older versions do not have. */
+function optionalText(json: unknown, name: string): string | undefined {
+  const value: unknown = typeof json === 'object' && json !== null ? Reflect.get(json, name) : undefined
+  return value === undefined || value === null ? undefined : text(value)
 }
 
 function number(json: unknown): number {

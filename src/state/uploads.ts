@@ -164,18 +164,7 @@ export class Uploads {
 
   /** Deletes everything about an upload but `done`: `create` first, so that no new part is taken. */
   async drop(ref: UploadRef): Promise<void> {
-    await this.#clear(folder(ref))
-  }
-
-  async #clear(base: string): Promise<void> {
-    const { state } = this.#parts
-    await state.delete(`${base}create`)
-    for (;;) {
-      const page = await state.list(base)
-      const rest = page.records.filter(({ path }) => path !== `${base}done`)
-      await Promise.all(rest.map(({ path }) => state.delete(path)))
-      if (!page.truncated) return
-    }
+    await clearUpload(this.#parts.state, folder(ref))
   }
 
   /** Forgets uploads that were completed more than a day ago, with what a crash left of them. Uploads in progress are not touched. */
@@ -188,7 +177,7 @@ export class Uploads {
         const { records } = await state.list(prefix, { limit: 2 })
         const done = records.find(({ path }) => path === `${prefix}done`)
         if (done === undefined || done.lastModified.getTime() >= clock() - DONE_MILLISECONDS) continue
-        await this.#clear(prefix)
+        await clearUpload(state, prefix)
         await state.delete(done.path)
       }
       after = page.prefixes.at(-1)
@@ -212,6 +201,17 @@ export class Uploads {
     if (found === undefined) return undefined
     const { key } = await keys.open(parseStateRecordPrefix(found.bytes).wrapped, namespace)
     return { json: openStateRecord(key, path, found.bytes), etag: found.etag }
+  }
+}
+
+/** What `drop` does, for an upload of which only the folder is known. */
+export async function clearUpload(state: StateStore, base: string): Promise<void> {
+  await state.delete(`${base}create`)
+  for (;;) {
+    const page = await state.list(base)
+    const rest = page.records.filter(({ path }) => path !== `${base}done`)
+    await Promise.all(rest.map(({ path }) => state.delete(path)))
+    if (!page.truncated) return
   }
 }
 

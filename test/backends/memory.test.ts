@@ -27,7 +27,7 @@ test('limits are kept', async () => {
   await expect(store.put('b', 'k', bodyOf(bytes(11)), putOptions({ length: 11 }))).rejects.toThrow(Invalid)
   await expect(store.put('b', 'k', bodyOf('x'), putOptions({ metadata: { a: '123456789' } }))).rejects.toThrow(Invalid)
   await expect(
-    store.copy({ bucket: 'b', key: 'k' }, { bucket: 'b', key: 'l' }, { sourceIfMatch: etag, metadata: {} }),
+    store.copy({ bucket: 'b', key: 'k' }, { bucket: 'b', key: 'l' }, { sourceIfMatch: etag, size: 1, metadata: {} }),
   ).rejects.toThrow(Invalid)
 })
 

@@ -11,13 +11,18 @@ import { uploadsContract } from './object-store/uploads.ts'
 export interface ContractOptions {
   /** An empty store. */
   readonly open: () => Promise<ObjectStore>
+  /** The store is another S3 server: what S3 itself does not promise is not asked for. */
+  readonly remote?: boolean
   /** Called with the store of all tests at the end. */
   readonly close?: (store: ObjectStore) => Promise<void>
 }
 
-export function objectStoreContract(name: string, { open, close = (store) => store.close() }: ContractOptions): void {
+export function objectStoreContract(
+  name: string,
+  { open, remote = false, close = (store) => store.close() }: ContractOptions,
+): void {
   describe(`the object store contract: ${name}`, () => {
-    const bench = makeBench(open, close)
+    const bench = makeBench({ open, close, remote })
     bucketsContract(bench)
     objectsContract(bench)
     conditionsContract(bench)

@@ -64,7 +64,10 @@ describe('a conditional Complete', () => {
         condition === 'IfMatch' ? (await s3.send(new PutObjectCommand({ Bucket, Key, Body: 'old' }))).ETag : '*'
       const { body, complete } = await pending(Key)
       where.fail(fault)
-      await expect(complete({ [condition]: before })).rejects.toMatchObject({ $metadata: { httpStatusCode: 503 } })
+      const attempt = complete({ [condition]: before })
+      // The store's answer is found again in what it stored; our own record is not.
+      if (where === backend) await attempt
+      else await expect(attempt).rejects.toMatchObject({ $metadata: { httpStatusCode: 503 } })
       expect((await complete({ [condition]: before })).ETag).toMatch(/-1"$/)
       expect((await read(Key)).equals(body)).toBe(true)
     }

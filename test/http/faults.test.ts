@@ -116,7 +116,10 @@ describe('a Complete that fails on the way', () => {
     const parts = [randomBytes(5 * MIB), randomBytes(1_000)]
     const etags = [(await upload(Key, id, 1, parts[0]!)).ETag, (await upload(Key, id, 2, parts[1]!)).ETag]
     where.fail(fault)
-    await expect(complete(Key, id, etags)).rejects.toMatchObject({ $metadata: { httpStatusCode: 503 } })
+    const attempt = complete(Key, id, etags)
+    // An answer that was lost is found again: the object is there, with the generation of the plan.
+    if (fault.method === 'completeUpload' && fault.when === 'after') await attempt
+    else await expect(attempt).rejects.toMatchObject({ $metadata: { httpStatusCode: 503 } })
     const first = await complete(Key, id, etags)
     const second = await complete(Key, id, etags)
     expect(second.ETag).toBe(first.ETag)

@@ -61,12 +61,12 @@ describe('DeleteObjects (B62)', () => {
     expect(parse('<Object><Key>a</Key><ETag>*</ETag></Object>').objects).toEqual([{ key: 'a', etag: '*' }])
   })
 
-  test('the null version is the object; others are NotImplemented for their key', () => {
+  test('an entry may name a version; conditions of directory buckets are NotImplemented for their key', () => {
     const [none, other, size] = parse(
       '<Object><Key>a</Key><VersionId>null</VersionId></Object><Object><Key>b</Key><VersionId>v1</VersionId></Object><Object><Key>c</Key><Size>1</Size></Object>',
     ).objects
-    expect(none).toEqual({ key: 'a' })
-    expect(other?.error?.code).toBe('NotImplemented')
+    expect(none).toEqual({ key: 'a', versionId: 'null' })
+    expect(other).toEqual({ key: 'b', versionId: 'v1' })
     expect(size?.error?.code).toBe('NotImplemented')
   })
 

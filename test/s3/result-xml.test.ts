@@ -43,10 +43,10 @@ describe('Result documents', () => {
   test('DeleteObjects, quiet or not (B62)', () => {
     const errors = [{ key: 'c', code: 'AccessDenied', message: 'Access Denied' }] as const
     const error = '<Error><Key>c</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
-    expect(renderDelete({ deleted: ['a\u0001', 'b'], errors, quiet: false })).toBe(
+    expect(renderDelete({ deleted: [{ key: 'a\u0001' }, { key: 'b' }], errors, quiet: false })).toBe(
       `${XML}<DeleteResult ${NS}><Deleted><Key>a&#x1;</Key></Deleted><Deleted><Key>b</Key></Deleted>${error}</DeleteResult>`,
     )
-    expect(renderDelete({ deleted: ['a'], errors, quiet: true })).toBe(
+    expect(renderDelete({ deleted: [{ key: 'a' }], errors, quiet: true })).toBe(
       `${XML}<DeleteResult ${NS}>${error}</DeleteResult>`,
     )
   })

@@ -5,7 +5,7 @@ import { refusal } from './auth/fixtures.ts'
 import { codeOf, headers, query } from './requests.ts'
 
 const screen = (name: OperationName, entries: Record<string, string>, raw = ''): void =>
-  screenRequest(name, headers(entries), query(raw), { ownerId: '123456789012' })
+  screenRequest(name, headers(entries), query(raw), { ownerId: '123456789012', native: false })
 
 const refused = (name: OperationName, entries: Record<string, string>, raw = ''): string =>
   codeOf(() => screen(name, entries, raw))
@@ -27,7 +27,6 @@ describe('Headers that are not built', () => {
     'x-amz-grant-full-control',
     'x-amz-object-lock-mode',
     'x-amz-object-lock-legal-hold',
-    'x-amz-website-redirect-location',
     'x-amz-write-offset-bytes',
     'x-amz-something-new',
   ])('%s is refused by every write, never ignored', (header) => {
@@ -173,7 +172,9 @@ describe('Headers in the query of a presigned URL', () => {
 
   test('are refused when they are not built', () => {
     const effective = withQueryHeaders(headers(), query(`${URL}&x-amz-server-side-encryption=AES256`))
-    expect(codeOf(() => screenRequest('PutObject', effective, query(), { ownerId: 'o' }))).toBe('NotImplemented')
+    expect(codeOf(() => screenRequest('PutObject', effective, query(), { ownerId: 'o', native: false }))).toBe(
+      'NotImplemented',
+    )
   })
 
   test('do not include authentication, nor an announced checksum without its value', () => {
@@ -198,4 +199,27 @@ describe('Headers in the query of a presigned URL', () => {
       expect(codeOf(() => withQueryHeaders(headers(), query(`${URL}&${parameter}`)))).toBe('InvalidArgument')
     },
   )
+})
+
+describe('Headers for a store that speaks S3 itself', () => {
+  const native = (name: OperationName, entries: Record<string, string>, raw = '') =>
+    screenRequest(name, headers(entries), query(raw), { ownerId: 'me', native: true })
+
+  test('pass where they belong, whatever their value', () => {
+    native('PutObject', { 'x-amz-storage-class': 'GLACIER', 'x-amz-tagging': 'a=b', 'x-amz-object-lock-mode': 'X' })
+    native('CopyObject', { 'x-amz-tagging-directive': 'REPLACE', 'x-amz-acl': 'public-read' })
+    native('DeleteObject', { 'x-amz-bypass-governance-retention': 'true' }, 'versionId=abc')
+    native('GetObject', { 'x-amz-expected-bucket-owner': '123' }, 'versionId=abc')
+  })
+
+  test('are refused elsewhere, and so is what would change how objects are sealed', () => {
+    for (const [name, header] of [
+      ['GetObject', 'x-amz-tagging'],
+      ['UploadPart', 'x-amz-storage-class'],
+      ['PutObject', 'x-amz-server-side-encryption-customer-key'],
+      ['PutObject', 'x-amz-something-new'],
+    ] as const) {
+      expect(() => native(name, { [header]: 'x' })).toThrow()
+    }
+  })
 })

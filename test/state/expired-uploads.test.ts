@@ -35,7 +35,7 @@ test('a completed upload whose state was never deleted, or got a late part, is f
       clientEtag: 'etag',
       backendEtag: '',
     })
-    const answer = { etag: 'etag-1', checksum: undefined, parts: 1 }
+    const answer = { etag: 'etag-1', versionId: undefined, checksum: undefined, parts: 1 }
     if (uploadId !== 'open') await uploads.finish(ref, 'b', { requestHash: 'hash', answer })
   }
   now += DAY + 1

@@ -9,7 +9,7 @@ import { Uploads } from '../../src/state/uploads.ts'
 
 const HOUR = 3_600_000
 const ref = (uploadId: string) => ({ bucket: 'b', key: 'k', uploadId })
-const DONE = { requestHash: 'hash', answer: { etag: 'etag-1', checksum: undefined, parts: 1 } }
+const DONE = { requestHash: 'hash', answer: { etag: 'etag-1', versionId: undefined, checksum: undefined, parts: 1 } }
 
 async function uploadsAt(clock: () => number) {
   const state = new StateStore(new MemoryStore({ now: () => new Date(clock()) }), 'state')

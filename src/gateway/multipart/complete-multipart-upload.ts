@@ -1,5 +1,12 @@
 /** CompleteMultipartUpload: idempotent, safe from every replica at once; the plan is the one truth (docs/format.md, "State store": Complete). */
-import { type Body, StoreError, type WriteCondition } from '../../backends/object-store.ts'
+import {
+  type Body,
+  type ReplayableBody,
+  StoreError,
+  type WriteCondition,
+  type WriteResult,
+} from '../../backends/object-store.ts'
+import { Unavailable } from '../../errors.ts'
 import { sha256Hex } from '../../format/hash.ts'
 import { segmentSize } from '../../format/sizes.ts'
 import { zeroPieces } from '../../format/tail.ts'
@@ -10,6 +17,7 @@ import { parseWriteConditions, type WriteConditions } from '../../s3/conditions.
 import { S3Error } from '../../s3/errors.ts'
 import { renderComplete } from '../../s3/result-xml.ts'
 import type { CompleteAnswer, PlanRecord } from '../../state/upload-records.ts'
+import { etagSign, keepsMd5, opaqueEtag } from '../etag.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from '../gateway.ts'
 import { readCompleteDocument } from '../request-document.ts'
 import { headSealed, readTail } from '../sealed-object.ts'
@@ -30,22 +38,41 @@ export const completeMultipartUpload: Operation = async (gateway, request) => {
   const done = await gateway.uploads.done(ref, namespace)
   if (done !== undefined) {
     if (done.requestHash !== hash) throw noSuchUpload(ref)
-    return respond(request, done.answer)
+    return respond(gateway, request, done.answer)
   }
   const upload = await uploadOf(gateway, request)
   const { record: plan, etag } = await agreePlan(gateway, upload, { parts, checksum, objectSize, hash })
-  try {
-    const condition = await storeCondition(gateway, ref, conditions)
-    await execute(gateway, request, upload, plan, condition)
-  } catch (error) {
-    if (!(await completedElsewhere(gateway, request, upload, plan, error))) {
-      if (refusesForGood(error)) await gateway.uploads.publishPlan(ref, namespace, { ...plan, state: 'refused' }, etag)
-      throw error
-    }
-  }
-  await gateway.uploads.finish(ref, namespace, { requestHash: hash, answer: plan.answer })
+  const answer = await completing(gateway, request, upload, plan, conditions).catch(async (error: unknown) => {
+    const elsewhere = await completedElsewhere(gateway, request, upload, plan, error)
+    if (elsewhere !== undefined) return elsewhere
+    if (refusesForGood(error)) await gateway.uploads.publishPlan(ref, namespace, { ...plan, state: 'refused' }, etag)
+    throw error
+  })
+  await gateway.uploads.finish(ref, namespace, { requestHash: hash, answer })
   gateway.background.run('delete the state of a completed upload', () => gateway.uploads.drop(ref))
-  return respond(request, plan.answer)
+  return respond(gateway, request, answer)
+}
+
+async function completing(
+  gateway: Gateway,
+  request: OperationRequest,
+  upload: OpenUpload,
+  plan: PlanRecord,
+  conditions: WriteConditions,
+): Promise<CompleteAnswer> {
+  const conditional = { place: upload.ref, conditions, repeatable: true, needs: 'complete' as const }
+  const condition = await storeCondition(gateway, conditional)
+  const written = await execute(gateway, request, upload, plan, condition)
+  return answerOf(gateway, plan, written)
+}
+
+/** The plan's answer, with what only the backend knows. */
+function answerOf(
+  gateway: Gateway,
+  { answer }: PlanRecord,
+  { etag, versionId }: { readonly etag: string; readonly versionId?: string },
+): CompleteAnswer {
+  return { ...answer, etag: keepsMd5(gateway) ? answer.etag : opaqueEtag(etag), versionId }
 }
 
 /** The identity of a request to complete: repeated, it gets the same answer; another one does not. */
@@ -95,14 +122,15 @@ async function execute(
   { ref }: OpenUpload,
   plan: PlanRecord,
   condition: WriteCondition | undefined,
-): Promise<void> {
+): Promise<WriteResult> {
   const { held, padBytes, finished } = plan
   const length = (held === undefined ? 0 : segmentSize(held.bytes)) + padBytes + finished.length
-  const body = finalPart(gateway, request, ref, plan)
+  const begin = (): AsyncIterator<readonly Buffer[]> => finalPart(gateway, request, ref, plan)[Symbol.asyncIterator]()
+  const body: ReplayableBody = { replayable: true, [Symbol.asyncIterator]: begin }
   const { etag } = await gateway.store.putPart(ref, plan.finalPart, body, { length, signal: request.signal })
-  await gateway.store.completeUpload(ref, {
+  return gateway.store.completeUpload(ref, {
     parts: [...plan.streamed, { partNumber: plan.finalPart, etag }],
-    facts: plan.facts,
+    ...(keepsMd5(gateway) ? { facts: plan.facts } : {}),
     ...(condition === undefined ? {} : { condition }),
   })
 }
@@ -124,34 +152,41 @@ async function completedElsewhere(
   { ref, namespace }: OpenUpload,
   plan: PlanRecord,
   error: unknown,
-): Promise<boolean> {
+): Promise<CompleteAnswer | undefined> {
   const mayBeDone =
-    error instanceof StoreError
-      ? ['no-such-upload', 'precondition-failed'].includes(error.refusal)
-      : error instanceof S3Error && error.code === 'PreconditionFailed'
-  if (!mayBeDone) return false
-  if ((await gateway.uploads.done(ref, namespace))?.requestHash === plan.requestHash) return true
+    error instanceof Unavailable ||
+    (error instanceof StoreError
+      ? ['no-such-upload', 'precondition-failed', 'no-such-key', 'conflict'].includes(error.refusal)
+      : error instanceof S3Error && error.code === 'PreconditionFailed')
+  if (!mayBeDone) return undefined
   try {
-    const sealed = await headSealed(gateway, ref)
-    if (sealed.envelope.flags.sizeInMetadata) return false
-    return (await readTail(gateway, sealed, request.signal)).generation.equals(plan.generation)
+    const done = await gateway.uploads.done(ref, namespace)
+    if (done?.requestHash === plan.requestHash) return done.answer
+    const sealed = await headSealed(gateway, { bucket: ref.bucket, key: ref.key })
+    if (sealed.envelope.flags.sizeInMetadata) return undefined
+    const tail = await readTail(gateway, sealed, request.signal)
+    return tail.generation.equals(plan.generation) ? answerOf(gateway, plan, sealed.info) : undefined
   } catch {
     // What is there now is no proof that ours was; the client hears of the upload's end.
-    return false
+    return undefined
   }
 }
 
 /** Refusals after which the upload stays and another request may complete it. */
 function refusesForGood(error: unknown): boolean {
-  if (error instanceof StoreError) return error.refusal !== 'no-such-upload'
+  if (error instanceof StoreError) return !['no-such-upload', 'conflict'].includes(error.refusal)
   return error instanceof S3Error && error.status < 500
 }
 
-function respond(request: OperationRequest, answer: CompleteAnswer): OperationResponse {
+function respond(gateway: Gateway, request: OperationRequest, answer: CompleteAnswer): OperationResponse {
   const { bucket, key } = request
   const checksum = namedChecksum(answer)
   return {
     status: 200,
+    headers: {
+      ...etagSign(gateway),
+      ...(answer.versionId === undefined ? {} : { 'x-amz-version-id': answer.versionId }),
+    },
     body: renderComplete({
       location: `http://${request.headers.get('host') ?? ''}/${bucket}/${encodeURI(key)}`,
       bucket,

@@ -2,6 +2,8 @@ import { newObjectKey } from '../../format/derive.ts'
 import { CHECKSUMS, TYPE_CODES } from '../../s3/checksum.ts'
 import { parseMultipartChecksum } from '../../s3/checksum-headers.ts'
 import { renderInitiateUpload } from '../../s3/result-xml.ts'
+import { attributesFor } from '../attributes.ts'
+import { etagSign } from '../etag.ts'
 import type { Operation } from '../gateway.ts'
 import { describeObject } from '../object-metadata.ts'
 import { sealDescription } from '../sealed-description.ts'
@@ -17,7 +19,10 @@ export const createMultipartUpload: Operation = async (gateway, request) => {
     tlvs: describeObject(headers),
     areaAllowed: true,
   })
-  const uploadId = await gateway.store.createUpload(bucket, key, { metadata: description.metadata })
+  const uploadId = await gateway.store.createUpload(bucket, key, {
+    metadata: description.metadata,
+    ...attributesFor(gateway, 'CreateMultipartUpload', request),
+  })
   const ref = { bucket, key, uploadId }
   try {
     await gateway.uploads.create(description.namespace, {
@@ -37,8 +42,12 @@ export const createMultipartUpload: Operation = async (gateway, request) => {
   }
   return {
     status: 200,
-    headers:
-      checksum === undefined ? {} : { 'x-amz-checksum-algorithm': checksum.name, 'x-amz-checksum-type': checksum.type },
+    headers: {
+      ...etagSign(gateway),
+      ...(checksum === undefined
+        ? {}
+        : { 'x-amz-checksum-algorithm': checksum.name, 'x-amz-checksum-type': checksum.type }),
+    },
     body: renderInitiateUpload(ref),
   }
 }

@@ -5,7 +5,7 @@ import { md5 as md5Of } from '../../format/hash.ts'
 import { NO_SALT } from '../../format/metadata.ts'
 import { MAX_OBJECT_BYTES, MAX_SEGMENTS, MIN_SEGMENT_BYTES, segmentSize } from '../../format/sizes.ts'
 import { finishParts } from '../../format/tail.ts'
-import type { TailRecord } from '../../format/tail-record.ts'
+import { NO_MD5, type TailRecord } from '../../format/tail-record.ts'
 import { checksumOfCode, multipartChecksum, typeOfCode } from '../../s3/checksum.ts'
 import { type CompleteChecksum, verifyChecksum } from '../../s3/checksum-headers.ts'
 import type { CompletePart } from '../../s3/complete-xml.ts'
@@ -48,10 +48,11 @@ export async function planComplete(
     random: gateway.random,
   })
   const last = chosen.at(-1)
+  const digest = md5OfParts(chosen)
   const facts = {
     plaintextBytes: total,
     generation,
-    md5: Buffer.from(answer.etag.slice(0, 32), 'hex'),
+    ...(digest === undefined ? {} : { md5: digest }),
     partCount: chosen.length,
     checksumAlgorithm: answer.checksum?.algorithm ?? 0,
     checksumType: answer.checksum?.type ?? 0,
@@ -143,13 +144,20 @@ function checkSizes(
   }
 }
 
+/** MD5 of the parts' MD5s, where every one is kept. */
+function md5OfParts(chosen: readonly JournalEntry[]): Buffer | undefined {
+  const digests = chosen.map((part) => part.md5).filter((md5) => md5 !== undefined)
+  return digests.length === chosen.length ? md5Of(Buffer.concat(digests)) : undefined
+}
+
 function answerOf({ record }: OpenUpload, request: CompleteRequest, chosen: readonly JournalEntry[]): CompleteAnswer {
-  const digests = chosen.map((part) => part.md5 ?? Buffer.alloc(16))
-  const etag = md5Etag(md5Of(Buffer.concat(digests)), chosen.length)
+  const digest = md5OfParts(chosen)
+  const etag = digest === undefined ? '' : md5Etag(digest, chosen.length)
+  const versionId = undefined
   const { checksum } = request
   if (record.checksum === undefined) {
     if (checksum.value === undefined && checksum.type === undefined)
-      return { etag, checksum: undefined, parts: chosen.length }
+      return { etag, versionId, checksum: undefined, parts: chosen.length }
     throw mismatch(checksum, 'null')
   }
   const row = checksumOfCode(record.checksum.algorithm)
@@ -168,7 +176,7 @@ function answerOf({ record }: OpenUpload, request: CompleteRequest, chosen: read
   )
   if (checksum.value !== undefined) verifyChecksum(row.name, checksum.value, value)
   if (checksum.parts !== undefined && checksum.parts !== chosen.length) throw new S3Error('BadDigest')
-  return { etag, checksum: { ...record.checksum, value }, parts: chosen.length }
+  return { etag, versionId, checksum: { ...record.checksum, value }, parts: chosen.length }
 }
 
 function mismatch(checksum: CompleteChecksum, expected: string): S3Error {
@@ -192,13 +200,14 @@ function tailOf(
   // Of an upload with one part the tail keeps the part's own digests, from which the object's are computed.
   const partsOwn =
     single && checksum !== undefined ? { ...checksum, value: only.checksum?.value ?? checksum.value } : checksum
+  const digest = single ? only.md5 : md5OfParts(chosen)
   return {
     kind: 2,
-    md5Valid: true,
+    md5Valid: digest !== undefined,
     checksumValid: partsOwn !== undefined,
     segments: chosen.length,
     plaintextBytes: total,
-    md5: single ? (only.md5 ?? Buffer.alloc(16)) : Buffer.from(answer.etag.slice(0, 32), 'hex'),
+    md5: digest ?? NO_MD5,
     ...(partsOwn === undefined ? {} : { checksum: partsOwn }),
     partNumber: single ? only.partNumber : 0,
     salt: single ? only.segmentSalt : NO_SALT,

@@ -4,7 +4,7 @@ import { Unavailable } from '../../errors.ts'
 import { DATA_OF_PART, SegmentSealer } from '../../format/segment.ts'
 import { MIN_SEGMENT_BYTES, segmentSize } from '../../format/sizes.ts'
 import type { PartAttempt } from '../../format/journal.ts'
-import { md5Etag } from '../etag.ts'
+import { writtenEtag } from '../etag.ts'
 import type { Gateway } from '../gateway.ts'
 import { type PlaintextClaims, PlaintextVerifier, type VerifiedPlaintext } from '../plaintext-verifier.ts'
 import { tooLarge } from '../put-response.ts'
@@ -26,8 +26,14 @@ export interface PartWrite {
   readonly signal: AbortSignal
 }
 
+export interface StoredPart {
+  readonly verified: VerifiedPlaintext
+  /** The client's. */
+  readonly etag: string
+}
+
 /** Seals and stores one attempt of a part and records it. Throws what the client's claims, the limits or the store refuse. */
-export async function storePart(gateway: Gateway, write: PartWrite): Promise<VerifiedPlaintext> {
+export async function storePart(gateway: Gateway, write: PartWrite): Promise<StoredPart> {
   const { upload, partNumber, length, signal } = write
   const { ref, record } = upload
   const stored = segmentSize(length)
@@ -53,32 +59,32 @@ export async function storePart(gateway: Gateway, write: PartWrite): Promise<Ver
   }
   const { verified } = outcome
   if (verified === undefined) throw new Unavailable('the store took a part without reading it')
-  await gateway.uploads.journal(
-    ref,
-    record.objectKey,
-    partNumber,
-    attempt,
-    attemptOf(sealer, verified, heldBack, backendEtag),
-  )
+  const etag = partEtag(gateway, verified, heldBack, backendEtag)
+  await gateway.uploads.journal(ref, record.objectKey, partNumber, attempt, {
+    ...attemptOf(sealer, verified),
+    heldBack,
+    clientEtag: etag,
+    backendEtag,
+  })
   if (heldBack) await stillOpen(gateway, write, attempt)
-  return verified
+  return { verified, etag }
 }
 
 function attemptOf(
   sealer: SegmentSealer,
   { bytes, md5, checksum }: VerifiedPlaintext,
-  heldBack: boolean,
-  backendEtag: string,
-): PartAttempt {
+): Pick<PartAttempt, 'bytes' | 'segmentSalt' | 'md5' | 'checksum'> {
   return {
     bytes,
     segmentSalt: sealer.salt,
-    md5,
-    heldBack,
+    ...(md5 === undefined ? {} : { md5 }),
     ...(checksum === undefined ? {} : { checksum: { algorithm: checksum.algorithm, value: checksum.value } }),
-    clientEtag: md5Etag(md5, 0),
-    backendEtag,
   }
+}
+
+/** The client's name for an attempt: where it is not the MD5, the backend's name for it, and for a held-back one a name of our own. */
+function partEtag(gateway: Gateway, { md5 }: VerifiedPlaintext, heldBack: boolean, backendEtag: string): string {
+  return writtenEtag(heldBack ? gateway.random(16).toString('hex') : backendEtag, md5)
 }
 
 /** A held-back part never met the backend, which decides whether an upload lives: look again, so that no part outlives an abort. */

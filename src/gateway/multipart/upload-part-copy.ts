@@ -1,9 +1,10 @@
 import { evaluateCopySource, parseConditions } from '../../s3/conditions.ts'
-import { checkCopySize, checkCopySourceRange, parseCopySource, parseCopySourceRange } from '../../s3/copy-source.ts'
+import { checkCopySize, checkCopySourceRange, parseCopySourceRange } from '../../s3/copy-source.ts'
 import { parsePartNumber } from '../../s3/range.ts'
 import { renderCopyPart } from '../../s3/result-xml.ts'
 import type { Body } from '../../backends/object-store.ts'
-import { md5Etag } from '../etag.ts'
+import { sourceOf, sourceVersion } from '../copy-object.ts'
+import { etagSign, keepsMd5 } from '../etag.ts'
 import type { Gateway, Operation, OperationRequest } from '../gateway.ts'
 import { openRange, openWhole, type PlainRange } from '../read-body.ts'
 import { getSame, headSealed, rereading, type SealedObject } from '../sealed-object.ts'
@@ -14,8 +15,7 @@ import { uploadOf } from './upload-of.ts'
 /** UploadPartCopy: a range of another object is decrypted and sealed as a part, since key, salt and part number differ. */
 export const uploadPartCopy: Operation = async (gateway, request) => {
   const partNumber = parsePartNumber(request.query.get('partNumber') ?? '')
-  const source = parseCopySource(request.headers.get('x-amz-copy-source') ?? '')
-  request.authorise('read', source.bucket, source.key)
+  const source = sourceOf(gateway, request)
   const asked = parseCopySourceRange(request.headers.get('x-amz-copy-source-range'))
   const upload = await uploadOf(gateway, request)
   const { body, length } = await rereading(async () => {
@@ -30,20 +30,27 @@ export const uploadPartCopy: Operation = async (gateway, request) => {
     return { body: await open(gateway, request, sealed, asked), length: bytes }
   })
   const name = checksumNameOf(upload.record.checksum?.algorithm)
-  const verified = await storePart(gateway, {
+  const { verified, etag } = await storePart(gateway, {
     upload,
     partNumber,
     length,
     body,
-    claims: { length, contentMd5: undefined, checksum: { kind: 'none' }, extraChecksum: name },
+    claims: {
+      length,
+      contentMd5: undefined,
+      keepMd5: keepsMd5(gateway),
+      checksum: { kind: 'none' },
+      extraChecksum: name,
+    },
     trailers: () => ({}),
     signal: request.signal,
   })
-  const { md5, checksum } = verified
+  const { checksum } = verified
   return {
     status: 200,
+    headers: { ...etagSign(gateway), ...sourceVersion(source) },
     body: renderCopyPart({
-      etag: md5Etag(md5, 0),
+      etag,
       lastModified: new Date(gateway.clock()),
       ...(checksum === undefined
         ? {}

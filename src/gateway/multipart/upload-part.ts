@@ -1,14 +1,15 @@
-import type { Body } from '../../backends/object-store.ts'
+import { HeldBody } from '../../backends/object-store.ts'
 import { checksumOfCode, type ChecksumName } from '../../s3/checksum.ts'
 import { parseUploadChecksum } from '../../s3/checksum-headers.ts'
 import { parseContentMd5 } from '../../s3/content-md5.ts'
 import { S3Error } from '../../s3/errors.ts'
 import { parsePartNumber } from '../../s3/range.ts'
-import type { Operation, OperationRequest } from '../gateway.ts'
+import { keepsMd5 } from '../etag.ts'
+import type { Gateway, Operation, OperationRequest, OperationResponse } from '../gateway.ts'
 import { PartGatherer } from '../part-gatherer.ts'
 import type { PlaintextClaims } from '../plaintext-verifier.ts'
 import { putResponse } from '../put-response.ts'
-import { storePart } from './store-part.ts'
+import { type StoredPart, storePart } from './store-part.ts'
 import { type OpenUpload, uploadOf } from './upload-of.ts'
 
 /** A part that comes without a length is held in memory up to this. */
@@ -18,26 +19,38 @@ const UNKNOWN_LENGTH_BYTES = 8 * 1024 * 1024
 export const uploadPart: Operation = async (gateway, request) => {
   const partNumber = parsePartNumber(request.query.get('partNumber') ?? '')
   const upload = await uploadOf(gateway, request)
-  const claims = claimsOf(request, upload)
+  const claims = claimsOf(gateway, request, upload)
   const { body, signal } = request
   if (claims.length !== undefined) {
     const length = claims.length
     const write = { upload, partNumber, length, body: body.stream, claims, trailers: body.trailers, signal }
-    return putResponse(await storePart(gateway, write))
+    return respond(gateway, await storePart(gateway, write))
   }
   const gatherer = new PartGatherer(body.stream, gateway.limits.gather)
   try {
     const { pieces, bytes, last } = await gatherer.next(UNKNOWN_LENGTH_BYTES)
     if (!last) throw new S3Error('MissingContentLength')
-    const write = { upload, partNumber, length: bytes, body: once(pieces), claims, trailers: body.trailers, signal }
-    return putResponse(await storePart(gateway, write))
+    const write = {
+      upload,
+      partNumber,
+      length: bytes,
+      body: new HeldBody(pieces),
+      claims,
+      trailers: body.trailers,
+      signal,
+    }
+    return respond(gateway, await storePart(gateway, write))
   } finally {
     gatherer.release()
   }
 }
 
+function respond(gateway: Gateway, { etag, verified }: StoredPart): OperationResponse {
+  return putResponse(gateway, etag, verified)
+}
+
 /** What the request says about its bytes. A part is hashed with the algorithm of its upload, whether or not the client sent the value. */
-function claimsOf(request: OperationRequest, { record }: OpenUpload): PlaintextClaims {
+function claimsOf(gateway: Gateway, request: OperationRequest, { record }: OpenUpload): PlaintextClaims {
   const checksum = parseUploadChecksum(request.headers)
   const expected = checksumNameOf(record.checksum?.algorithm)
   if (expected !== undefined && checksum.kind !== 'none' && checksum.name !== expected) {
@@ -48,6 +61,7 @@ function claimsOf(request: OperationRequest, { record }: OpenUpload): PlaintextC
   return {
     length: request.body.length,
     contentMd5: parseContentMd5(request.headers),
+    keepMd5: keepsMd5(gateway),
     checksum,
     extraChecksum: expected,
   }
@@ -55,8 +69,4 @@ function claimsOf(request: OperationRequest, { record }: OpenUpload): PlaintextC
 
 export function checksumNameOf(code: number | undefined): ChecksumName | undefined {
   return code === undefined ? undefined : checksumOfCode(code)?.name
-}
-
-async function* once(pieces: readonly Buffer[]): Body {
-  yield pieces
 }

@@ -62,6 +62,8 @@ export async function refusal(action: Promise<unknown>): Promise<string> {
 export interface Bench {
   readonly store: ObjectStore
   readonly bucket: string
+  /** See `ContractOptions`. */
+  readonly remote: boolean
   put(key: string, content: Buffer | string, options?: Partial<PutOptions>): Promise<WriteResult>
   read(key: string, options?: object): Promise<Buffer>
   text(key: string): Promise<string>
@@ -73,7 +75,15 @@ export interface NamesPage extends Pick<ListPage, 'commonPrefixes' | 'truncated'
 }
 
 /** Opens the store before the tests of the surrounding `describe`, and makes a bucket before each. */
-export function makeBench(open: () => Promise<ObjectStore>, close: (store: ObjectStore) => Promise<void>): Bench {
+export function makeBench({
+  open,
+  close,
+  remote,
+}: {
+  readonly open: () => Promise<ObjectStore>
+  readonly close: (store: ObjectStore) => Promise<void>
+  readonly remote: boolean
+}): Bench {
   let store: ObjectStore | undefined
   let buckets = 0
   const opened = (): ObjectStore => {
@@ -81,6 +91,7 @@ export function makeBench(open: () => Promise<ObjectStore>, close: (store: Objec
     return store
   }
   const bench: Bench = {
+    remote,
     get store() {
       return opened()
     },

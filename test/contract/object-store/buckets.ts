@@ -11,7 +11,7 @@ export function bucketsContract(bench: Bench): void {
       expect(names).toEqual(expect.arrayContaining(['zz-a', 'zz-b']))
       const info = await bench.store.headBucket('zz-a')
       expect(info?.name).toBe('zz-a')
-      expect(Math.abs(Date.now() - (info?.created.getTime() ?? 0))).toBeLessThan(60_000)
+      if (!bench.remote) expect(Math.abs(Date.now() - (info?.created.getTime() ?? 0))).toBeLessThan(60_000)
       await bench.store.deleteBucket('zz-a')
       await bench.store.deleteBucket('zz-b')
       expect(await bench.store.headBucket('zz-a')).toBeUndefined()
@@ -31,10 +31,12 @@ export function bucketsContract(bench: Bench): void {
     test('everything in a bucket that does not exist is refused', async () => {
       const none = { bucket: 'none', key: 'a', uploadId: '0'.repeat(32) }
       const source = await bench.put('a', 'x')
-      const copyOptions = { sourceIfMatch: source.etag, metadata: {} }
+      const copyOptions = { sourceIfMatch: source.etag, size: 1, metadata: {} }
       expect(await refusal(bench.store.put('none', 'a', bodyOf('x'), putOptions()))).toBe('no-such-bucket')
       expect(await refusal(bench.store.get('none', 'a'))).toBe('no-such-bucket')
-      expect(await refusal(bench.store.head('none', 'a'))).toBe('no-such-bucket')
+      // A HEAD has no document that would tell the missing bucket from the missing key.
+      if (bench.remote) expect(await bench.store.head('none', 'a')).toBeUndefined()
+      else expect(await refusal(bench.store.head('none', 'a'))).toBe('no-such-bucket')
       expect(await refusal(bench.store.delete('none', 'a'))).toBe('no-such-bucket')
       expect(await refusal(bench.store.list('none', { prefix: '', limit: 1 }))).toBe('no-such-bucket')
       expect(await refusal(bench.store.copy({ bucket: bench.bucket, key: 'a' }, none, copyOptions))).toBe(

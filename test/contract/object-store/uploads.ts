@@ -5,6 +5,7 @@ import { type Bench, bodyOf, brokenBody, bytes, KIB, refusal } from './bench.ts'
 
 export function uploadsContract(bench: Bench): void {
   describe('uploads', () => {
+    // An S3 server refuses parts under 5 MiB: what needs several parts is tried elsewhere, with larger ones.
     const begin = async (key = 'k', metadata = {}): Promise<UploadRef> => ({
       bucket: bench.bucket,
       key,
@@ -15,37 +16,43 @@ export function uploadsContract(bench: Bench): void {
       etag: (await bench.store.putPart(upload, partNumber, bodyOf(content), {})).etag,
     })
 
-    test('parts sent in any order become one object in the order listed, with the metadata of the start', async () => {
-      const upload = await begin('k', { m: '1' })
-      expect(upload.uploadId).toMatch(/^[0-9a-f]{32}$/)
-      const contents = [bytes(300 * KIB, 1), bytes(17, 2), bytes(0, 3), bytes(700 * KIB, 4)]
-      const parts = new Map<number, { partNumber: number; etag: string }>()
-      for (const n of [4, 1, 3, 2]) parts.set(n, await part(upload, n, contents[n - 1]!))
-      expect(await bench.store.head(bench.bucket, 'k')).toBeUndefined()
-      const facts = Buffer.from('facts')
-      const written = await bench.store.completeUpload(upload, { parts: [1, 2, 3, 4].map((n) => parts.get(n)!), facts })
-      const whole = Buffer.concat(contents)
-      expect((await bench.read('k')).equals(whole)).toBe(true)
-      expect(await bench.store.head(bench.bucket, 'k')).toEqual({
-        etag: written.etag,
-        size: whole.length,
-        lastModified: written.lastModified,
-        metadata: { m: '1' },
-        ...(bench.store.capabilities.facts ? { facts } : {}),
-      })
-      for (const [first, last] of [
-        [0, 5],
-        [300 * KIB - 3, 300 * KIB + 20],
-        [300 * KIB, 300 * KIB],
-        [300 * KIB + 16, 400 * KIB],
-      ] as const) {
-        expect((await bench.read('k', { range: { first, last } })).equals(whole.subarray(first, last + 1))).toBe(true)
-      }
-      expect(await refusal(bench.store.listParts(upload, { after: 0, limit: 1 }))).toBe('no-such-upload')
-      expect((await bench.store.listUploads(bench.bucket, { prefix: '', limit: 10 })).uploads).toEqual([])
-      await bench.store.delete(bench.bucket, 'k')
-      await bench.store.deleteBucket(bench.bucket)
-    })
+    test.skipIf(bench.remote)(
+      'parts sent in any order become one object in the order listed, with the metadata of the start',
+      async () => {
+        const upload = await begin('k', { m: '1' })
+        expect(upload.uploadId).toMatch(/^[0-9a-f]{32}$/)
+        const contents = [bytes(300 * KIB, 1), bytes(17, 2), bytes(0, 3), bytes(700 * KIB, 4)]
+        const parts = new Map<number, { partNumber: number; etag: string }>()
+        for (const n of [4, 1, 3, 2]) parts.set(n, await part(upload, n, contents[n - 1]!))
+        expect(await bench.store.head(bench.bucket, 'k')).toBeUndefined()
+        const facts = Buffer.from('facts')
+        const written = await bench.store.completeUpload(upload, {
+          parts: [1, 2, 3, 4].map((n) => parts.get(n)!),
+          facts,
+        })
+        const whole = Buffer.concat(contents)
+        expect((await bench.read('k')).equals(whole)).toBe(true)
+        expect(await bench.store.head(bench.bucket, 'k')).toEqual({
+          etag: written.etag,
+          size: whole.length,
+          lastModified: written.lastModified,
+          metadata: { m: '1' },
+          ...(bench.store.capabilities.facts ? { facts } : {}),
+        })
+        for (const [first, last] of [
+          [0, 5],
+          [300 * KIB - 3, 300 * KIB + 20],
+          [300 * KIB, 300 * KIB],
+          [300 * KIB + 16, 400 * KIB],
+        ] as const) {
+          expect((await bench.read('k', { range: { first, last } })).equals(whole.subarray(first, last + 1))).toBe(true)
+        }
+        expect(await refusal(bench.store.listParts(upload, { after: 0, limit: 1 }))).toBe('no-such-upload')
+        expect((await bench.store.listUploads(bench.bucket, { prefix: '', limit: 10 })).uploads).toEqual([])
+        await bench.store.delete(bench.bucket, 'k')
+        await bench.store.deleteBucket(bench.bucket)
+      },
+    )
 
     test('an upload of one part, and one whose parts are all empty, become objects', async () => {
       for (const content of [bytes(200 * KIB), bytes(0)]) {
@@ -79,14 +86,14 @@ export function uploadsContract(bench: Bench): void {
       expect(await bench.text('k')).toBe('slow')
     })
 
-    test('parts that are not listed are dropped', async () => {
+    test.skipIf(bench.remote)('parts that are not listed are dropped', async () => {
       const upload = await begin()
       const parts = [await part(upload, 1, 'one'), await part(upload, 2, 'two'), await part(upload, 3, 'three')]
       await bench.store.completeUpload(upload, { parts: [parts[0]!, parts[2]!] })
       expect(await bench.text('k')).toBe('onethree')
     })
 
-    test('a completion that is refused changes nothing', async () => {
+    test.skipIf(bench.remote)('a completion that is refused changes nothing', async () => {
       const { etag } = await bench.put('k', 'old')
       const upload = await begin()
       const one = await part(upload, 1, 'one')
@@ -114,7 +121,8 @@ export function uploadsContract(bench: Bench): void {
       ]) {
         expect(await refusal(bench.store.putPart(wrong, 1, bodyOf('x'), {}))).toBe('no-such-upload')
         expect(await refusal(bench.store.listParts(wrong, { after: 0, limit: 1 }))).toBe('no-such-upload')
-        expect(await refusal(bench.store.completeUpload(wrong, { parts: [] }))).toBe('no-such-upload')
+        const parts = [{ partNumber: 1, etag: '0'.repeat(32) }]
+        expect(await refusal(bench.store.completeUpload(wrong, { parts }))).toBe('no-such-upload')
         expect(await refusal(bench.store.abortUpload(wrong))).toBe('no-such-upload')
       }
     })

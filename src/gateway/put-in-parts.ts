@@ -1,26 +1,32 @@
 /**
- * PutObject without a length (Transfer-Encoding: chunked). Up to 8 MiB it is gathered and written as any small object;
- * beyond, the gateway writes it in parts of its own choosing, one gathered at a time, and the object is presented as not
- * multipart (docs/format.md, "Bodies that do not fit one backend request").
+ * Bodies without a length (Transfer-Encoding: chunked), and those beyond what the store takes in one request. Up to 8 MiB they are
+ * gathered and written as any small object; beyond, the gateway writes parts of its own choosing, one gathered at a time, and the
+ * object is presented as not multipart (docs/format.md, "Bodies that do not fit one backend request").
  */
-import type { Body, UploadRef } from '../backends/object-store.ts'
+import {
+  type Attributes,
+  type Body,
+  HeldBody,
+  type UploadRef,
+  type WriteCondition,
+  type WriteResult,
+} from '../backends/object-store.ts'
 import { newObjectKey } from '../format/derive.ts'
 import { encodeFoot } from '../format/envelope.ts'
 import { NO_SALT } from '../format/metadata.ts'
 import { DATA_OF_PART, sealSegment } from '../format/segment.ts'
 import { segmentSize } from '../format/sizes.ts'
 import { finishObject } from '../format/tail.ts'
-import type { TailEntry } from '../format/tail-record.ts'
+import { NO_MD5, type TailEntry } from '../format/tail-record.ts'
 import type { Tlv } from '../format/tlv.ts'
-import type { WriteConditions } from '../s3/conditions.ts'
-import type { Gateway, OperationRequest, OperationResponse } from './gateway.ts'
+import { keepsMd5, writtenEtag } from './etag.ts'
+import type { Gateway } from './gateway.ts'
 import { type GatheredPart, PartGatherer } from './part-gatherer.ts'
 import { type PlaintextClaims, PlaintextVerifier, type VerifiedPlaintext } from './plaintext-verifier.ts'
-import { putResponse, tooLarge } from './put-response.ts'
+import { tooLarge } from './put-response.ts'
 import { type SealedDescription, sealDescription, sealListed } from './sealed-description.ts'
 import type { Place } from './sealed-object.ts'
-import { writingUnder } from './write-conditions.ts'
-import { factsOfPut, writeObject } from './write-object.ts'
+import { factsOfPut, foundOurs, writeObject, type WrittenObject } from './write-object.ts'
 
 const MIB = 1024 * 1024
 const FIRST_PART_BYTES = 8 * MIB
@@ -35,11 +41,17 @@ export function partBytes(n: number): number {
   return Math.min(LARGEST_PART_BYTES, FIRST_PART_BYTES * 2 ** Math.floor((n - 1) / PARTS_OF_ONE_SIZE))
 }
 
-interface UnknownLengthPut {
+/** A write whose body does not go into one request, or may not: its length is unknown, or beyond the store's limit. */
+export interface PartsWrite {
   readonly place: Place
   readonly tlvs: readonly Tlv[]
+  readonly body: Body
   readonly claims: PlaintextClaims
-  readonly conditions: WriteConditions
+  readonly trailers: () => Readonly<Record<string, string>>
+  readonly attributes: { readonly attributes?: Attributes }
+  /** Runs the write that makes the object under the conditions on its target. `repeatable`: its body can be sent again. */
+  readonly under: <T>(repeatable: boolean, write: (condition: WriteCondition | undefined) => Promise<T>) => Promise<T>
+  readonly signal: AbortSignal
 }
 
 /** What all parts of the upload are sealed with. */
@@ -48,30 +60,20 @@ interface Upload {
   readonly description: SealedDescription
 }
 
-export async function putUnknownLength(
-  gateway: Gateway,
-  request: OperationRequest,
-  put: UnknownLengthPut,
-): Promise<OperationResponse> {
-  const { place, tlvs, claims, conditions } = put
-  const parts = new PartGatherer(request.body.stream, gateway.limits.gather)
+/** Writes the object; one that fits the first part is written as any other. */
+export async function putInParts(gateway: Gateway, write: PartsWrite): Promise<WrittenObject> {
+  const { place, tlvs, claims, attributes, signal } = write
+  const parts = new PartGatherer(write.body, gateway.limits.gather)
   const verifier = new PlaintextVerifier(claims)
   try {
     const first = await parts.next(partBytes(1))
-    if (first.last) {
-      for (const piece of first.pieces) verifier.update(piece)
-      const plaintext = {
-        kind: 'gathered' as const,
-        pieces: first.pieces,
-        verified: verifier.finish(request.body.trailers()),
-      }
-      const { verified } = await writingUnder(gateway, place, conditions, true, (condition) =>
-        writeObject(gateway, { place, tlvs, plaintext, condition, signal: request.signal }),
-      )
-      return putResponse(verified)
-    }
-    const verified = await writeParts(gateway, request, put, { parts, first, verifier })
-    return putResponse(verified)
+    if (!first.last) return await writeParts(gateway, write, { parts, first, verifier })
+    for (const piece of first.pieces) verifier.update(piece)
+    const verified = verifier.finish(write.trailers())
+    const plaintext = { kind: 'gathered' as const, pieces: first.pieces, verified }
+    return await write.under(true, (condition) =>
+      writeObject(gateway, { place, tlvs, plaintext, condition, ...attributes, signal }),
+    )
   } finally {
     parts.release()
   }
@@ -83,23 +85,18 @@ interface Source {
   readonly verifier: PlaintextVerifier
 }
 
-async function writeParts(
-  gateway: Gateway,
-  request: OperationRequest,
-  put: UnknownLengthPut,
-  source: Source,
-): Promise<VerifiedPlaintext> {
-  const upload = await createUpload(gateway, put)
+async function writeParts(gateway: Gateway, write: PartsWrite, source: Source): Promise<WrittenObject> {
+  const upload = await createUpload(gateway, write)
   const written: WrittenParts = { entries: [], listed: [] }
   try {
     for (let n = 1, part = source.first; ; n += 1) {
       if (n > MAX_PARTS) throw tooLarge(plaintextOf(written.entries), LARGEST_BYTES)
       for (const piece of part.pieces) source.verifier.update(piece)
-      const verified = part.last ? source.verifier.finish(request.body.trailers()) : undefined
-      await writePart(gateway, request, upload, { n, part, verified, written })
+      const verified = part.last ? source.verifier.finish(write.trailers()) : undefined
+      await writePart(gateway, write, upload, { n, part, verified, written })
       if (verified !== undefined) {
-        await complete(gateway, put, upload, written, verified)
-        return verified
+        const result = await complete(gateway, write, upload, written, verified)
+        return { verified, written: result, etag: writtenEtag(result.etag, verified.md5) }
       }
       part = await source.parts.next(partBytes(n + 1))
     }
@@ -124,7 +121,7 @@ interface PartStep {
 
 async function writePart(
   gateway: Gateway,
-  request: OperationRequest,
+  { signal }: PartsWrite,
   upload: Upload,
   { n, part, verified, written }: PartStep,
 ): Promise<void> {
@@ -133,28 +130,37 @@ async function writePart(
   written.entries.push({ partNumber: n, plaintextBytes: part.bytes, salt: sealed.salt })
   const end = verified === undefined ? [] : ending(gateway, upload, written.entries, verified)
   const pieces = [...sealed.pieces, ...end]
-  const options = { length: total(pieces), signal: request.signal }
-  const { etag } = await gateway.store.putPart(upload.ref, n, once(pieces), options)
+  const options = { length: total(pieces), signal }
+  const { etag } = await gateway.store.putPart(upload.ref, n, new HeldBody(pieces), options)
   written.listed.push({ partNumber: n, etag })
 }
 
 async function complete(
   gateway: Gateway,
-  { place, conditions }: UnknownLengthPut,
+  { place, under }: PartsWrite,
   { ref, description }: Upload,
   { listed }: WrittenParts,
   verified: VerifiedPlaintext,
-): Promise<void> {
-  const facts = sealListed(gateway, place, description, factsOfPut(verified, description.generation))
-  await writingUnder(gateway, place, conditions, false, (condition) =>
-    gateway.store.completeUpload(ref, { parts: listed, facts, ...(condition === undefined ? {} : { condition }) }),
+): Promise<WriteResult> {
+  const facts = keepsMd5(gateway)
+    ? { facts: sealListed(gateway, place, description, factsOfPut(verified, description.generation)) }
+    : {}
+  return under(false, (condition) =>
+    gateway.store
+      .completeUpload(ref, { parts: listed, ...facts, ...(condition === undefined ? {} : { condition }) })
+      .catch(async (error: unknown) => {
+        const ours = await foundOurs(gateway, place, description, error)
+        if (ours === undefined) throw error
+        return ours
+      }),
   )
 }
 
-async function createUpload(gateway: Gateway, { place, tlvs }: UnknownLengthPut): Promise<Upload> {
+async function createUpload(gateway: Gateway, { place, tlvs, attributes }: PartsWrite): Promise<Upload> {
   const objectKey = newObjectKey(gateway.random)
   const description = await sealDescription(gateway, place, { objectKey, tlvs, areaAllowed: true })
-  const uploadId = await gateway.store.createUpload(place.bucket, place.key, { metadata: description.metadata })
+  const { metadata } = description
+  const uploadId = await gateway.store.createUpload(place.bucket, place.key, { metadata, ...attributes })
   return { ref: { ...place, uploadId }, description }
 }
 
@@ -169,11 +175,11 @@ function ending(
     objectKey,
     content: {
       kind: 1,
-      md5Valid: true,
+      md5Valid: md5 !== undefined,
       checksumValid: checksum !== undefined,
       segments: entries.length,
       plaintextBytes: bytes,
-      md5,
+      md5: md5 ?? NO_MD5,
       ...(checksum === undefined ? {} : { checksum }),
       partNumber: 0,
       salt: NO_SALT,
@@ -191,7 +197,3 @@ function ending(
 const plaintextOf = (entries: readonly TailEntry[]): number =>
   entries.reduce((sum, entry) => sum + entry.plaintextBytes, 0)
 const total = (pieces: readonly Buffer[]): number => pieces.reduce((sum, piece) => sum + piece.length, 0)
-
-async function* once(pieces: readonly Buffer[]): Body {
-  yield pieces
-}

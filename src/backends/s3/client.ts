@@ -1,0 +1,249 @@
+/** Signed requests to one store: addressing, credentials, regions, retries. What an answer means is the caller's business. */
+import { Unavailable } from '../../errors.ts'
+import { encodeComponent, encodePath } from '../../s3/auth/canonical-request.ts'
+import { signRequest } from '../../s3/auth/sign.ts'
+import { type Body, type ForwardResponse, HeldBody } from '../object-store.ts'
+import type { StoreCredentials } from './credentials.ts'
+import { type Failure, isStaleCredential, isTransient, nativeAnswer, readFailure, toError } from './errors.ts'
+import { type RetryPolicy, retryAfter, startAttempts, type Timing } from './retry.ts'
+import { type Transport, TransportError, type TransportResponse } from './transport.ts'
+import { NO_BODY, type OutgoingBody } from './upload-body.ts'
+
+export interface StoreCall {
+  /** The operation, for the log. */
+  readonly what: string
+  readonly method: string
+  readonly bucket?: string
+  readonly key?: string
+  readonly query?: readonly (readonly [name: string, value: string])[]
+  /** Undecoded; in place of `query`. */
+  readonly rawQuery?: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Called once for each attempt. */
+  readonly body?: () => OutgoingBody
+  /** The body can be begun again. One without a body always can. */
+  readonly replayable?: boolean
+  readonly signal?: AbortSignal | undefined
+  /** Looks for a failure inside an answer whose status is none. */
+  readonly examine?: (response: TransportResponse) => Promise<Failure | undefined>
+}
+
+export interface ClientParts {
+  readonly endpoint: string
+  readonly region: string
+  readonly pathStyle: boolean
+  readonly transport: Transport
+  readonly credentials: StoreCredentials
+  readonly retry: RetryPolicy
+  readonly timing: Timing
+}
+
+const ERROR_BYTES = 1024 * 1024
+const SKEW_MILLISECONDS = 60_000
+
+/** What one attempt came to. */
+type Outcome =
+  | { readonly kind: 'answered'; readonly response: TransportResponse }
+  | { readonly kind: 'failed'; readonly failure: Failure }
+  | { readonly kind: 'unanswered'; readonly error: TransportError }
+
+export class StoreClient {
+  readonly #parts: ClientParts
+  /** Regions that the store named, by bucket. */
+  readonly #regions = new Map<string, string>()
+  /** Added to our clock, for a store whose clock differs. */
+  #skew = 0
+
+  constructor(parts: ClientParts) {
+    this.#parts = parts
+  }
+
+  get endpoint(): string {
+    return this.#parts.endpoint
+  }
+
+  /** The answer with a status below 300. Throws what `toError` makes of any other, `Unavailable` without an answer, and what the body throws. */
+  async send(call: StoreCall): Promise<TransportResponse> {
+    const outcome = await this.#attempts(call)
+    if (outcome.kind === 'answered') return outcome.response
+    throw outcome.kind === 'failed' ? toError(call.what, outcome.failure) : unanswered(call.what, outcome.error)
+  }
+
+  /** The same, for a failure that may stand inside an answer: what `read` gives as one is treated as if it had come as a status. */
+  async sendAndRead<T>(
+    call: StoreCall,
+    read: (response: TransportResponse) => Promise<{ readonly value: T } | { readonly failure: Failure }>,
+  ): Promise<T> {
+    const found: { value?: T } = {}
+    const examine = async (response: TransportResponse): Promise<Failure | undefined> => {
+      const outcome = await read(response)
+      if ('failure' in outcome) return outcome.failure
+      found.value = outcome.value
+      return undefined
+    }
+    await this.send({ ...call, examine })
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `send` returns only after `examine` has set it
+    return found.value as T
+  }
+
+  /** The answer whatever its status, after the retries and remedies that its status asks for. */
+  async forward(call: StoreCall): Promise<ForwardResponse> {
+    const outcome = await this.#attempts(call)
+    if (outcome.kind === 'answered') return outcome.response
+    if (outcome.kind === 'unanswered') throw unanswered(call.what, outcome.error)
+    const { status, headers, document } = outcome.failure
+    const error = toError(call.what, outcome.failure)
+    if (error instanceof Unavailable) throw error
+    return { status, headers, body: new HeldBody([document]), refused: nativeAnswer(outcome.failure) }
+  }
+
+  async close(): Promise<void> {
+    await this.#parts.transport.close()
+  }
+
+  async #attempts(call: StoreCall): Promise<Outcome> {
+    const { retry, timing, credentials } = this.#parts
+    const attempts = startAttempts(retry, timing, call.signal)
+    const mended = new Set<string>()
+    const state = { begun: false }
+    for (;;) {
+      const outcome = await this.#attempt(call, state)
+      if (outcome.kind === 'answered') return outcome
+      const repeatable = call.replayable === true || call.body === undefined || !state.begun
+      if (!repeatable) return outcome
+      if (outcome.kind === 'unanswered') {
+        if (await attempts.again()) continue
+        return outcome
+      }
+      const { failure } = outcome
+      const remedy = this.#remedy(call, failure)
+      if (remedy !== undefined && !mended.has(remedy)) {
+        // A cause that we can mend ourselves: once, and at once.
+        mended.add(remedy)
+        if (remedy === 'credentials') credentials.forget()
+        continue
+      }
+      const wait = retryAfter(failure.headers['retry-after'], timing.now())
+      if (!isTransient(failure) || !(await attempts.again(wait))) return outcome
+    }
+  }
+
+  /** What about us has to change before the same request can succeed. Learns regions and the store's clock on the way. */
+  #remedy({ bucket }: StoreCall, failure: Failure): 'credentials' | 'region' | 'clock' | undefined {
+    if (isStaleCredential(failure)) return 'credentials'
+    if (failure.code === 'RequestTimeTooSkewed') {
+      const theirs = Date.parse(failure.headers['date'] ?? '')
+      if (Number.isNaN(theirs)) return undefined
+      const skew = theirs - this.#parts.timing.now()
+      if (Math.abs(skew - this.#skew) < SKEW_MILLISECONDS) return undefined
+      this.#skew = skew
+      return 'clock'
+    }
+    const { region } = failure
+    const elsewhere = [301, 307, 400, 403].includes(failure.status) && region !== undefined && bucket !== undefined
+    if (!elsewhere || region === this.#regionOf(bucket)) return undefined
+    this.#regions.set(bucket, region)
+    return 'region'
+  }
+
+  #regionOf(bucket: string | undefined): string {
+    return (bucket === undefined ? undefined : this.#regions.get(bucket)) ?? this.#parts.region
+  }
+
+  async #attempt(call: StoreCall, state: { begun: boolean }): Promise<Outcome> {
+    const outcome = await this.#once(call)
+    if (outcome.kind !== 'answered') {
+      state.begun ||= outcome.kind === 'failed' || outcome.error.begun
+      return outcome
+    }
+    const { response } = outcome
+    if (response.status < 300) return this.#examined(call, outcome)
+    state.begun = true
+    const bytes = await readBounded(response).catch(() => Buffer.alloc(0))
+    return { kind: 'failed', failure: readFailure(response.status, response.headers, bytes) }
+  }
+
+  async #examined(call: StoreCall, outcome: Extract<Outcome, { kind: 'answered' }>): Promise<Outcome> {
+    try {
+      const failure = await call.examine?.(outcome.response)
+      return failure === undefined ? outcome : { kind: 'failed', failure }
+    } catch (error) {
+      // An answer that breaks off tells as little as none.
+      if (error instanceof Unavailable) return { kind: 'unanswered', error: new TransportError(error, true) }
+      throw error
+    }
+  }
+
+  async #once(call: StoreCall): Promise<Outcome> {
+    const { transport, credentials, timing } = this.#parts
+    const outgoing = call.body?.() ?? NO_BODY
+    const { origin, path } = this.#address(call)
+    const region = this.#regionOf(call.bucket)
+    const headers = signRequest({
+      method: call.method,
+      url: `${origin}${path}`,
+      headers: { ...call.headers, ...outgoing.headers },
+      credentials: await credentials.get(),
+      region,
+      now: new Date(timing.now() + this.#skew),
+      payloadHash: outgoing.payloadHash,
+    })
+    try {
+      const response = await transport.send({
+        method: call.method,
+        origin,
+        path,
+        headers,
+        ...(outgoing.body === undefined ? {} : { body: outgoing.body }),
+        signal: call.signal,
+      })
+      return { kind: 'answered', response }
+    } catch (error) {
+      if (error instanceof TransportError) return { kind: 'unanswered', error }
+      throw error
+    }
+  }
+
+  #address({ bucket, key, query = [], rawQuery }: StoreCall): { origin: string; path: string } {
+    const { endpoint, pathStyle } = this.#parts
+    const hosted = bucket !== undefined && !pathStyle && !bucket.includes('.')
+    const inPath = bucket === undefined || hosted ? '/' : `/${bucket}${key === undefined ? '' : '/'}`
+    const text =
+      rawQuery ?? query.map(([name, value]) => `${encodeComponent(name)}=${encodeComponent(value)}`).join('&')
+    return {
+      origin: hosted ? endpoint.replace('://', `://${bucket}.`) : endpoint,
+      path: `${inPath}${key === undefined ? '' : encodePath(key)}${text === '' ? '' : `?${text}`}`,
+    }
+  }
+}
+
+function unanswered(what: string, error: TransportError): Unavailable {
+  return new Unavailable(`${what}: the store gave no answer`, { cause: error.cause })
+}
+
+/** A small answer whole. Throws `Unavailable` for one that is not small. */
+export async function readBounded({ body }: { readonly body: Body }, limit = ERROR_BYTES): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  let bytes = 0
+  try {
+    for await (const batch of body) {
+      for (const piece of batch) bytes += piece.length
+      if (bytes > limit) throw new Unavailable(`the store sent a document of more than ${limit} bytes`)
+      pieces.push(...batch)
+    }
+  } catch (error) {
+    if (error instanceof TransportError) throw new Unavailable('the answer of the store broke off', { cause: error })
+    throw error
+  }
+  return Buffer.concat(pieces)
+}
+
+/** A body that breaks off is the store's failure. */
+export async function* unbroken(body: Body): Body {
+  try {
+    yield* body
+  } catch (error) {
+    if (error instanceof TransportError) throw new Unavailable('the store broke off an object', { cause: error.cause })
+    throw error
+  }
+}

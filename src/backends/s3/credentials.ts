@@ -1,0 +1,110 @@
+/** Where the credentials for a store come from, and how they stay fresh. */
+import { Denied, Unavailable } from '../../errors.ts'
+import type { SigningCredentials } from '../../s3/auth/sign.ts'
+
+export interface ProvidedCredentials {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly sessionToken?: string | undefined
+  readonly expiration?: Date | undefined
+}
+
+/** Fetches credentials anew. */
+export type CredentialProvider = () => Promise<ProvidedCredentials>
+
+/** The sources that settings can name; `default` tries them one after the other, as the AWS SDKs do. */
+export type CredentialSource = 'default' | 'environment' | 'profile' | 'web-identity' | 'container' | 'instance' | 'sso'
+
+/** How long before their end credentials are renewed. */
+const AHEAD_MILLISECONDS = 5 * 60_000
+/** How long a renewal that failed is not tried again while the old credentials are still good. */
+const PAUSE_MILLISECONDS = 10_000
+
+/** A provider of the AWS SDK, loaded when it is first asked: most gateways need one of them or none. */
+export function awsProvider(source: CredentialSource, profile: string | undefined): CredentialProvider {
+  const named = profile === undefined ? {} : { profile }
+  let provider: CredentialProvider | undefined
+  return async () => {
+    if (provider === undefined) {
+      const aws = await import('@aws-sdk/credential-providers')
+      const makers: Readonly<Record<CredentialSource, () => CredentialProvider>> = {
+        default: () => aws.fromNodeProviderChain(named),
+        environment: () => aws.fromEnv(),
+        profile: () => aws.fromIni(named),
+        'web-identity': () => aws.fromTokenFile(),
+        container: () => aws.fromContainerMetadata(),
+        instance: () => aws.fromInstanceMetadata(),
+        sso: () => aws.fromSSO(named),
+      }
+      provider = makers[source]()
+    }
+    return provider()
+  }
+}
+
+export interface CredentialsParts {
+  readonly provider: CredentialProvider
+  /** Throws for credentials that may not be used. */
+  readonly check: (credentials: ProvidedCredentials) => void
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+/** Keeps the credentials of one provider: one renewal at a time, ahead of the end. */
+export class StoreCredentials {
+  readonly #parts: CredentialsParts
+  #current: ProvidedCredentials | undefined
+  #renewing: Promise<ProvidedCredentials> | undefined
+  #failedAt = Number.NEGATIVE_INFINITY
+
+  constructor(parts: CredentialsParts) {
+    this.#parts = parts
+  }
+
+  /** Throws `Unavailable` if there are none, `Denied` for those that may not be used. */
+  async get(): Promise<SigningCredentials> {
+    const current = this.#current
+    const left = (current?.expiration?.getTime() ?? Number.POSITIVE_INFINITY) - this.#parts.now()
+    if (current !== undefined && left > AHEAD_MILLISECONDS) return signing(current)
+    if (current !== undefined && left > 0) {
+      // Still good: nobody waits for the renewal, and one that fails is tried again soon.
+      if (this.#parts.now() - this.#failedAt > PAUSE_MILLISECONDS) void this.#renew().catch(() => undefined)
+      return signing(current)
+    }
+    return signing(await this.#renew())
+  }
+
+  /** Forgets what a store calls expired; the next `get` fetches anew. */
+  forget(): void {
+    this.#current = undefined
+  }
+
+  #renew(): Promise<ProvidedCredentials> {
+    this.#renewing ??= this.#fetch().finally(() => {
+      this.#renewing = undefined
+    })
+    return this.#renewing
+  }
+
+  async #fetch(): Promise<ProvidedCredentials> {
+    const { provider, check, now } = this.#parts
+    try {
+      const fetched = await provider()
+      check(fetched)
+      this.#current = fetched
+      return fetched
+    } catch (error) {
+      this.#failedAt = now()
+      if (error instanceof Denied) throw error
+      throw new Unavailable('no credentials for the store can be had', { cause: error })
+    }
+  }
+}
+
+function signing({ accessKeyId, secretAccessKey, sessionToken }: ProvidedCredentials): SigningCredentials {
+  return {
+    accessKey: accessKeyId,
+    secret: secretAccessKey,
+    ...(sessionToken === undefined ? {} : { sessionToken }),
+  }
+}

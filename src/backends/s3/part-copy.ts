@@ -1,0 +1,108 @@
+/** Copies beyond what one request may carry: the bytes stay in the store, in parts of any boundaries (docs/format.md, "Copies"). */
+import { encodeComponent } from '../../s3/auth/canonical-request.ts'
+import { unquoteEtag } from '../../s3/etag.ts'
+import { child, childrenNamed, childText } from '../../s3/xml.ts'
+import type { CopyOptions, CopySource, ObjectStore, WriteResult } from '../object-store.ts'
+import { readBounded, type StoreClient } from './client.ts'
+import { readDocument } from './documents.ts'
+import { failureIn } from './errors.ts'
+import { copySourceHeaders } from './headers.ts'
+
+export interface PartCopy {
+  readonly source: CopySource
+  readonly target: { readonly bucket: string; readonly key: string }
+  readonly options: CopyOptions
+  /** Bytes of each part but the last. */
+  readonly partBytes: number
+  /** The store has object tags: a copy carries them over unless it is told otherwise. */
+  readonly tags: boolean
+}
+
+const PARALLEL = 4
+
+/** Begins an upload, copies its parts and completes it; what goes wrong leaves no upload behind. */
+export async function copyInParts(store: ObjectStore, client: StoreClient, copy: PartCopy): Promise<WriteResult> {
+  const { target, options } = copy
+  const uploadId = await store.createUpload(target.bucket, target.key, {
+    metadata: options.metadata,
+    attributes: await uploadAttributes(client, copy),
+  })
+  const ref = { ...target, uploadId }
+  try {
+    const parts = await copyParts(client, copy, uploadId)
+    const { condition } = options
+    return await store.completeUpload(ref, { parts, ...(condition === undefined ? {} : { condition }) })
+  } catch (error) {
+    await store.abortUpload(ref).catch(() => undefined)
+    throw error
+  }
+}
+
+async function copyParts(
+  client: StoreClient,
+  { source, target, options, partBytes }: PartCopy,
+  uploadId: string,
+): Promise<{ partNumber: number; etag: string }[]> {
+  const count = Math.ceil(options.size / partBytes)
+  const etags: string[] = Array.from({ length: count }, () => '')
+  let next = 0
+  const worker = async (): Promise<void> => {
+    for (let at = next++; at < count; at = next++) {
+      const first = at * partBytes
+      const last = Math.min(first + partBytes, options.size) - 1
+      etags[at] = await copyPart(client, { source, target, options, uploadId, partNumber: at + 1, first, last })
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, count) }, worker))
+  return etags.map((etag, at) => ({ partNumber: at + 1, etag }))
+}
+
+interface OnePart extends Pick<PartCopy, 'source' | 'target' | 'options'> {
+  readonly uploadId: string
+  readonly partNumber: number
+  readonly first: number
+  readonly last: number
+}
+
+function copyPart(client: StoreClient, part: OnePart): Promise<string> {
+  const { source, target, options, uploadId, partNumber, first, last } = part
+  return client.sendAndRead(
+    {
+      what: 'UploadPartCopy',
+      method: 'PUT',
+      ...target,
+      query: [
+        ['partNumber', String(partNumber)],
+        ['uploadId', uploadId],
+      ],
+      headers: {
+        ...copySourceHeaders(source, options),
+        'x-amz-copy-source-range': `bytes=${first}-${last}`,
+      },
+    },
+    async (response) => {
+      const root = readDocument(await readBounded(response))
+      const failure = failureIn(root, response.headers)
+      return failure === undefined ? { value: unquoteEtag(childText(root, 'ETag') ?? '') } : { failure }
+    },
+  )
+}
+
+/** An upload knows nothing of a source: its tags are read, unless the copy brings its own. */
+async function uploadAttributes(client: StoreClient, { source, options, tags }: PartCopy) {
+  const {
+    'x-amz-tagging-directive': directive,
+    'x-amz-source-expected-bucket-owner': _owner,
+    ...attributes
+  } = options.attributes ?? {}
+  if (!tags || directive === 'REPLACE') return attributes
+  const version = source.versionId === undefined ? [] : ([['versionId', source.versionId]] as const)
+  const { bucket, key } = source
+  const query = [['tagging', ''], ...version] as const
+  const response = await client.send({ what: 'GetObjectTagging', method: 'GET', bucket, key, query })
+  const set = child(readDocument(await readBounded(response)), 'TagSet')
+  const pairs = (set === undefined ? [] : childrenNamed(set, 'Tag')).map(
+    (tag) => `${encodeComponent(childText(tag, 'Key') ?? '')}=${encodeComponent(childText(tag, 'Value') ?? '')}`,
+  )
+  return pairs.length === 0 ? attributes : { ...attributes, 'x-amz-tagging': pairs.join('&') }
+}

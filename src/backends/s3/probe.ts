@@ -1,0 +1,132 @@
+/** What a store really does where safety depends on it: tried with objects of our own, in a bucket of our own. */
+import { type Body, HeldBody, type ObjectStore, StoreError, type WriteCondition } from '../object-store.ts'
+import type { Profile } from './profiles.ts'
+
+/** The abilities that are tried; the others only cost a refusal. */
+export const PROBED_ABILITIES = [
+  'conditionalPut',
+  'conditionalComplete',
+  'conditionalCopy',
+  'conditionalDelete',
+  'copySourceIfMatch',
+] as const satisfies readonly (keyof Profile)[]
+
+export type ProbedAbility = (typeof PROBED_ABILITIES)[number]
+
+/** `unknown`: the store refused for another reason. */
+export interface Finding {
+  readonly ability: ProbedAbility
+  readonly found: 'yes' | 'no' | 'unknown'
+  readonly detail: string
+}
+
+const RACERS = 4
+
+/** Tries each ability with keys below `prefix`, which are deleted afterwards. Throws only if the store does not answer at all. */
+export async function probe(store: ObjectStore, bucket: string, prefix: string): Promise<Finding[]> {
+  const keys = new Set<string>()
+  const key = (name: string): string => {
+    keys.add(`${prefix}${name}`)
+    return `${prefix}${name}`
+  }
+  const put = (name: string, condition?: WriteCondition) =>
+    store.put(bucket, key(name), bodyOf(name), {
+      metadata: {},
+      commit: async () => ({}),
+      ...(condition === undefined ? {} : { condition }),
+    })
+  try {
+    const there = await put('there')
+    return [
+      await finding('conditionalPut', () => conditionalPut(put, there.etag)),
+      await finding('conditionalComplete', () => conditionalComplete(store, bucket, key('there'))),
+      await finding('copySourceIfMatch', () => copied(key('copy'), { etag: OTHER_ETAG, guarded: false })),
+      await finding('conditionalCopy', async () => {
+        const source = await put('there')
+        await put('over')
+        return copied(key('over'), { etag: source.etag, guarded: true })
+      }),
+      await finding('conditionalDelete', async () => {
+        await put('kept')
+        return refused(store.delete(bucket, key('kept'), { ifMatch: OTHER_ETAG }), 'a DELETE with another If-Match')
+      }),
+    ]
+  } finally {
+    await Promise.all([...keys].map((one) => store.delete(bucket, one).catch(() => undefined)))
+  }
+
+  async function copied(
+    target: string,
+    { etag, guarded }: { readonly etag: string; readonly guarded: boolean },
+  ): Promise<string> {
+    const copy = store.copy(
+      { bucket, key: key('there') },
+      { bucket, key: target },
+      { sourceIfMatch: etag, size: 5, metadata: {}, ...(guarded ? { condition: { ifNoneMatch: '*' } } : {}) },
+    )
+    return refused(copy, guarded ? 'a copy with If-None-Match over an object' : 'a copy of a source with another ETag')
+  }
+}
+
+/** No store has given this ETag to anything. */
+const OTHER_ETAG = '0123456789abcdef0123456789abcdef'
+
+const bodyOf = (text: string): Body => new HeldBody([Buffer.from(text)])
+
+/** What a probe throws for an ability that is not there. */
+class Missing extends Error {
+  override readonly name = 'Missing'
+}
+
+async function finding(ability: ProbedAbility, attempt: () => Promise<string>): Promise<Finding> {
+  try {
+    return { ability, found: 'yes', detail: await attempt() }
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error)
+    const known = error instanceof Missing || (error instanceof StoreError && error.refusal === 'not-supported')
+    return { ability, found: known ? 'no' : 'unknown', detail }
+  }
+}
+
+/** A write that must be refused because its condition does not hold. */
+async function refused(write: Promise<unknown>, what: string): Promise<string> {
+  try {
+    await write
+  } catch (error) {
+    if (error instanceof StoreError && ['precondition-failed', 'conflict'].includes(error.refusal)) {
+      return `${what} is refused`
+    }
+    throw error
+  }
+  throw new Missing(`${what} goes through`)
+}
+
+type Put = (name: string, condition?: WriteCondition) => Promise<{ readonly etag: string }>
+
+async function conditionalPut(put: Put, etag: string): Promise<string> {
+  await refused(put('there', { ifNoneMatch: '*' }), 'a PUT with If-None-Match over an object')
+  await refused(put('there', { ifMatch: OTHER_ETAG }), 'a PUT with another If-Match')
+  await put('there', { ifMatch: etag })
+  const race = Array.from({ length: RACERS }, () => put('race', { ifNoneMatch: '*' }))
+  const won = (await Promise.allSettled(race)).filter(({ status }) => status === 'fulfilled').length
+  if (won !== 1) throw new Missing(`of ${RACERS} PUTs with If-None-Match at once ${won} go through`)
+  return 'If-None-Match and If-Match are enforced, also in a race'
+}
+
+async function conditionalComplete(store: ObjectStore, bucket: string, key: string): Promise<string> {
+  const upload = { bucket, key, uploadId: await store.createUpload(bucket, key, { metadata: {} }) }
+  try {
+    const { etag } = await store.putPart(upload, 1, bodyOf('part'), {})
+    const parts = [{ partNumber: 1, etag }]
+    const complete = store.completeUpload(upload, { parts, condition: { ifNoneMatch: '*' } })
+    return await refused(complete, 'a Complete with If-None-Match over an object')
+  } finally {
+    await store.abortUpload(upload).catch(() => undefined)
+  }
+}
+
+/** The declaration, corrected by what was found. What could not be tried stays as declared. */
+export function corrected(profile: Profile, findings: readonly Finding[]): Profile {
+  const known = findings.filter(({ found }) => found !== 'unknown')
+  return { ...profile, ...Object.fromEntries(known.map(({ ability, found }) => [ability, found === 'yes'])) }
+}

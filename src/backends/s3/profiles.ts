@@ -1,0 +1,143 @@
+/**
+ * What providers can do, as declared by their documentation and by trials. A declaration is where knowledge begins: the first
+ * contact probes what matters for safety (`probe.ts`), and what a probe refutes is not relied on.
+ */
+import type { Capabilities } from '../object-store.ts'
+
+/** How a checksum of the ciphertext travels to the store. */
+export type ChecksumDialect =
+  /** `x-amz-checksum-crc32`: as a header beside a body in memory, as an unsigned trailer behind a streamed one. */
+  | 'crc32'
+  /** `Content-MD5` beside a body in memory; streamed bodies go without. */
+  | 'content-md5'
+  /** The signed SHA-256 of a body in memory; streamed bodies go without. */
+  | 'sha256'
+
+export interface Profile {
+  readonly label: string
+  /** Whether it was tried with the real software, and which version. */
+  readonly tried: string | undefined
+  /** If-None-Match and If-Match on PutObject are decided in one step with the write. */
+  readonly conditionalPut: boolean
+  readonly conditionalComplete: boolean
+  readonly conditionalCopy: boolean
+  readonly conditionalDelete: boolean
+  /** CopyObject honours `x-amz-copy-source-if-match`. */
+  readonly copySourceIfMatch: boolean
+  /** UploadPartCopy with a range. */
+  readonly partCopy: boolean
+  readonly checksum: ChecksumDialect
+  /** Bytes of user metadata, names included. */
+  readonly metadataLimit: number
+  readonly versions: boolean
+  readonly tags: boolean
+  readonly objectLock: boolean
+  /** DeleteObjects; else keys are deleted one by one. */
+  readonly deleteMany: boolean
+  /** Something a user should know. */
+  readonly note?: string
+}
+
+/** What AWS does and most others copy. */
+const FULL = {
+  conditionalPut: true,
+  conditionalComplete: true,
+  conditionalCopy: false,
+  conditionalDelete: false,
+  copySourceIfMatch: true,
+  partCopy: true,
+  checksum: 'sha256',
+  metadataLimit: 2_048,
+  versions: true,
+  tags: true,
+  objectLock: true,
+  deleteMany: true,
+} as const
+
+const UNCONDITIONAL = { conditionalPut: false, conditionalComplete: false } as const
+
+export const PROFILES = {
+  generic: {
+    ...FULL,
+    label: 'any S3 store',
+    tried: undefined,
+    note: 'What the first contact does not find is not relied on.',
+  },
+  aws: { ...FULL, label: 'AWS S3', tried: undefined, checksum: 'crc32', conditionalDelete: true },
+  minio: { ...FULL, label: 'MinIO', tried: undefined, checksum: 'crc32' },
+  ceph: {
+    ...FULL,
+    ...UNCONDITIONAL,
+    label: 'Ceph RGW',
+    tried: undefined,
+    copySourceIfMatch: false,
+    note: 'Releases before 18 ignore If-None-Match on PUT, and some accept copy conditions without enforcing them.',
+  },
+  wasabi: { ...FULL, ...UNCONDITIONAL, label: 'Wasabi', tried: undefined },
+  b2: {
+    ...FULL,
+    ...UNCONDITIONAL,
+    label: 'Backblaze B2',
+    tried: undefined,
+    copySourceIfMatch: false,
+    tags: false,
+    note: 'Refuses conditional writes and object tags.',
+  },
+  hetzner: {
+    ...FULL,
+    ...UNCONDITIONAL,
+    label: 'Hetzner Object Storage',
+    tried: undefined,
+    copySourceIfMatch: false,
+    note: 'CopyObject may fail by its own documentation; copies stream through the gateway.',
+  },
+  garage: {
+    ...FULL,
+    ...UNCONDITIONAL,
+    label: 'Garage',
+    tried: undefined,
+    versions: false,
+    tags: false,
+    objectLock: false,
+  },
+  seaweedfs: { ...FULL, label: 'SeaweedFS', tried: undefined },
+  versitygw: { ...FULL, label: 'Versity S3 Gateway', tried: undefined },
+  s3proxy: {
+    ...FULL,
+    label: 'S3Proxy',
+    tried: undefined,
+    versions: false,
+    tags: false,
+    objectLock: false,
+  },
+  gcs: {
+    ...FULL,
+    ...UNCONDITIONAL,
+    label: 'Google Cloud Storage, S3 interface',
+    tried: undefined,
+    partCopy: false,
+    metadataLimit: 8_192,
+    tags: false,
+    objectLock: false,
+    note: 'Conditions are spelled otherwise there.',
+  },
+} as const satisfies Record<string, Profile>
+
+const GIB = 1024 ** 3
+
+/** What the port says of a store with this profile. */
+export function capabilitiesOf(profile: Profile): Capabilities {
+  return {
+    near: false,
+    conditionalWrites: profile.conditionalPut,
+    conditionalComplete: profile.conditionalComplete,
+    conditionalCopy: profile.conditionalCopy,
+    conditionalDelete: profile.conditionalDelete,
+    facts: false,
+    copySourceIfMatch: profile.copySourceIfMatch,
+    metadataLimit: profile.metadataLimit,
+    requestLimit: 5 * GIB,
+    copyLimit: profile.partCopy ? 5 * 1024 * GIB : 5 * GIB,
+    native: true,
+  }
+}

@@ -1,0 +1,49 @@
+/** When a request to a store is sent again, and how long to wait before. */
+
+export interface RetryPolicy {
+  /** How often a request is sent at most. */
+  readonly attempts: number
+  /** Milliseconds from the first attempt after which none begins. */
+  readonly budget: number
+  /** Milliseconds: the first wait is at most this, each further one at most twice as long, up to `maxDelay`. */
+  readonly baseDelay: number
+  readonly maxDelay: number
+}
+
+export interface Attempts {
+  /** Waits and returns true if another attempt is due, else returns false at once. `afterMilliseconds` is what the store asks for. */
+  readonly again: (afterMilliseconds?: number) => Promise<boolean>
+}
+
+export interface Timing {
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  /** 0 ≤ x < 1. */
+  readonly random: () => number
+  readonly sleep: (milliseconds: number, signal?: AbortSignal) => Promise<void>
+}
+
+/** Exponential backoff with full jitter: of many clients that failed together, few come back together. */
+export function startAttempts(policy: RetryPolicy, timing: Timing, signal?: AbortSignal): Attempts {
+  const started = timing.now()
+  let made = 1
+  return {
+    again: async (afterMilliseconds = 0) => {
+      if (made >= policy.attempts) return false
+      const ceiling = Math.min(policy.maxDelay, policy.baseDelay * 2 ** (made - 1))
+      const wait = Math.max(afterMilliseconds, timing.random() * ceiling)
+      if (timing.now() + wait - started > policy.budget) return false
+      made += 1
+      await timing.sleep(wait, signal)
+      return signal?.aborted !== true
+    },
+  }
+}
+
+/** `Retry-After` in milliseconds: seconds or a date (RFC 9110, 10.2.3). */
+export function retryAfter(value: string | undefined, now: number): number | undefined {
+  if (value === undefined) return undefined
+  if (/^\d{1,6}$/.test(value)) return Number(value) * 1_000
+  const at = Date.parse(value)
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now)
+}

@@ -1,0 +1,275 @@
+/**
+ * One HTTP request to a store and its answer, both bodies as streams with back-pressure. Behind this small port the client
+ * library can be exchanged: what it costs for large bodies is most of what a gateway costs.
+ */
+import type { Readable } from 'node:stream'
+import { Agent, type Dispatcher, ProxyAgent } from 'undici'
+import { Internal } from '../../errors.ts'
+import type { Body } from '../object-store.ts'
+
+export interface TransportRequest {
+  readonly method: string
+  readonly origin: string
+  /** Path and query in wire form. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Bytes at hand, or as they come; their number is in `content-length`. */
+  readonly body?: Buffer | Body
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface TransportResponse {
+  readonly status: number
+  /** Lower-case names; repeated headers joined by commas. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Read at most once. Leaving the iteration early, or `cancel`, closes the connection. */
+  readonly body: Body
+  /** For whoever does not want the body. */
+  readonly cancel: () => void
+}
+
+/** The request got no answer, or not all of it. The cause is the library's error; `begun`: some of the request's body was taken. */
+export class TransportError extends Error {
+  override readonly name = 'TransportError'
+  readonly begun: boolean
+
+  constructor(cause: unknown, begun: boolean) {
+    super(cause instanceof Error ? cause.message : 'the connection failed', { cause })
+    this.begun = begun
+  }
+}
+
+export interface TransportOptions {
+  readonly connections: number
+  /** Milliseconds. */
+  readonly connectTimeout: number
+  /** Milliseconds of silence, before an answer begins and within it. */
+  readonly idleTimeout: number
+  readonly tls: {
+    readonly ca?: string
+    readonly cert?: string
+    readonly key?: string
+    readonly insecure: boolean
+  }
+  readonly proxy?: string
+}
+
+/** Bytes taken from the socket ahead of the consumer. */
+const READ_AHEAD_BYTES = 256 * 1024
+/** Stores close connections after some idle seconds; a request that is already on its way when they do fails for nothing. */
+const KEEP_ALIVE_MILLISECONDS = 4_000
+
+export class Transport {
+  readonly #agent: Dispatcher
+
+  constructor({ connections, connectTimeout, idleTimeout, tls, proxy }: TransportOptions) {
+    const { ca, cert, key, insecure } = tls
+    const trust = {
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+      ...(insecure ? { rejectUnauthorized: false } : {}),
+    }
+    const options = {
+      connections,
+      headersTimeout: idleTimeout,
+      bodyTimeout: idleTimeout,
+      keepAliveTimeout: KEEP_ALIVE_MILLISECONDS,
+      // A length that is not met must fail the request and never shorten it.
+      strictContentLength: true,
+    }
+    this.#agent =
+      proxy === undefined
+        ? new Agent({ ...options, connect: { ...trust, timeout: connectTimeout } })
+        : new ProxyAgent({ ...options, uri: proxy, requestTls: { ...trust, timeout: connectTimeout } })
+  }
+
+  /** Resolves with the head of the answer. Throws `TransportError`, what the request's body throws, or the signal's reason. */
+  send(request: TransportRequest): Promise<TransportResponse> {
+    return new Promise((resolve, reject) => {
+      const exchange = new Exchange(request, resolve, reject)
+      if (request.signal?.aborted === true) return exchange.onResponseError(undefined, reasonOf(request.signal))
+      this.#agent.dispatch(
+        {
+          origin: request.origin,
+          path: request.path,
+          method: request.method,
+          headers: request.headers,
+          body: exchange.body,
+        },
+        exchange,
+      )
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy()
+  }
+}
+
+/** One request on its way: undici's handler. */
+class Exchange implements Dispatcher.DispatchHandler {
+  /** undici takes any iterable, which its types do not say. */
+  readonly body: Buffer | Readable | null
+  readonly #resolve: (response: TransportResponse) => void
+  readonly #reject: (error: unknown) => void
+  readonly #signal: AbortSignal | undefined
+  readonly #onAbort: () => void
+  #controller: Dispatcher.DispatchController | undefined
+  #received: Incoming | undefined
+  #bodyError: unknown
+  #begun = false
+  #ended = false
+  #interrupt: (reason: Error) => void = () => undefined
+
+  constructor(
+    { body, signal }: TransportRequest,
+    resolve: (response: TransportResponse) => void,
+    reject: (error: unknown) => void,
+  ) {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see `body`
+    const sent = (): Readable => this.#sending(body as Body) as unknown as Readable
+    this.body = body === undefined ? null : Buffer.isBuffer(body) ? body : sent()
+    this.#resolve = resolve
+    this.#reject = reject
+    this.#signal = signal
+    this.#onAbort = () => {
+      if (signal !== undefined) this.#controller?.abort(reasonOf(signal))
+    }
+    signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#signal?.aborted === true) controller.abort(reasonOf(this.#signal))
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    if (status < 200) return
+    const received = new Incoming(controller)
+    this.#received = received
+    const plain: Record<string, string> = {}
+    for (const [name, value] of Object.entries(headers)) {
+      if (value !== undefined) plain[name] = Array.isArray(value) ? value.join(',') : value
+    }
+    this.#resolve({
+      status,
+      headers: plain,
+      body: received,
+      cancel: () => received.cancel(),
+    })
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, piece: Buffer): void {
+    this.#received?.push(piece)
+  }
+
+  onResponseEnd(): void {
+    this.#settle()
+    this.#received?.end(undefined)
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    this.#settle()
+    const cause = this.#bodyError ?? (this.#signal?.aborted === true ? reasonOf(this.#signal) : undefined)
+    const failure = cause ?? new TransportError(error, this.#begun)
+    if (this.#received === undefined) this.#reject(failure)
+    else this.#received.end(failure)
+  }
+
+  #settle(): void {
+    this.#ended = true
+    this.#interrupt(new Error('the exchange has ended'))
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+  }
+
+  /**
+   * The pieces of the request's body one by one. Its own failure is kept, to be told from one of the connection; and when the
+   * exchange has ended, a silent source holds nobody up.
+   */
+  async *#sending(body: Body): AsyncGenerator<Buffer> {
+    const source = body[Symbol.asyncIterator]()
+    try {
+      for (;;) {
+        const step = await new Promise<IteratorResult<readonly Buffer[]>>((resolve, reject) => {
+          this.#interrupt = reject
+          if (this.#ended) reject(new Error('the exchange has ended'))
+          else source.next().then(resolve, reject)
+        })
+        if (step.done === true) return
+        this.#begun = true
+        yield* step.value
+      }
+    } catch (error) {
+      if (!this.#ended) this.#bodyError = error
+      throw error
+    } finally {
+      // Not awaited: a source that hangs would keep us here for ever.
+      void source.return?.().then(undefined, () => undefined)
+    }
+  }
+}
+
+/** The body of an answer: a bounded queue of what arrived, in the batches in which the consumer finds it. */
+class Incoming implements Body {
+  readonly #controller: Dispatcher.DispatchController
+  #batch: Buffer[] = []
+  #held = 0
+  #ended = false
+  #error: unknown
+  #wake: () => void = () => undefined
+
+  constructor(controller: Dispatcher.DispatchController) {
+    this.#controller = controller
+  }
+
+  push(piece: Buffer): void {
+    this.#batch.push(piece)
+    this.#held += piece.length
+    if (this.#held >= READ_AHEAD_BYTES) this.#controller.pause()
+    this.#wake()
+  }
+
+  end(error: unknown): void {
+    this.#ended = true
+    this.#error = error
+    this.#wake()
+  }
+
+  cancel(): void {
+    if (!this.#ended) this.#controller.abort(new Error('the rest of the answer is not wanted'))
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<readonly Buffer[]> {
+    try {
+      for (;;) {
+        if (this.#held > 0) {
+          const batch = this.#batch
+          this.#batch = []
+          this.#held = 0
+          if (this.#controller.paused) this.#controller.resume()
+          yield batch
+        } else if (this.#error !== undefined) {
+          throw this.#error instanceof Error ? this.#error : new Internal('an answer failed without an error')
+        } else if (this.#ended) {
+          return
+        } else {
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve
+          })
+        }
+      }
+    } finally {
+      this.cancel()
+    }
+  }
+}
+
+function reasonOf(signal: AbortSignal): Error {
+  const reason: unknown = signal.reason
+  return reason instanceof Error ? reason : new Error('aborted', { cause: reason })
+}

@@ -1,0 +1,112 @@
+/** The first contact with a remote store: what it can do is tried once and remembered in the state store. */
+import { S3Store } from '../backends/s3.ts'
+import { corrected, type Finding, probe } from '../backends/s3/probe.ts'
+import { PROFILES } from '../backends/s3/profiles.ts'
+import type { ObjectStore } from '../backends/object-store.ts'
+import type { S3StoreSettings, StoreSettings } from '../config/store-settings.ts'
+import { Denied, Integrity, Invalid } from '../errors.ts'
+import { sha256Hex } from '../format/hash.ts'
+import { withProcessLocks } from '../state/process-locks.ts'
+import type { StateStore } from '../state/state-store.ts'
+import { alarm } from '../telemetry/channels.ts'
+
+export interface Contact {
+  readonly settings: S3StoreSettings
+  readonly state: StateStore
+  readonly random: (bytes: number) => Buffer
+}
+
+/** What was found about a store: remembered, or found now. `undefined` if there is no bucket in which it could be tried. */
+export async function knownFindings(store: S3Store, contact: Contact): Promise<readonly Finding[] | undefined> {
+  return (await readFindings(contact)) ?? probeAndRemember(store, contact)
+}
+
+/** Tries a store in a bucket that is made for it, and remembers what was found. */
+export async function probeAndRemember(store: S3Store, contact: Contact): Promise<readonly Finding[] | undefined> {
+  const bucket = `sealgate-probe-${contact.random(8).toString('hex')}`
+  try {
+    await store.createBucket(bucket)
+  } catch (cause) {
+    if (!(cause instanceof Denied) && !(cause instanceof Invalid)) throw cause
+    const detail = { endpoint: contact.settings.endpoint, profile: contact.settings.profile }
+    alarm.publish({
+      what: 'the store does not let us make a bucket to try it in: its profile is believed',
+      detail,
+      cause,
+    })
+    return undefined
+  }
+  try {
+    const findings = await probe(store, bucket, 'probe/')
+    await contact.state.put(pathOf(contact.settings), Buffer.from(JSON.stringify({ version: 1, findings })))
+    tellDifferences(contact.settings, findings)
+    return findings
+  } finally {
+    await store.deleteBucket(bucket).catch((cause: unknown) => {
+      alarm.publish({ what: 'a bucket made for a trial could not be deleted', detail: { bucket }, cause })
+    })
+  }
+}
+
+const pathOf = ({ endpoint, profile }: S3StoreSettings): string =>
+  `profiles/${sha256Hex(JSON.stringify([endpoint, profile])).slice(0, 32)}`
+
+async function readFindings({ state, settings }: Contact): Promise<readonly Finding[] | undefined> {
+  const record = await state.get(pathOf(settings))
+  if (record === undefined) return undefined
+  try {
+    const { version, findings }: { version: unknown; findings: Finding[] } = JSON.parse(record.bytes.toString())
+    if (version === 1 && Array.isArray(findings)) return findings
+  } catch (cause) {
+    throw new Integrity('metadata failure', 'what the state store knows of the backend cannot be read', { cause })
+  }
+  return undefined
+}
+
+function tellDifferences(settings: S3StoreSettings, findings: readonly Finding[]): void {
+  const declared = PROFILES[settings.profile]
+  for (const { ability, found, detail } of findings) {
+    if (found !== 'no' || !declared[ability]) continue
+    alarm.publish({
+      what: 'the store does not do what its profile says; it is not relied on',
+      detail: { endpoint: settings.endpoint, profile: settings.profile, ability, found: detail },
+    })
+  }
+}
+
+/** The store with the profile that its findings leave. */
+export async function contacted(
+  store: ObjectStore,
+  settings: StoreSettings,
+  context: Omit<Contact, 'settings'>,
+): Promise<ObjectStore> {
+  if (!(store instanceof S3Store) || settings.type !== 's3') return store
+  const findings = await knownFindings(store, { ...context, settings })
+  return store.withProfile(corrected(PROFILES[settings.profile], findings ?? []))
+}
+
+/**
+ * A state store whose conditional writes hold. A store that has none will do for one process, said aloud. Throws `Invalid`
+ * for several.
+ */
+export async function withConditionalWrites(
+  store: ObjectStore,
+  { bucket, prefix, processes }: { readonly bucket: string; readonly prefix: string; readonly processes: number },
+  random: (bytes: number) => Buffer,
+): Promise<ObjectStore> {
+  if (!(store instanceof S3Store)) return store
+  const findings = await probe(store, bucket, `${prefix}profiles/probe-${random(8).toString('hex')}/`)
+  const conditional = findings.find(({ ability }) => ability === 'conditionalPut')
+  if (conditional?.found === 'yes') return store
+  const why = conditional?.detail ?? ''
+  if (processes > 1) {
+    throw new Invalid(
+      `the state store has no conditional writes (${why}), and ${processes} processes share it: set replicas and server.workers to 1, or keep the state in another store`,
+    )
+  }
+  alarm.publish({
+    what: 'THE STATE STORE HAS NO CONDITIONAL WRITES: this must be the only gateway that uses it',
+    detail: { bucket, found: why },
+  })
+  return withProcessLocks(store)
+}

@@ -1,0 +1,100 @@
+/** Operations that know nothing of contents: verified here, signed anew, handed to a store that speaks S3 and back, unchanged. */
+import type { ForwardResponse } from '../backends/object-store.ts'
+import { NativeError, S3Error } from '../s3/errors.ts'
+import type { Headers } from '../s3/headers.ts'
+import type { Gateway, Operation, OperationRequest } from './gateway.ts'
+import { readDocument } from './request-document.ts'
+
+export const forwardRequest: Operation = async (gateway, request) => {
+  const { status, headers, body } = await forwarded(gateway, request)
+  const length = headers['content-length']
+  if (request.method === 'HEAD' || status === 204 || status === 304) {
+    await drained(body)
+    return { status, headers: kept(headers) }
+  }
+  if (length !== undefined && /^\d{1,15}$/.test(length)) {
+    return { status, headers: kept(headers), body: { stream: body, length: Number(length) } }
+  }
+  const pieces = await drained(body)
+  return { status, headers: kept(headers), body: pieces.toString('utf8') }
+}
+
+/** Sends the request on. Throws `NativeError` for what the store refuses. */
+export async function forwarded(gateway: Gateway, request: OperationRequest): Promise<ForwardResponse> {
+  const { store, limits } = gateway
+  if (store.forward === undefined) throw new S3Error('NotImplemented')
+  const { method, bucket, key, query, signal } = request
+  const response = await store.forward({
+    method,
+    bucket,
+    key,
+    rawQuery: unsignedQuery(query.raw),
+    headers: forwardHeaders(request.headers),
+    body: await readDocument(request, limits.xmlBytes),
+    signal,
+  })
+  if (response.refused !== undefined) throw new NativeError(response.refused, undefined)
+  return response
+}
+
+/** An XML document of the store. Throws `NativeError`. */
+export async function forwardedDocument(gateway: Gateway, request: OperationRequest) {
+  const { headers, body } = await forwarded(gateway, request)
+  return { headers: kept(headers), document: (await drained(body)).toString('utf8') }
+}
+
+const kept = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => isEndToEnd(name)))
+
+async function drained(body: ForwardResponse['body']): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  for await (const batch of body) pieces.push(...batch)
+  return Buffer.concat(pieces)
+}
+
+/** Headers of one hop, those that name a server, and those that the reply writes itself. */
+const HOP = new Set([
+  'connection',
+  'content-length',
+  'date',
+  'keep-alive',
+  'server',
+  'transfer-encoding',
+  'x-amz-id-2',
+  'x-amz-request-id',
+])
+
+const isEndToEnd = (name: string): boolean =>
+  !HOP.has(name) && (name.startsWith('x-amz-') || ['content-type', 'etag', 'last-modified', 'location'].includes(name))
+
+/** What a client signed and framed its request with; the store gets our own. */
+const OURS = new Set([
+  'x-amz-content-sha256',
+  'x-amz-date',
+  'x-amz-decoded-content-length',
+  'x-amz-security-token',
+  'x-amz-trailer',
+  'x-amz-user-agent',
+])
+
+function forwardHeaders(headers: Headers): Record<string, string> {
+  const kept: Record<string, string> = {}
+  for (const name of headers.names()) {
+    const checksum = name.startsWith('x-amz-checksum-') || name === 'x-amz-sdk-checksum-algorithm'
+    const forwardable = name === 'content-type' || (name.startsWith('x-amz-') && !OURS.has(name) && !checksum)
+    if (forwardable && !name.startsWith('x-amz-meta-')) kept[name] = headers.get(name) ?? ''
+  }
+  return kept
+}
+
+/** A presigned request carries its authentication in the query. */
+function unsignedQuery(raw: string): string {
+  return raw
+    .split('&')
+    .filter(
+      (pair) =>
+        pair !== '' &&
+        !/^x-amz-(algorithm|credential|date|expires|security-token|signature|signedheaders)=/i.test(pair),
+    )
+    .join('&')
+}
