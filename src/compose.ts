@@ -10,7 +10,8 @@ import {
   parseCredentialsFile,
 } from './access/credentials.ts'
 import { LocalStore } from './backends/local.ts'
-import { contacted, withConditionalWrites } from './compose/first-contact.ts'
+import type { Finding } from './backends/s3/probe.ts'
+import { contacted, probing, withConditionalWrites } from './compose/first-contact.ts'
 import { openS3Store } from './compose/s3-store.ts'
 import { MemoryStore } from './backends/memory.ts'
 import type { ObjectStore } from './backends/object-store.ts'
@@ -21,6 +22,7 @@ import { Invalid } from './errors.ts'
 import { Background } from './gateway/background.ts'
 import { ByteBudget } from './gateway/byte-budget.ts'
 import type { Gateway } from './gateway/gateway.ts'
+import { PlainLookup } from './gateway/plain-lookup.ts'
 import { TailCache } from './gateway/tail-cache.ts'
 import { createAdminServer, type Dependency } from './http/admin-server.ts'
 import { createAuthoriser } from './http/authoriser.ts'
@@ -57,6 +59,8 @@ export interface Components {
   readonly gateway: Gateway
   readonly state: StateStore
   readonly abandonedUploads: AbandonedUploads
+  /** Tries a remote backend anew and remembers what it finds; absent for others. */
+  readonly probeBackend?: () => Promise<readonly Finding[] | undefined>
   readonly credentials: Credentials
   readonly dependencies: readonly Dependency[]
   /** Waits for background work, then closes stores and key managers. */
@@ -92,6 +96,7 @@ export async function openComponents(
     keys,
     uploads,
     tails: new TailCache(TAIL_CACHE_BYTES),
+    plain: new PlainLookup(),
     background,
     rules: (bucket) => bucketRule(settings.buckets, bucket),
     clock,
@@ -107,6 +112,7 @@ export async function openComponents(
     gateway,
     state,
     abandonedUploads,
+    ...probing(declared, settings.backend, { state, random }),
     credentials: createCredentials(credentialsOf(settings)),
     dependencies: [
       { name: 'backend', check: () => store.health() },

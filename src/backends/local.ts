@@ -82,6 +82,7 @@ const CAPABILITIES: Capabilities = {
   metadataLimit: Number.MAX_SAFE_INTEGER,
   requestLimit: Number.MAX_SAFE_INTEGER,
   copyLimit: Number.MAX_SAFE_INTEGER,
+  checksumsStreams: false,
   native: false,
 }
 

@@ -56,6 +56,7 @@ const ABILITIES: port.Capabilities = {
   metadataLimit: 65_536,
   requestLimit: Number.MAX_SAFE_INTEGER,
   copyLimit: Number.MAX_SAFE_INTEGER,
+  checksumsStreams: false,
   native: false,
 }
 

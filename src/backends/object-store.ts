@@ -54,6 +54,8 @@ export interface Capabilities {
   readonly requestLimit: number
   /** Bytes that a server-side copy may carry. */
   readonly copyLimit: number
+  /** A streamed body carries a checksum, so that damage on the way is refused. */
+  readonly checksumsStreams: boolean
   /** The store speaks S3 itself: versions, tags, locks and storage classes are its own, `attributes` pass through, and `forward` is there. */
   readonly native: boolean
 }
@@ -86,6 +88,8 @@ export interface ObjectInfo {
   readonly metadata: Readonly<Record<string, string>>
   readonly facts?: Buffer
   readonly attributes?: Attributes
+  /** Content headers by their lower-case names: what an object that Sealgate did not write says of itself. */
+  readonly content?: Readonly<Record<string, string>>
 }
 
 /** Absolute, inclusive stored offsets. `last` beyond the end is clamped; absent means to the end. */
@@ -155,7 +159,7 @@ export interface ListOptions {
   readonly limit: number
 }
 
-export interface ListedObject extends Omit<ObjectInfo, 'metadata'> {
+export interface ListedObject extends Omit<ObjectInfo, 'metadata' | 'content'> {
   readonly key: string
 }
 

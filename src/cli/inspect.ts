@@ -9,7 +9,8 @@ import { type Envelope, parseEnvelope } from '../format/envelope.ts'
 import { fromStoredMetadata } from '../format/metadata.ts'
 import { TLV } from '../format/tlv.ts'
 import type { Gateway } from '../gateway/gateway.ts'
-import { allTlvs, type Place, readTail, unseal } from '../gateway/sealed-object.ts'
+import type { Place } from '../gateway/place.ts'
+import { allTlvs, readTail, unseal } from '../gateway/sealed-object.ts'
 import { report } from './client-options.ts'
 import { type CommandContext, settingsOf, stoppable } from './context.ts'
 import { parseObjectAddress } from './s3-address.ts'
@@ -114,6 +115,8 @@ async function describeSealed(
   signal: AbortSignal,
 ): Promise<Record<string, string | number>> {
   const sealed = await unseal(gateway, place, info)
+  if (sealed.kind === 'plain')
+    throw new Invalid(`${place.bucket}/${place.key} has no envelope: it lies there in plaintext`)
   const { metadata, envelope, size: bytes, etag } = sealed
   const tlvs = await allTlvs(gateway, sealed, signal)
   return {

@@ -110,3 +110,13 @@ export async function withConditionalWrites(
   })
   return withProcessLocks(store)
 }
+
+/** How a store is tried again, for whoever examines it. */
+export function probing(
+  store: ObjectStore,
+  settings: StoreSettings,
+  context: Omit<Contact, 'settings'>,
+): { readonly probeBackend?: () => Promise<readonly Finding[] | undefined> } {
+  if (!(store instanceof S3Store) || settings.type !== 's3') return {}
+  return { probeBackend: () => probeAndRemember(store, { ...context, settings }) }
+}

@@ -160,6 +160,19 @@ const bucket = z.strictObject({
     .enum(['rewrap', 'rekey'], 'write rewrap or rekey')
     .default('rewrap')
     .describe('Copies share the sealed body and its object key (`rewrap`), or are sealed anew (`rekey`).'),
+  contents: z
+    .enum(['sealed', 'mixed'], 'write sealed or mixed')
+    .default('sealed')
+    .describe(
+      '`sealed`: an object that was not written through Sealgate is refused. `mixed`: it may be read; one whose envelope was removed looks the same.',
+    ),
+  sealedSince: z.iso
+    .datetime({ offset: true, error: 'write a time, for example 2026-11-25T00:00:00Z' })
+    .transform((text) => Date.parse(text))
+    .optional()
+    .describe(
+      'In a `mixed` bucket: everything written since then is sealed. Listings look only at older objects, one request each, and remember what they found.',
+    ),
 })
 
 const checksums = z.strictObject({

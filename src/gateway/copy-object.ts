@@ -23,7 +23,8 @@ import { putInParts } from './put-in-parts.ts'
 import { GATHER_BYTES } from './put-object.ts'
 import { gather, openWhole } from './read-body.ts'
 import { type SealedDescription, sealDescription, sealListed } from './sealed-description.ts'
-import { allTlvs, getSame, headSealed, type Place, rereading, type SealedObject } from './sealed-object.ts'
+import type { Place } from './place.ts'
+import { allTlvs, getSame, headStored, rereading, type SealedObject, type StoredObject } from './sealed-object.ts'
 import { versionOf } from './versions.ts'
 import { type ConditionalStep, storeCondition } from './write-conditions.ts'
 import { type Plaintext, writeObject } from './write-object.ts'
@@ -82,7 +83,7 @@ export const sourceVersion = ({ versionId }: Place): Record<string, string> =>
   versionId === undefined ? {} : { 'x-amz-copy-source-version-id': versionId }
 
 async function copyOnce(gateway: Gateway, request: OperationRequest, asked: Asked): Promise<Copied> {
-  const sealed = await headSealed(gateway, asked.source)
+  const sealed = await headStored(gateway, asked.source)
   evaluateCopySource(parseConditions(request.headers, 'x-amz-copy-source-'), {
     etag: sealed.etag,
     lastModified: sealed.info.lastModified,
@@ -116,9 +117,9 @@ async function copyInStore(
   gateway: Gateway,
   request: OperationRequest,
   asked: Asked,
-  sealed: SealedObject,
+  sealed: StoredObject,
 ): Promise<Copied | undefined> {
-  if (!(await mayShareBody(gateway, request, asked, sealed))) return undefined
+  if (sealed.kind === 'plain' || !(await mayShareBody(gateway, request, asked, sealed))) return undefined
   const { source, target, directive, attributes } = asked
   const { envelope, metadata, objectKey, info } = sealed
   const near = metadata.tlvs
@@ -166,7 +167,7 @@ async function targetCondition(
   gateway: Gateway,
   request: OperationRequest,
   { source, target }: Asked,
-  sealed: SealedObject,
+  sealed: StoredObject,
   needs: ConditionalStep,
 ): Promise<WriteCondition | undefined> {
   const conditions = parseWriteConditions(request.headers)
@@ -203,7 +204,7 @@ async function copyThrough(
   gateway: Gateway,
   request: OperationRequest,
   asked: Asked,
-  sealed: SealedObject,
+  sealed: StoredObject,
 ): Promise<Copied> {
   const { target, directive, algorithm, attributes } = asked
   const inParts = storedSize(sealed.size) > gateway.store.capabilities.requestLimit
@@ -214,7 +215,9 @@ async function copyThrough(
       : carriedOver(await allTlvs(gateway, sealed, request.signal))
   const kept =
     algorithm ??
-    checksumOfCode(checksumOf(sealed.metadata.tlvs)?.algorithm ?? sealed.facts?.checksumAlgorithm ?? 0)?.name
+    (sealed.kind === 'plain'
+      ? undefined
+      : checksumOfCode(checksumOf(sealed.metadata.tlvs)?.algorithm ?? sealed.facts?.checksumAlgorithm ?? 0)?.name)
   const stored = await getSame(gateway, sealed, { first: 0, last: sealed.info.size - 1 }, request.signal)
   const body = await openWhole(gateway, sealed, stored, request.signal)
   const claims = {

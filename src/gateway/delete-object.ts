@@ -3,7 +3,7 @@ import { parseDeleteConditions } from '../s3/conditions.ts'
 import { S3Error } from '../s3/errors.ts'
 import { attributesFor } from './attributes.ts'
 import type { Gateway, Operation } from './gateway.ts'
-import type { Place } from './sealed-object.ts'
+import type { Place } from './place.ts'
 import { versionOf } from './versions.ts'
 import { currentEtag, writingUnder } from './write-conditions.ts'
 

@@ -8,6 +8,7 @@ import type { Query } from '../s3/query.ts'
 import type { Uploads } from '../state/uploads.ts'
 import type { Background } from './background.ts'
 import type { ByteBudget } from './byte-budget.ts'
+import type { PlainLookup } from './plain-lookup.ts'
 import type { TailCache } from './tail-cache.ts'
 
 /** How the objects of one bucket are kept. */
@@ -16,6 +17,10 @@ export interface BucketRules {
   readonly namespace: string
   /** `rewrap`: server-side copies share the body; `rekey`: copies are sealed anew under another object key. */
   readonly copy: 'rewrap' | 'rekey'
+  /** `sealed`: an object without an envelope is refused. `mixed`: it is read as it is. */
+  readonly contents: 'sealed' | 'mixed'
+  /** In a mixed bucket: what was written since, in milliseconds since 1970, is sealed, so that listings need not look. */
+  readonly sealedSince: number | undefined
 }
 
 /** Who S3 documents name as the owner of everything: Sealgate has credentials, not accounts. */
@@ -30,6 +35,7 @@ export interface Gateway {
   readonly keys: BucketKeys
   readonly uploads: Uploads
   readonly tails: TailCache
+  readonly plain: PlainLookup
   readonly background: Background
   readonly rules: (bucket: string) => BucketRules
   /** Milliseconds since 1970. */

@@ -4,7 +4,8 @@ import { parseRange, requestedPart } from '../s3/range.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from './gateway.ts'
 import { openRange, openWhole } from './read-body.ts'
 import { viewOf, type Wanted } from './read-view.ts'
-import { atVersion, getSame, headSealed, type Place, rereading, type SealedObject, unseal } from './sealed-object.ts'
+import { atVersion, type Place } from './place.ts'
+import { getSame, headStored, rereading, type StoredObject, unseal } from './sealed-object.ts'
 import { versionOf } from './versions.ts'
 
 /** GetObject: whole, a range, or one part; every byte verified before it is sent (docs/format.md, "What a read costs"). */
@@ -43,10 +44,10 @@ async function begin(
   gateway: Gateway,
   request: OperationRequest,
   wanted: Wanted,
-): Promise<{ sealed: SealedObject; stored?: GetResult }> {
+): Promise<{ sealed: StoredObject; stored?: GetResult }> {
   const place = placeOf(gateway, request)
   const { range, part } = wanted
-  if (part !== undefined || range?.kind === 'suffix') return { sealed: await headSealed(gateway, place) }
+  if (part !== undefined || range?.kind === 'suffix') return { sealed: await headStored(gateway, place) }
   try {
     const span = range === undefined ? {} : { range: guessSpan(range.first, range.last) }
     const version = atVersion(place)
@@ -55,11 +56,11 @@ async function begin(
   } catch (error) {
     // Behind the end: conditions come before the range, and the answer carries the plaintext size.
     if (!(error instanceof StoreError) || error.refusal !== 'range-not-satisfiable') throw error
-    return { sealed: await headSealed(gateway, place) }
+    return { sealed: await headStored(gateway, place) }
   }
 }
 
 /** The whole object, where the first request asked for a range that If-Range then set aside. */
-function again(gateway: Gateway, sealed: SealedObject, request: OperationRequest): Promise<GetResult> {
+function again(gateway: Gateway, sealed: StoredObject, request: OperationRequest): Promise<GetResult> {
   return getSame(gateway, sealed, { first: 0, last: sealed.info.size - 1 }, request.signal)
 }

@@ -2,13 +2,13 @@ import { parseRange, requestedPart } from '../s3/range.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from './gateway.ts'
 import { placeOf } from './get-object.ts'
 import { viewOf } from './read-view.ts'
-import { headSealed, rereading } from './sealed-object.ts'
+import { headStored, rereading } from './sealed-object.ts'
 
 /** HeadObject: status, lengths and headers as GetObject would send them, without the body. */
 export const headObject: Operation = (gateway, request) => rereading(() => describe(gateway, request))
 
 async function describe(gateway: Gateway, request: OperationRequest): Promise<OperationResponse> {
-  const sealed = await headSealed(gateway, placeOf(gateway, request))
+  const sealed = await headStored(gateway, placeOf(gateway, request))
   const view = await viewOf(gateway, sealed, request, {
     part: requestedPart(request.headers, request.query),
     range: parseRange(request.headers.get('range')),

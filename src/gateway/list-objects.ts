@@ -3,7 +3,7 @@ import { S3Error } from '../s3/errors.ts'
 import { type ListObjectsRequest, parseListObjects, parseListObjectsV2 } from '../s3/listing-parameters.ts'
 import { type ListedEntry, renderListObjects } from '../s3/listing-xml.ts'
 import { plaintextSize } from '../format/sizes.ts'
-import { rewriteListing } from '../s3/rewrite-listing.ts'
+import { readEntries, rewriteListing } from '../s3/rewrite-listing.ts'
 import { opaqueEtag } from './etag.ts'
 import { forwardedDocument } from './forward.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from './gateway.ts'
@@ -24,8 +24,16 @@ export const listObjectsV2: Operation = (gateway, request) =>
 /** The store's own page, with every size and ETag translated: one request, and nothing but two numbers of each entry is touched. */
 export async function listNative(gateway: Gateway, request: OperationRequest): Promise<OperationResponse> {
   const { headers, document } = await forwardedDocument(gateway, request)
-  const view = { size: (stored: number) => plaintextSize(stored) ?? stored, etag: opaqueEtag }
-  return { status: 200, headers, body: rewriteListing(document, view) }
+  const plain = await plainEntries(gateway, request.bucket, document)
+  const size = (stored: number, at: number): number => (plain[at] === true ? stored : (plaintextSize(stored) ?? stored))
+  return { status: 200, headers, body: rewriteListing(document, { size, etag: opaqueEtag }) }
+}
+
+/** Which entries of a page lie in plaintext. A page that cannot be parsed is still shown, by the formula. */
+async function plainEntries(gateway: Gateway, bucket: string, document: string): Promise<boolean[]> {
+  if (gateway.rules(bucket).contents !== 'mixed') return []
+  const entries = readEntries(document)
+  return entries === undefined ? [] : gateway.plain.arePlain(gateway, bucket, entries)
 }
 
 /** One page of the store is one page of the answer: exact sizes and ETags come from its facts, with no further request. */
@@ -40,7 +48,15 @@ async function list(gateway: Gateway, bucket: string, request: ListObjectsReques
           limit: request.maxKeys,
         })
   const listed = await openListed(gateway, bucket, page.objects)
-  const entries: ListedEntry[] = listed.map(({ object, size, etag, facts }) => {
+  const unknown = listed.filter(({ facts }) => facts === undefined).map(({ object }) => object)
+  const looked = await gateway.plain.arePlain(
+    gateway,
+    bucket,
+    unknown.map((one) => ({ ...one, modified: one.lastModified.getTime() })),
+  )
+  const plain = new Set(unknown.filter((_, at) => looked[at]))
+  const entries: ListedEntry[] = listed.map(({ object, size: implied, etag, facts }) => {
+    const size = plain.has(object) ? object.size : implied
     const row = facts === undefined ? undefined : checksumOfCode(facts.checksumAlgorithm)
     const checksum =
       facts === undefined || row === undefined

@@ -25,6 +25,11 @@ const PROGRAM = 'sealgate 0.1'
 
 /** The TLVs of a write. Throws `MetadataTooLarge` by S3's own 2 KB rule on the client's part. */
 export function describeObject(headers: Headers): Tlv[] {
+  return [...describeContent(headers), textTlv(TLV.program, PROGRAM)]
+}
+
+/** What headers say of contents. */
+export function describeContent(headers: Headers): Tlv[] {
   const content = readContentHeaders(headers)
   const tlvs: Tlv[] = []
   for (const [name, tag] of CONTENT_TAGS) {
@@ -34,7 +39,6 @@ export function describeObject(headers: Headers): Tlv[] {
   const redirect = readWebsiteRedirect(headers)
   if (redirect !== undefined) tlvs.push(textTlv(TLV.websiteRedirect, redirect))
   for (const [name, value] of readUserMetadata(headers)) tlvs.push(userMetadataTlv(name, value))
-  tlvs.push(textTlv(TLV.program, PROGRAM))
   return tlvs
 }
 

@@ -25,7 +25,7 @@ import { type GatheredPart, PartGatherer } from './part-gatherer.ts'
 import { type PlaintextClaims, PlaintextVerifier, type VerifiedPlaintext } from './plaintext-verifier.ts'
 import { tooLarge } from './put-response.ts'
 import { type SealedDescription, sealDescription, sealListed } from './sealed-description.ts'
-import type { Place } from './sealed-object.ts'
+import type { Place } from './place.ts'
 import { factsOfPut, foundOurs, writeObject, type WrittenObject } from './write-object.ts'
 
 const MIB = 1024 * 1024

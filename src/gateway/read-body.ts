@@ -3,7 +3,7 @@ import type { Body, GetResult } from '../backends/object-store.ts'
 import { type Layout, layoutOfMetadata, layoutOfTail, storedSpan } from '../format/layout.ts'
 import { ObjectOpener, RangeOpener } from '../format/open-object.ts'
 import type { Gateway } from './gateway.ts'
-import { getSame, readTail, type SealedObject } from './sealed-object.ts'
+import { getSame, readTail, type SealedObject, type StoredObject } from './sealed-object.ts'
 
 export interface PlainRange {
   readonly first: number
@@ -21,10 +21,11 @@ async function layoutOf(gateway: Gateway, sealed: SealedObject, signal: AbortSig
 /** The whole plaintext. The last non-empty chunk comes only after pad, tail, foot and trailer were verified; below 64 KiB nothing comes before. */
 export async function openWhole(
   gateway: Gateway,
-  sealed: SealedObject,
+  sealed: StoredObject,
   stored: GetResult,
   signal: AbortSignal,
 ): Promise<Body> {
+  if (sealed.kind === 'plain') return stored.body
   const opener = new ObjectOpener({ objectKey: sealed.objectKey, ...(await layoutOf(gateway, sealed, signal)) })
   return decodeWhole(opener, stored.body)
 }
@@ -45,11 +46,12 @@ async function* decodeWhole(opener: ObjectOpener, stored: Body): Body {
  */
 export async function openRange(
   gateway: Gateway,
-  sealed: SealedObject,
+  sealed: StoredObject,
   range: PlainRange,
   signal: AbortSignal,
   guess?: GetResult,
 ): Promise<Body> {
+  if (sealed.kind === 'plain') return (await getSame(gateway, sealed, range, signal)).body
   const { layout } = await layoutOf(gateway, sealed, signal)
   const opener = new RangeOpener({ objectKey: sealed.objectKey, layout, ...range })
   const usable = guess !== undefined && sealed.envelope.flags.sizeInMetadata
@@ -57,7 +59,7 @@ export async function openRange(
   return decodeRange(opener, stored.body)
 }
 
-function getSpan(gateway: Gateway, sealed: SealedObject, layout: Layout, range: PlainRange, signal: AbortSignal) {
+function getSpan(gateway: Gateway, sealed: StoredObject, layout: Layout, range: PlainRange, signal: AbortSignal) {
   return getSame(gateway, sealed, storedSpan(layout, range.first, range.last), signal)
 }
 

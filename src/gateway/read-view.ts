@@ -12,7 +12,7 @@ import type { Gateway, OperationRequest } from './gateway.ts'
 import { etagSign } from './etag.ts'
 import { describedHeaders } from './object-metadata.ts'
 import type { PlainRange } from './read-body.ts'
-import { allTlvs, readTail, type SealedObject } from './sealed-object.ts'
+import { allTlvs, readTail, type StoredObject } from './sealed-object.ts'
 
 /** What a read asks for beside conditions. */
 export interface Wanted {
@@ -31,7 +31,7 @@ export interface ReadView {
 /** Evaluates conditions and range against an object. Throws `PreconditionFailed`, `InvalidRange`, `InvalidPartNumber`. */
 export async function viewOf(
   gateway: Gateway,
-  sealed: SealedObject,
+  sealed: StoredObject,
   request: OperationRequest,
   wanted: Wanted,
 ): Promise<ReadView> {
@@ -67,14 +67,14 @@ export async function viewOf(
 /** `InvalidRange` tells a size, and a client that reads to the end may stop there: one that only the stored size implies is verified first. */
 async function resolveVerified(
   gateway: Gateway,
-  sealed: SealedObject,
+  sealed: StoredObject,
   range: RequestedRange,
   signal: AbortSignal,
 ): Promise<PlainRange> {
   try {
     return resolveRange(range, sealed.size)
   } catch (error) {
-    if (!sealed.envelope.flags.sizeInMetadata) await readTail(gateway, sealed, signal)
+    if (sealed.kind === 'sealed' && !sealed.envelope.flags.sizeInMetadata) await readTail(gateway, sealed, signal)
     throw error
   }
 }
@@ -87,7 +87,7 @@ function cacheHeaders(headers: Readonly<Record<string, string>>): Record<string,
 
 async function partView(
   gateway: Gateway,
-  sealed: SealedObject,
+  sealed: StoredObject,
   request: OperationRequest,
   part: number,
   headers: Record<string, string>,
@@ -101,8 +101,8 @@ async function partView(
 }
 
 /** Plaintext bytes of each part, or `undefined` if the client did not write the object in parts. */
-async function partSizes(gateway: Gateway, sealed: SealedObject, signal: AbortSignal): Promise<number[] | undefined> {
-  if (sealed.envelope.flags.sizeInMetadata) return undefined
+async function partSizes(gateway: Gateway, sealed: StoredObject, signal: AbortSignal): Promise<number[] | undefined> {
+  if (sealed.kind === 'plain' || sealed.envelope.flags.sizeInMetadata) return undefined
   const record = await readTail(gateway, sealed, signal)
   if (record.kind === 1) return undefined
   return record.segments === 1 ? [record.plaintextBytes] : record.entries.map((entry) => entry.plaintextBytes)
@@ -111,9 +111,10 @@ async function partSizes(gateway: Gateway, sealed: SealedObject, signal: AbortSi
 /** The checksum of the whole object, if one is kept: free from the headers, one small read from the tail where settings allow. */
 export async function storedChecksum(
   gateway: Gateway,
-  sealed: SealedObject,
+  sealed: StoredObject,
   signal: AbortSignal,
 ): Promise<StoredChecksum | undefined> {
+  if (sealed.kind === 'plain') return undefined
   const near = checksumOf(sealed.metadata.tlvs)
   if (near !== undefined) return named(near, undefined)
   if (gateway.checksums.onGet === 'headers-only' || sealed.facts?.checksumAlgorithm === 0) return undefined

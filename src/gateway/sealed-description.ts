@@ -10,7 +10,7 @@ import type { BucketKey } from '../keys/key-manager.ts'
 import { S3Error } from '../s3/errors.ts'
 import { keepsMd5 } from './etag.ts'
 import type { Gateway } from './gateway.ts'
-import type { Place } from './sealed-object.ts'
+import type { Place } from './place.ts'
 
 export interface DescriptionInput {
   readonly objectKey: Buffer

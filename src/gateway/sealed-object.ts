@@ -13,19 +13,14 @@ import { S3Error } from '../s3/errors.ts'
 import { alarm } from '../telemetry/channels.ts'
 import { clientEtag, keepsMd5 } from './etag.ts'
 import type { Gateway } from './gateway.ts'
+import { atVersion, type Place } from './place.ts'
+import { type PlainObject, readPlain } from './plain-object.ts'
 
-export interface Place {
-  readonly bucket: string
-  readonly key: string
-  /** The version that the client asked for; absent for the current one. */
-  readonly versionId?: string
-}
-
-/** Names the version for a store. */
-export const atVersion = ({ versionId }: { readonly versionId?: string }): { readonly versionId?: string } =>
-  versionId === undefined ? {} : { versionId }
+/** What a read finds: sealed by us, or plaintext where the bucket allows it. */
+export type StoredObject = SealedObject | PlainObject
 
 export interface SealedObject {
+  readonly kind: 'sealed'
   readonly place: Place
   readonly info: ObjectInfo
   readonly envelope: Envelope
@@ -40,17 +35,10 @@ export interface SealedObject {
   readonly etag: string
 }
 
-/** Opens envelope, metadata and facts. Throws `AccessDenied` for an object that Sealgate did not write, `Integrity` for one that was changed. */
-export async function unseal(gateway: Gateway, place: Place, info: ObjectInfo): Promise<SealedObject> {
+/** Opens envelope, metadata and facts. Throws `AccessDenied` for plaintext that the bucket does not allow, `Integrity` for an object that was changed. */
+export async function unseal(gateway: Gateway, place: Place, info: ObjectInfo): Promise<StoredObject> {
   const stored = fromStoredMetadata(info.metadata)
-  if (stored === 'foreign') {
-    throw new S3Error('AccessDenied', {
-      cause: new Integrity(
-        'envelope failure',
-        `${place.bucket}/${place.key} was not written through Sealgate (no envelope)`,
-      ),
-    })
-  }
+  if (stored === 'foreign') return readPlain(gateway, place, info)
   const { namespace } = gateway.rules(place.bucket)
   const envelope = parseEnvelope(stored.envelope)
   const bucketKey = await gateway.keys.open(envelope, namespace)
@@ -58,6 +46,7 @@ export async function unseal(gateway: Gateway, place: Place, info: ObjectInfo): 
   const metadata = openMetadata(objectKey, stored.envelope, stored.metadata)
   const facts = await openFactsOf(gateway, place, info.facts, namespace)
   return {
+    kind: 'sealed',
     place,
     info,
     envelope,
@@ -161,13 +150,15 @@ export async function readTail(gateway: Gateway, sealed: SealedObject, signal: A
 /** A follow-up read of the same object: the version that the first answer named, and If-Match with the store's ETag. An object overwritten meanwhile is `SlowDown`: the client's retry reads the new one. */
 export async function getSame(
   gateway: Gateway,
-  { place, info }: SealedObject,
+  { place, info }: StoredObject,
   range: { readonly first: number; readonly last: number },
   signal: AbortSignal,
 ) {
   try {
     const version = atVersion(place.versionId === undefined ? info : place)
-    return await gateway.store.get(place.bucket, place.key, { range, ifMatch: info.etag, ...version, signal })
+    // Of an empty object, which only plaintext can be, there is no range.
+    const span = range.last < range.first ? {} : { range }
+    return await gateway.store.get(place.bucket, place.key, { ...span, ifMatch: info.etag, ...version, signal })
   } catch (error) {
     if (!(error instanceof StoreError)) throw error
     throw new S3Error('SlowDown', {
@@ -193,14 +184,15 @@ export async function rereading<T>(read: () => Promise<T>): Promise<T> {
 }
 
 /** All TLVs of an object: those of the headers, and those that overflowed into the tail's area. */
-export async function allTlvs(gateway: Gateway, sealed: SealedObject, signal: AbortSignal): Promise<readonly Tlv[]> {
+export async function allTlvs(gateway: Gateway, sealed: StoredObject, signal: AbortSignal): Promise<readonly Tlv[]> {
+  if (sealed.kind === 'plain') return sealed.tlvs
   if (!sealed.envelope.flags.areaUsed) return sealed.metadata.tlvs
   const { area } = await readTail(gateway, sealed, signal)
   return area === undefined ? sealed.metadata.tlvs : mergeTlvs(sealed.metadata.tlvs, openArea(sealed.objectKey, area))
 }
 
 /** Reads what describes an object. Throws `NoSuchKey`. */
-export async function headSealed(gateway: Gateway, place: Place): Promise<SealedObject> {
+export async function headStored(gateway: Gateway, place: Place): Promise<StoredObject> {
   const info = await gateway.store.head(place.bucket, place.key, atVersion(place))
   if (info === undefined) {
     throw place.versionId === undefined

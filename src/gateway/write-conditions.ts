@@ -4,7 +4,8 @@ import { evaluateWrite, type WriteConditions } from '../s3/conditions.ts'
 import { S3Error } from '../s3/errors.ts'
 import { keepsMd5, storeEtagOf } from './etag.ts'
 import type { Gateway } from './gateway.ts'
-import { headSealed, type Place, unseal } from './sealed-object.ts'
+import type { Place } from './place.ts'
+import { headStored, unseal } from './sealed-object.ts'
 
 /** What the store must be able to do under a condition. */
 export type ConditionalStep = 'put' | 'complete' | 'copy' | 'delete'
@@ -55,7 +56,7 @@ export async function storeCondition(
 async function storeMatch(gateway: Gateway, place: Place, ifMatch: string): Promise<string> {
   const spelled = keepsMd5(gateway) || ifMatch === '*' ? undefined : storeEtagOf(ifMatch)
   if (spelled !== undefined) return spelled
-  const current = await headSealed(gateway, place)
+  const current = await headStored(gateway, place)
   evaluateWrite({ ifMatch }, { etag: current.etag })
   return current.info.etag
 }

@@ -22,7 +22,7 @@ import { keepsMd5, writtenEtag } from './etag.ts'
 import type { Gateway } from './gateway.ts'
 import { type PlaintextClaims, PlaintextVerifier, type VerifiedPlaintext } from './plaintext-verifier.ts'
 import { type SealedDescription, sealDescription, sealListed } from './sealed-description.ts'
-import type { Place } from './sealed-object.ts'
+import type { Place } from './place.ts'
 
 /** The body of a write: already in memory and verified, or a stream that is verified while it is sealed. */
 export type Plaintext =

@@ -30,6 +30,12 @@ export interface AlarmEvent {
   readonly cause?: unknown
 }
 
+/** An object that lies in plaintext at the backend was read or listed, in a bucket that allows it. */
+export interface PlaintextEvent {
+  readonly bucket: string
+  readonly key: string
+}
+
 interface Channel<T> {
   publish(message: T): void
   subscribe(listener: (message: T) => void): () => void
@@ -51,4 +57,5 @@ function typed<T>(name: string): Channel<T> {
 }
 
 export const requestDone: Channel<RequestEvent> = typed('sealgate:request')
+export const plaintextSeen: Channel<PlaintextEvent> = typed('sealgate:plaintext')
 export const alarm: Channel<AlarmEvent> = typed('sealgate:alarm')

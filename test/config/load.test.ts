@@ -199,7 +199,7 @@ describe('the environment', () => {
     expect(settings.keys.managers).toEqual({
       main: { type: 'local', passphrase: 'a long passphrase', file: 'sealgate-data/master-keys.json' },
     })
-    expect(settings.buckets).toEqual([{ match: 'x', namespace: 'old x', copy: 'rekey' }])
+    expect(settings.buckets).toEqual([{ match: 'x', contents: 'sealed', namespace: 'old x', copy: 'rekey' }])
   })
 
   it('takes a single domain as a plain word', () => {
@@ -370,8 +370,8 @@ describe('the rule of a bucket', () => {
   })
 
   it('is that of the first entry that matches', () => {
-    expect(bucketRule(buckets, 'a')).toEqual({ namespace: 'old', copy: 'rewrap' })
-    expect(bucketRule(buckets, 'ab')).toEqual({ namespace: 'ab', copy: 'rekey' })
-    expect(bucketRule([], 'b')).toEqual({ namespace: 'b', copy: 'rewrap' })
+    expect(bucketRule(buckets, 'a')).toMatchObject({ contents: 'sealed', namespace: 'old', copy: 'rewrap' })
+    expect(bucketRule(buckets, 'ab')).toMatchObject({ namespace: 'ab', copy: 'rekey' })
+    expect(bucketRule([], 'b')).toMatchObject({ namespace: 'b', copy: 'rewrap' })
   })
 })

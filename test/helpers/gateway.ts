@@ -9,6 +9,7 @@ import type { ObjectStore } from '../../src/backends/object-store.ts'
 import { Background } from '../../src/gateway/background.ts'
 import { ByteBudget } from '../../src/gateway/byte-budget.ts'
 import type { BucketRules, Gateway } from '../../src/gateway/gateway.ts'
+import { PlainLookup } from '../../src/gateway/plain-lookup.ts'
 import { TailCache } from '../../src/gateway/tail-cache.ts'
 import { createAuthoriser } from '../../src/http/authoriser.ts'
 import { createS3Server, type S3ServerOptions } from '../../src/http/s3-server.ts'
@@ -28,7 +29,7 @@ export interface TestGatewayOptions {
   readonly credentials?: readonly CredentialEntry[]
   readonly domains?: readonly string[]
   readonly region?: string
-  readonly rules?: (bucket: string) => BucketRules
+  readonly rules?: (bucket: string) => Partial<BucketRules>
   readonly clock?: () => number
   readonly server?: Partial<S3ServerOptions>
   readonly checksums?: Gateway['checksums']
@@ -67,8 +68,15 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     keys,
     uploads: new Uploads({ state, keys, clock, random }),
     tails: new TailCache(1024 * 1024),
+    plain: new PlainLookup(),
     background: new Background(),
-    rules: options.rules ?? ((bucket) => ({ namespace: bucket, copy: 'rewrap' })),
+    rules: (bucket) => ({
+      namespace: bucket,
+      copy: 'rewrap',
+      contents: 'sealed',
+      sealedSince: undefined,
+      ...options.rules?.(bucket),
+    }),
     clock,
     random,
     owner: { id: 'ab'.repeat(32), displayName: 'sealgate' },

@@ -160,7 +160,6 @@ describe('what is not built is refused, never ignored', () => {
     ['x-amz-object-lock-mode', 'GOVERNANCE'],
     ['x-amz-acl', 'public-read'],
     ['x-amz-grant-read', 'id=x'],
-    ['x-amz-website-redirect-location', '/x'],
     ['x-amz-storage-class', 'GLACIER'],
     ['x-amz-write-offset-bytes', '0'],
   ])('%s on a PUT', async (name, value) => {

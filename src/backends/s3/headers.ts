@@ -75,6 +75,7 @@ export function infoOf(headers: HeaderMap, size: number, profile: Profile): Obje
     ...versionOf(headers, profile),
     metadata,
     attributes: attributesOf(headers, profile),
+    content: contentOf(headers),
   }
 }
 
@@ -94,6 +95,24 @@ export function sentRange(
   const size = contentLength(headers)
   if (asked !== undefined && asked.first > 0) throw new Unavailable('the store ignored a range')
   return { first: 0, last: size - 1, size }
+}
+
+const CONTENT = [
+  'content-type',
+  'cache-control',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'expires',
+]
+
+function contentOf(headers: HeaderMap): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const name of CONTENT) {
+    const value = headers[name]
+    if (value !== undefined) found[name] = value
+  }
+  return found
 }
 
 export function contentLength(headers: HeaderMap): number {

@@ -138,6 +138,7 @@ export function capabilitiesOf(profile: Profile): Capabilities {
     metadataLimit: profile.metadataLimit,
     requestLimit: 5 * GIB,
     copyLimit: profile.partCopy ? 5 * 1024 * GIB : 5 * GIB,
+    checksumsStreams: profile.checksum === 'crc32',
     native: true,
   }
 }

@@ -8,13 +8,19 @@ import type { Examination } from './sample.ts'
 export const CONDITION_KEY = 'condition'
 
 export async function examineConditions({ client, components, bucket, tell }: Examination): Promise<void> {
-  await check(tell, 'conditional writes are enforced at the endpoint', async () => {
-    const address = { bucket, key: CONDITION_KEY }
-    const put = { method: 'PUT', address, headers: { 'if-none-match': '*' }, body: Buffer.alloc(0) }
-    await client.read(put)
-    await mustRefuse(client.read(put), (error) => error instanceof S3Refusal && error.status === 412)
-    return ''
-  })
+  const { conditionalWrites } = components.gateway.store.capabilities
+  await check(
+    tell,
+    `conditional writes are ${conditionalWrites ? 'enforced' : 'refused'} at the endpoint`,
+    async () => {
+      const address = { bucket, key: CONDITION_KEY }
+      const put = { method: 'PUT', address, headers: { 'if-none-match': '*' }, body: Buffer.alloc(0) }
+      if (conditionalWrites) await client.read(put)
+      const status = conditionalWrites ? 412 : 501
+      await mustRefuse(client.read(put), (error) => error instanceof S3Refusal && error.status === status)
+      return ''
+    },
+  )
   const { state } = components
   const path = `profiles/doctor-${random(8).toString('hex')}`
   await check(tell, 'conditional writes are enforced in the state store', async () => {

@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs'
 import { random } from '../../compose.ts'
 import { CONDITION_KEY, examineConditions } from './conditions.ts'
 import { examineEndpoint, examineOffline } from './damage.ts'
+import { examineContents } from './contents.ts'
 import { check } from './finding.ts'
+import { examineStore } from './store.ts'
 import { type Examination, makeSample, needlesOf, readStored, type Sample } from './sample.ts'
 import { outermost, searchFolder } from './search.ts'
 
@@ -31,6 +33,8 @@ export async function prove(parts: Omit<Examination, 'bucket'>): Promise<void> {
     ...samples.map((one) => () => examineOffline(examination, one)),
     ...samples.map((one) => () => examineEndpoint(examination, one)),
     () => examineConditions(examination),
+    () => examineStore(examination),
+    () => examineContents(examination),
   ]
   try {
     for (const step of steps) {

@@ -20,7 +20,7 @@ import type { CompleteAnswer, PlanRecord } from '../../state/upload-records.ts'
 import { etagSign, keepsMd5, opaqueEtag } from '../etag.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from '../gateway.ts'
 import { readCompleteDocument } from '../request-document.ts'
-import { headSealed, readTail } from '../sealed-object.ts'
+import { headStored, readTail } from '../sealed-object.ts'
 import { storeCondition } from '../write-conditions.ts'
 import { currentParts } from './current-parts.ts'
 import { type CompleteRequest, planComplete } from './plan-complete.ts'
@@ -162,8 +162,8 @@ async function completedElsewhere(
   try {
     const done = await gateway.uploads.done(ref, namespace)
     if (done?.requestHash === plan.requestHash) return done.answer
-    const sealed = await headSealed(gateway, { bucket: ref.bucket, key: ref.key })
-    if (sealed.envelope.flags.sizeInMetadata) return undefined
+    const sealed = await headStored(gateway, { bucket: ref.bucket, key: ref.key })
+    if (sealed.kind === 'plain' || sealed.envelope.flags.sizeInMetadata) return undefined
     const tail = await readTail(gateway, sealed, request.signal)
     return tail.generation.equals(plan.generation) ? answerOf(gateway, plan, sealed.info) : undefined
   } catch {

@@ -1,0 +1,305 @@
+/** Several gateways that share a backend and a state store: whatever one of them began, any of them may go on with. */
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateBucketCommand,
+  CreateMultipartUploadCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  ListPartsCommand,
+  PutObjectCommand,
+  type S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseEnvelope } from '../../src/format/envelope.ts'
+import { type Replicas, startReplicas } from '../helpers/replicas.ts'
+import { around } from '../jobs/abandoned.ts'
+
+const Bucket = 'replicas'
+const MIB = 1024 * 1024
+const DAY = 24 * 3_600_000
+
+let replicas: Replicas
+/** How far the clock of the bucket keys is ahead. */
+let ahead = 0
+/** Run once, just before a replica asks a store for something. */
+let interposed: { at: number; what: string; work: () => Promise<unknown> } | undefined
+
+const meeting =
+  (at: number, what: string): (() => Promise<unknown>) =>
+  async () => {
+    const now = interposed
+    if (now === undefined || now.at !== at || now.what !== what) return
+    interposed = undefined
+    await now.work()
+  }
+
+beforeAll(async () => {
+  replicas = await startReplicas({
+    count: 3,
+    clock: () => Date.now() + ahead,
+    between: (store, role, at) => {
+      if (role === 'backend') return around(store, 'abortUpload', { before: meeting(at, 'abort') })
+      const plan = meeting(at, 'plan')
+      return around(store, 'put', { before: async (_, key) => String(key).endsWith('/plan') && plan() })
+    },
+  })
+  await replicas.client(0).send(new CreateBucketCommand({ Bucket }))
+})
+afterAll(() => replicas.close())
+
+const clients = (count: number): S3Client[] => Array.from({ length: count }, (_, at) => replicas.client(at))
+
+const put = (s3: S3Client, Key: string, Body: Buffer | string, more = {}) =>
+  s3.send(new PutObjectCommand({ Bucket, Key, Body, ...more }))
+
+async function read(s3: S3Client, Key: string, Range?: string): Promise<Buffer> {
+  const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key, ...(Range === undefined ? {} : { Range }) }))
+  return Buffer.from((await Body?.transformToByteArray()) ?? [])
+}
+
+interface Part {
+  readonly PartNumber: number
+  readonly ETag: string | undefined
+}
+
+async function begin(s3: S3Client, Key: string) {
+  const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key }))
+  const upload = { Bucket, Key, UploadId }
+  return {
+    upload,
+    part: async (client: S3Client, PartNumber: number, Body: Buffer): Promise<Part> => {
+      const { ETag } = await client.send(new UploadPartCommand({ ...upload, PartNumber, Body }))
+      return { PartNumber, ETag }
+    },
+    complete: (client: S3Client, Parts: Part[]) =>
+      client.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } })),
+    abort: (client: S3Client) => client.send(new AbortMultipartUploadCommand(upload)),
+  }
+}
+
+/** An upload whose parts are there, each sent to another replica. */
+async function pending(Key: string, bodies: readonly Buffer[]) {
+  const begun = await begin(replicas.client(0), Key)
+  const parts = await Promise.all(bodies.map((body, at) => begun.part(replicas.client(at), at + 1, body)))
+  return { ...begun, parts, complete: (client: S3Client, chosen = parts) => begun.complete(client, chosen) }
+}
+
+/** What no upload may leave behind once everything is over. */
+async function leftovers(): Promise<unknown> {
+  await replicas.idle()
+  const records = (await replicas.state('uploads/')).filter((path) => !path.endsWith('/done'))
+  const { Uploads = [] } = await replicas.client(0).send(new ListMultipartUploadsCommand({ Bucket }))
+  return { records, uploads: Uploads }
+}
+const NOTHING = { records: [], uploads: [] }
+
+const nameOf = (outcome: PromiseSettledResult<unknown>): string =>
+  outcome.status === 'fulfilled' ? 'ok' : outcome.reason instanceof Error ? outcome.reason.name : 'no error'
+
+const streamed = [randomBytes(5 * MIB), randomBytes(5 * MIB), randomBytes(5 * MIB)]
+const small = randomBytes(70_000)
+
+describe.each([2, 3])('one upload over %i replicas', (count) => {
+  test('takes parts everywhere and in any order; listed by one, completed by another, read by all', async () => {
+    const Key = `parts-${count}`
+    const all = clients(count)
+    const bodies = [...streamed, small]
+    const whole = Buffer.concat(bodies)
+    const { upload, part, complete } = await begin(all[0]!, Key)
+    const order = [3, 1, 2, 0]
+    const sent = await Promise.all(order.map((at, turn) => part(all[turn % count]!, at + 1, bodies[at]!)))
+    const parts = sent.sort((a, b) => a.PartNumber - b.PartNumber)
+
+    const listed = await all[1]!.send(new ListPartsCommand(upload))
+    expect(listed.Parts?.map(({ PartNumber, ETag, Size }) => ({ PartNumber, ETag, Size }))).toEqual(
+      parts.map((one, at) => ({ ...one, Size: bodies[at]?.length })),
+    )
+    const { Uploads = [] } = await all[1]!.send(new ListMultipartUploadsCommand({ Bucket }))
+    expect(Uploads.map(({ UploadId }) => UploadId)).toEqual([upload.UploadId])
+
+    const { ETag } = await complete(all[count - 1]!, parts)
+    for (const s3 of all) {
+      const head = await s3.send(new HeadObjectCommand({ Bucket, Key }))
+      expect([head.ETag, head.ContentLength]).toEqual([ETag, whole.length])
+      expect((await read(s3, Key)).equals(whole)).toBe(true)
+      const border = await read(s3, Key, `bytes=${5 * MIB - 10}-${5 * MIB + 9}`)
+      expect(border.equals(whole.subarray(5 * MIB - 10, 5 * MIB + 10))).toBe(true)
+    }
+    expect(await leftovers()).toEqual(NOTHING)
+  })
+
+  test.each([
+    ['streamed', [streamed[0]!, small]],
+    ['held back', [small]],
+  ])('(%s) completed by all at once: every client hears of success, and there is one object', async (kind, bodies) => {
+    const Key = `together-${count}-${kind}`
+    const { complete } = await pending(Key, bodies)
+    const answers = await Promise.all(clients(count).map((_, at) => complete(replicas.client(at, 'retries'))))
+    expect(new Set(answers.map(({ ETag }) => ETag)).size).toBe(1)
+    expect((await complete(replicas.client(1))).ETag).toBe(answers[0]?.ETag)
+    for (const s3 of clients(count)) expect((await read(s3, Key)).equals(Buffer.concat(bodies))).toBe(true)
+    expect(await leftovers()).toEqual(NOTHING)
+  })
+})
+
+describe('a Complete and an Abort at different replicas', () => {
+  const expectOne = async (Key: string, body: Buffer, outcomes: readonly PromiseSettledResult<unknown>[]) => {
+    const outcome = outcomes.map(nameOf).join(' ')
+    const found = await read(replicas.client(2), Key).catch((error: Error) => error.name)
+    expect({ outcome, object: found }).toEqual(
+      outcome.startsWith('ok')
+        ? { outcome: 'ok NoSuchUpload', object: body }
+        : { outcome: 'NoSuchUpload ok', object: 'NoSuchKey' },
+    )
+    return outcome
+  }
+
+  test('at the same time: one of the two happens', async () => {
+    const seen = new Set<string>()
+    for (let round = 0; round < 16; round += 1) {
+      const Key = `abort-${round}`
+      const { complete, abort } = await pending(Key, [small])
+      const outcomes = await Promise.allSettled([
+        complete(replicas.client(round, 'retries')),
+        sleep((round % 8) * 3).then(() => abort(replicas.client(round + 1))),
+      ])
+      seen.add(await expectOne(Key, small, outcomes))
+    }
+    expect(seen.size).toBe(2)
+    expect(await leftovers()).toEqual(NOTHING)
+  })
+
+  test('an Abort that comes to the backend when the Complete is all over does not succeed', async () => {
+    const { complete, abort } = await pending('late abort', [small])
+    interposed = {
+      at: 1,
+      what: 'abort',
+      work: async () => {
+        await complete(replicas.client(0))
+        await replicas.idle()
+      },
+    }
+    const aborted = await Promise.allSettled([abort(replicas.client(1))])
+    await expectOne('late abort', small, [{ status: 'fulfilled', value: undefined }, ...aborted])
+    expect(await leftovers()).toEqual(NOTHING)
+  })
+
+  test('an Abort between the look at the parts and the plan of the Complete leaves nothing', async () => {
+    const { complete, abort } = await pending('early abort', [small])
+    interposed = { at: 0, what: 'plan', work: () => abort(replicas.client(1)) }
+    const completed = await Promise.allSettled([complete(replicas.client(0))])
+    await expectOne('early abort', small, [...completed, { status: 'fulfilled', value: undefined }])
+    expect(await leftovers()).toEqual(NOTHING)
+  })
+})
+
+test('of two equal Completes that plan at once, the slower one goes on with the plan of the faster', async () => {
+  const { complete } = await pending('one plan', [small])
+  let faster: unknown
+  interposed = { at: 0, what: 'plan', work: async () => (faster = (await complete(replicas.client(1))).ETag) }
+  const slower = await complete(replicas.client(0))
+  expect([slower.ETag, typeof faster]).toEqual([faster, 'string'])
+  expect(await leftovers()).toEqual(NOTHING)
+})
+
+describe.each([2, 3])('of 100 conditional PUTs at once over %i replicas', (count) => {
+  const race = async (Key: string, condition: { IfNoneMatch?: string; IfMatch?: string | undefined }) => {
+    const racers = Array.from({ length: 100 }, (_, at) =>
+      put(replicas.client(at % count), Key, `racer ${at}`, condition),
+    )
+    const outcomes = await Promise.allSettled(racers)
+    const winners = outcomes.flatMap(({ status }, at) => (status === 'fulfilled' ? [at] : []))
+    expect(winners).toHaveLength(1)
+    const names = new Set(outcomes.map(nameOf))
+    names.delete('ConditionalRequestConflict')
+    expect([...names].sort()).toEqual(['PreconditionFailed', 'ok'])
+    for (const s3 of clients(count)) expect((await read(s3, Key)).toString()).toBe(`racer ${winners[0]}`)
+  }
+
+  test('that want nothing to be there, one wins', () => race(`none-${count}`, { IfNoneMatch: '*' }))
+
+  test('that want one ETag to be there, one wins', async () => {
+    const { ETag } = await put(replicas.client(0), `match-${count}`, 'first')
+    await race(`match-${count}`, { IfMatch: ETag })
+  })
+})
+
+describe('a part sent anew to one replica while another completes', () => {
+  test.each([
+    ['streamed', streamed[0]!, streamed[1]!, [small]],
+    ['held back', randomBytes(2_000), randomBytes(2_000), []],
+  ])('(%s) makes an object of the one or of the other', async (kind, old, fresh, rest) => {
+    const seen = new Set<string>()
+    for (let round = 0; round < 8; round += 1) {
+      const Key = `anew-${kind}-${round}`
+      const { part, parts, complete } = await pending(Key, [old, ...rest])
+      const [resent, completed] = await Promise.allSettled([
+        sleep(round * 6).then(() => part(replicas.client(round, 'retries'), 1, fresh)),
+        sleep(20).then(() => complete(replicas.client(round + 1, 'retries'))),
+      ])
+      const outcome = `${nameOf(resent)} ${nameOf(completed)}`
+      seen.add(outcome)
+      expect(['ok ok', 'NoSuchUpload ok', 'ok InvalidPart']).toContain(outcome)
+      if (completed.status === 'rejected' && resent.status === 'fulfilled') {
+        // The part that the Complete named is gone; with the one that is there it goes through.
+        await complete(replicas.client(round + 2), [resent.value, ...parts.slice(1)])
+      }
+      const first = completed.status === 'fulfilled' ? old : fresh
+      expect((await read(replicas.client(round), Key)).equals(Buffer.concat([first, ...rest]))).toBe(true)
+    }
+    console.log(kind, [...seen], JSON.stringify(await leftovers()))
+    expect(seen.size).toBeGreaterThan(1)
+  })
+})
+
+test('what one replica wrote over, no other still serves', async () => {
+  const Key = 'over'
+  const before = await pending(Key, [streamed[0]!, small])
+  await before.complete(replicas.client(0))
+  const last = `bytes=-10`
+  for (const s3 of clients(3)) expect((await read(s3, Key, last)).equals(small.subarray(-10))).toBe(true)
+  const after = await pending(Key, [streamed[1]!, small.subarray(1_000, 60_000)])
+  await after.complete(replicas.client(1))
+  for (const s3 of clients(3)) expect((await read(s3, Key, last)).equals(small.subarray(59_990, 60_000))).toBe(true)
+  await put(replicas.client(2), Key, 'short')
+  for (const s3 of clients(3)) expect((await read(s3, Key, last)).toString()).toBe('short')
+})
+
+describe('bucket keys', () => {
+  const kidOf = async (Key: string): Promise<string> => {
+    const info = await replicas.all[0]!.store.head(Bucket, Key)
+    return parseEnvelope(info?.metadata['sg-e'] ?? '').kid.toString('hex')
+  }
+
+  test('are the same in all replicas for each period, also when all need the first at once', async () => {
+    const kids: string[] = []
+    for (const period of [1, 2, 3]) {
+      ahead = period * DAY
+      const keys = Array.from({ length: 12 }, (_, at) => `period-${period}-${at}`)
+      await Promise.all(keys.map((key, at) => put(replicas.client(at), key, key)))
+      const found = new Set(await Promise.all(keys.map(kidOf)))
+      expect(found.size).toBe(1)
+      kids.push(...found)
+      for (const [at, key] of keys.entries()) expect((await read(replicas.client(at + 1), key)).toString()).toBe(key)
+    }
+    ahead = 0
+    expect(new Set(kids).size).toBe(3)
+    const recorded = (await replicas.state('keyring/k/')).map((path) => path.slice('keyring/k/'.length))
+    for (const kid of kids) expect(recorded).toContain(kid)
+    // A lost race leaves no key that nobody seals under.
+    expect(await replicas.state(`keyring/active/${Bucket}/main/`)).toHaveLength(recorded.length)
+  })
+})
+
+test('listings are the same everywhere', async () => {
+  const pages = await Promise.all(clients(3).map((s3) => s3.send(new ListObjectsV2Command({ Bucket }))))
+  const [first, ...others] = pages.map(({ Contents = [] }) => Contents.map(({ Key, Size, ETag }) => [Key, Size, ETag]))
+  expect(first?.length).toBeGreaterThan(20)
+  for (const other of others) expect(other).toEqual(first)
+})
