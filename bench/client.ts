@@ -20,11 +20,14 @@ export class BenchClient {
   readonly #credentials: { accessKey: string; secret: string } | undefined
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 256 })
 
-  /** Without a credentials file requests are not signed. */
-  constructor(endpoint: string, credentialsFile?: string) {
+  /** `credentials` are those, or the file that holds them; without them requests are not signed. */
+  constructor(endpoint: string, credentials?: string | { readonly accessKey: string; readonly secret: string }) {
     this.#endpoint = endpoint
-    if (credentialsFile === undefined) return
-    const { accessKey, secretKey } = parseCredentialsFile(readFileSync(credentialsFile, 'utf8'))
+    if (typeof credentials !== 'string') {
+      this.#credentials = credentials
+      return
+    }
+    const { accessKey, secretKey } = parseCredentialsFile(readFileSync(credentials, 'utf8'))
     this.#credentials = { accessKey, secret: secretKey }
   }
 

@@ -106,7 +106,7 @@ async function cpuOf(running: Running, work: (i: number) => Promise<Exchange>): 
   return (cpuSeconds(running.pid) - before) / OBJECTS_EACH
 }
 
-function ownCpu(work: () => void): number {
+export function ownCpu(work: () => void): number {
   const before = process.cpuUsage()
   work()
   const { user, system } = process.cpuUsage(before)
@@ -205,7 +205,7 @@ async function memory({ gateway, toGateway }: Pair): Promise<Row[]> {
   return [{ name: '64 uploads of 256 MiB at once: peak anonymous memory', value: peak / 1e6, unit: 'MB', bound: 300 }]
 }
 
-function check(answer: Exchange, status = 200): Exchange {
+export function check(answer: Exchange, status = 200): Exchange {
   if (answer.status !== status) throw new Error(`the gateway answered ${answer.status} where ${status} was expected`)
   return answer
 }

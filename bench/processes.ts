@@ -40,7 +40,7 @@ export async function start(
   ready: RegExp,
 ): Promise<Running> {
   const [file = '', ...args] = command
-  const child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   const match = await awaitLine(child, ready)
   const exit = new Promise<void>((resolve) => child.on('exit', () => resolve()))
   return {
@@ -53,14 +53,24 @@ export async function start(
   }
 }
 
+const START_MILLISECONDS = 60_000
+
 function awaitLine(child: ChildProcess, ready: RegExp): Promise<RegExpExecArray> {
   return new Promise((resolve, reject) => {
     let text = ''
-    child.stdout?.on('data', (piece: Buffer) => {
+    const late = setTimeout(() => {
+      child.kill('SIGKILL')
+      reject(new Error(`not ready after ${START_MILLISECONDS} ms:\n${text}`))
+    }, START_MILLISECONDS)
+    const look = (piece: Buffer): void => {
       text += piece.toString()
       const match = ready.exec(text)
-      if (match !== null) resolve(match)
-    })
+      if (match === null) return
+      clearTimeout(late)
+      resolve(match)
+    }
+    child.stdout?.on('data', look)
+    child.stderr?.on('data', look)
     child.on('exit', (code) => reject(new Error(`ended with ${code} before it was ready:\n${text}`)))
   })
 }

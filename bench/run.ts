@@ -1,14 +1,20 @@
 /**
  * `npm run bench [-- PART …]`: prints a table and, with `--json`, one JSON document. Parts: format, large, range, list,
- * memory. Without a part everything runs except `memory`, which writes 16 GiB. Figures mean something only on a quiet machine, and
+ * memory; remote (before MinIO), or its parts remote-large, remote-small, remote-range, remote-list, remote-memory. Without a part
+ * everything runs except `memory`, which writes 16 GiB, and `remote`. Figures mean something only on a quiet machine, and
  * ratios mean more than seconds.
  */
 import { benchFormat } from './format.ts'
 import { benchGateway, type Row } from './gateway.ts'
+import { benchRemote } from './remote.ts'
 
 const args = process.argv.slice(2)
 const parts = args.filter((arg) => !arg.startsWith('--'))
 const chosen = parts.length > 0 ? parts : ['format', 'large', 'range', 'list']
+
+/** `remote` stands for all of them. */
+const REMOTE = ['remote-large', 'remote-small', 'remote-range', 'remote-list', 'remote-memory']
+const remote = REMOTE.filter((part) => chosen.includes(part) || chosen.includes('remote'))
 
 const FORMAT_BOUND = 0.85
 
@@ -24,7 +30,8 @@ function formatRows(): Row[] {
 
 const rows: Row[] = [
   ...(chosen.includes('format') ? formatRows() : []),
-  ...(chosen.some((part) => part !== 'format') ? await benchGateway(chosen) : []),
+  ...(chosen.some((part) => part !== 'format' && !part.startsWith('remote')) ? await benchGateway(chosen) : []),
+  ...(remote.length > 0 ? await benchRemote(remote) : []),
 ]
 
 if (args.includes('--json')) {

@@ -132,7 +132,7 @@ export class S3Store implements ObjectStore {
     try {
       const { first, last, size } = sentRange(response.status, response.headers, range)
       const info = infoOf(response.headers, size, this.#profile)
-      return { info, range: { first, last }, body: unbroken(response.body) }
+      return { info, range: { first, last }, body: unbroken(response.body, last - first + 1) }
     } catch (error) {
       response.cancel()
       throw error
@@ -261,7 +261,9 @@ export class S3Store implements ObjectStore {
       replayable: known.body.replayable === true,
       signal: options.signal,
     })
-    return { etag: etagOf(headers) }
+    const etag = etagOf(headers)
+    if (etag === '') throw new Unavailable('the store did not name the ETag of a part')
+    return { etag }
   }
 
   async listParts(
@@ -357,15 +359,20 @@ export class S3Store implements ObjectStore {
   }
 
   /** An answer whose body says nothing. */
-  async #done(call: StoreCall): Promise<TransportResponse> {
-    const response = await this.#client.send(call)
-    await readBounded(response)
-    return response
+  #done(call: StoreCall): Promise<TransportResponse> {
+    return this.#client.sendAndRead(call, async (response) => {
+      await readBounded(response)
+      return { value: response }
+    })
   }
 
-  async #document(call: StoreCall) {
-    const response = await this.#client.send(call)
-    return readDocument(await readBounded(response, MAX_DOCUMENT_BYTES))
+  /** A document, read within the attempt: one that breaks off is asked for again. */
+  #document(call: StoreCall) {
+    return this.#client.sendAndRead(call, async (response) => {
+      const root = readDocument(await readBounded(response, MAX_DOCUMENT_BYTES))
+      const failure = failureIn(root, response.headers)
+      return failure === undefined ? { value: root } : { failure }
+    })
   }
 
   /** The result of a copy or a Complete: a 200 that may hold an error, sent while the store still worked. */

@@ -3,10 +3,12 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { formatCredentialsFile, generateCredential } from '../access/credentials.ts'
 import { CREDENTIALS_FILE, clock, random } from '../compose.ts'
+import { openS3Store } from '../compose/s3-store.ts'
 import type { Settings } from '../config/settings.ts'
 import { Invalid, Unavailable } from '../errors.ts'
 import { createMasterKeysFile } from '../keys/master-keys.ts'
 import { writeSecretFile } from '../keys/secret-file.ts'
+import { StateStore } from '../state/state-store.ts'
 
 /** The secrets that settings expect as files of our own making. */
 interface OwnFiles {
@@ -15,20 +17,23 @@ interface OwnFiles {
 }
 
 /**
- * Makes the files that are missing. Throws `Invalid` if the store has data and a key file is missing. Returns the paths made.
+ * Makes the files that are missing. Throws `Invalid` if the store has data and a key file is missing, `Unavailable` or
+ * `Denied` if a remote state store does not say whether it has. Returns the paths made.
  */
 export async function prepareData(settings: Settings): Promise<readonly string[]> {
   const own = ownFiles(settings)
   const made: string[] = []
   for (const { path, passphrase } of own.masterKeys) {
     if (existsSync(path)) continue
-    refuseOverStore(settings, path, 'Restore it from your backup; a new key could not open what is stored.')
+    await refuseOverStore(settings, path, 'Restore it from your backup; a new key could not open what is stored.')
     makeFolder(dirname(path))
     await createMasterKeysFile(path, { random, now: clock(), ...(passphrase === undefined ? {} : { passphrase }) })
     made.push(path)
   }
   if (own.credentials !== undefined && !existsSync(own.credentials)) {
-    refuseOverStore(settings, own.credentials, 'Restore it, or write `credentials` into the settings.', made)
+    if (made.length === 0) {
+      await refuseOverStore(settings, own.credentials, 'Restore it, or write `credentials` into the settings.')
+    }
     makeFolder(settings.data)
     await writeSecretFile(own.credentials, formatCredentialsFile(generateCredential(random)))
     made.push(own.credentials)
@@ -46,11 +51,29 @@ function ownFiles(settings: Settings): OwnFiles {
   }
 }
 
-function refuseOverStore(settings: Settings, missing: string, remedy: string, made: readonly string[] = []): void {
-  const folders = [settings.backend, settings.state].flatMap((one) => (one.type === 'local' ? [one.path] : []))
-  const full = folders.find((folder) => existsSync(folder) && readdirSync(folder).length > 0)
-  if (full === undefined || made.length > 0) return
+async function refuseOverStore(settings: Settings, missing: string, remedy: string): Promise<void> {
+  const full = fullFolder(settings) ?? (await usedBucket(settings))
+  if (full === undefined) return
   throw new Invalid(`${missing} is missing, but ${full} already holds a store. ${remedy}`)
+}
+
+function fullFolder({ backend, state }: Settings): string | undefined {
+  const folders = [backend, state].flatMap((one) => (one.type === 'local' ? [one.path] : []))
+  return folders.find((folder) => existsSync(folder) && readdirSync(folder).length > 0)
+}
+
+/** What replicas share tells the first of them from the others: nothing is sealed before its key is in the keyring. */
+async function usedBucket({ data, credentials, state }: Settings): Promise<string | undefined> {
+  if (state.type !== 's3') return undefined
+  const ownCredentials = credentials === undefined ? join(data, CREDENTIALS_FILE) : undefined
+  const objects = openS3Store(state, { role: 'state', ownCredentials, clock, random })
+  try {
+    if ((await objects.headBucket(state.bucket)) === undefined) return undefined
+    const { records } = await new StateStore(objects, state.bucket, state.prefix).list('keyring/', { limit: 1 })
+    return records.length > 0 ? `the bucket ${state.bucket} at ${state.endpoint}` : undefined
+  } finally {
+    await objects.close()
+  }
 }
 
 function makeFolder(path: string): void {

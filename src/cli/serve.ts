@@ -90,7 +90,8 @@ async function servePrimary(context: CommandContext, settings: Settings): Promis
   } finally {
     draining = true
     const gone = [...workers].map((worker) => once(worker, 'exit'))
-    for (const worker of workers) worker.send('stop')
+    // Whoever cannot be told has ended already.
+    for (const worker of workers) worker.send('stop', () => undefined)
     await Promise.all(gone)
     await admin.close()
     stopLog()
@@ -153,18 +154,28 @@ async function checkWorkers(workers: ReadonlySet<Worker>, expected: number): Pro
   await Promise.all([...workers].map((worker) => askHealth(worker)))
 }
 
+/** Less than the admin listener waits, so that its log names the worker. */
+const ANSWER_MILLISECONDS = 4_000
+
 function askHealth(worker: Worker): Promise<void> {
   questions += 1
   const health = questions
   return new Promise((resolveHealth, reject) => {
-    const listener = (message: { health?: number; failed?: number }): void => {
-      if (message.health !== health) return
+    const end = (why?: string, cause?: Error): void => {
+      clearTimeout(timer)
       worker.off('message', listener)
-      if (message.failed === 0) resolveHealth()
-      else reject(new Unavailable(`worker ${worker.id} finds ${message.failed} dependencies failing`))
+      if (why === undefined) resolveHealth()
+      else reject(new Unavailable(`worker ${worker.id} ${why}`, { cause }))
     }
+    const listener = (message: { health?: number; failed?: number }): void => {
+      if (message.health === health) {
+        end(message.failed === 0 ? undefined : `finds ${message.failed} dependencies failing`)
+      }
+    }
+    const timer = setTimeout(end, ANSWER_MILLISECONDS, `does not answer within ${ANSWER_MILLISECONDS} ms`)
     worker.on('message', listener)
-    worker.send({ health } satisfies HealthQuestion)
+    // Without a callback the channel of a worker that has just died would fail as an event that nobody handles.
+    worker.send({ health } satisfies HealthQuestion, (error) => error !== null && end('cannot be asked', error))
   })
 }
 

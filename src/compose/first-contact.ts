@@ -2,7 +2,7 @@
 import { S3Store } from '../backends/s3.ts'
 import { corrected, type Finding, probe } from '../backends/s3/probe.ts'
 import { PROFILES } from '../backends/s3/profiles.ts'
-import type { ObjectStore } from '../backends/object-store.ts'
+import { type ObjectStore, StoreError } from '../backends/object-store.ts'
 import type { S3StoreSettings, StoreSettings } from '../config/store-settings.ts'
 import { Denied, Integrity, Invalid } from '../errors.ts'
 import { sha256Hex } from '../format/hash.ts'
@@ -27,7 +27,8 @@ export async function probeAndRemember(store: S3Store, contact: Contact): Promis
   try {
     await store.createBucket(bucket)
   } catch (cause) {
-    if (!(cause instanceof Denied) && !(cause instanceof Invalid)) throw cause
+    // Refused in whatever words: our access, the number of buckets, names that are all taken.
+    if (!(cause instanceof Denied) && !(cause instanceof Invalid) && !(cause instanceof StoreError)) throw cause
     const detail = { endpoint: contact.settings.endpoint, profile: contact.settings.profile }
     alarm.publish({
       what: 'the store does not let us make a bucket to try it in: its profile is believed',
@@ -38,7 +39,10 @@ export async function probeAndRemember(store: S3Store, contact: Contact): Promis
   }
   try {
     const findings = await probe(store, bucket, 'probe/')
-    await contact.state.put(pathOf(contact.settings), Buffer.from(JSON.stringify({ version: 1, findings })))
+    // A store that failed while it was tried is tried again at the next start.
+    if (findings.every(({ failed }) => failed === undefined)) {
+      await contact.state.put(pathOf(contact.settings), Buffer.from(JSON.stringify({ version: 1, findings })))
+    }
     tellDifferences(contact.settings, findings)
     return findings
   } finally {

@@ -26,6 +26,7 @@ export function withProcessLocks(store: ObjectStore): ObjectStore {
     get: (target, name) => {
       if (name === 'put') return put
       if (name === 'delete') return remove
+      if (name === 'capabilities') return { ...target.capabilities, conditionalWrites: true }
       const value: unknown = Reflect.get(target, name, target)
       return typeof value === 'function' ? (value.bind(target) as unknown) : value
     },

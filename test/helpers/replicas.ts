@@ -1,4 +1,7 @@
-/** Several gateways in front of one S3 server, which holds their state too: each has caches, connections and clocks of its own, and only master keys in common. */
+/**
+ * Several gateways in front of one S3 server, which holds their state too: each has caches and connections of its own;
+ * they have only the master key in common.
+ */
 import { randomBytes } from 'node:crypto'
 import type { S3Client } from '@aws-sdk/client-s3'
 import type { ObjectStore } from '../../src/backends/object-store.ts'

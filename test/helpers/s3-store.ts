@@ -13,6 +13,7 @@ export interface S3StoreOptions {
   readonly retry?: Partial<RetryPolicy>
   readonly timing?: Partial<Timing>
   readonly idleTimeout?: number
+  readonly connections?: number
   readonly region?: string
   readonly credentials?: StoreCredentials
   readonly copyRequestLimit?: number
@@ -42,7 +43,7 @@ export function s3Store(options: S3StoreOptions): S3Store {
     region,
     pathStyle: true,
     transport: new ToldTransport(
-      { connections: 64, connectTimeout: 2_000, idleTimeout, tls: { insecure: false } },
+      { connections: options.connections ?? 64, connectTimeout: 2_000, idleTimeout, tls: { insecure: false } },
       options.onSend ?? (() => undefined),
     ),
     credentials:

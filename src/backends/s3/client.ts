@@ -1,10 +1,19 @@
 /** Signed requests to one store: addressing, credentials, regions, retries. What an answer means is the caller's business. */
-import { Unavailable } from '../../errors.ts'
+import { Denied, Unavailable } from '../../errors.ts'
 import { encodeComponent, encodePath } from '../../s3/auth/canonical-request.ts'
-import { signRequest } from '../../s3/auth/sign.ts'
+import { type SigningCredentials, signRequest } from '../../s3/auth/sign.ts'
 import { type Body, type ForwardResponse, HeldBody } from '../object-store.ts'
 import type { StoreCredentials } from './credentials.ts'
-import { type Failure, isStaleCredential, isTransient, nativeAnswer, readFailure, toError } from './errors.ts'
+import {
+  type Failure,
+  isStaleCredential,
+  isTransient,
+  mayBeSkew,
+  mayBeStale,
+  nativeAnswer,
+  readFailure,
+  toError,
+} from './errors.ts'
 import { type RetryPolicy, retryAfter, startAttempts, type Timing } from './retry.ts'
 import { type Transport, TransportError, type TransportResponse } from './transport.ts'
 import { NO_BODY, type OutgoingBody } from './upload-body.ts'
@@ -46,6 +55,14 @@ type Outcome =
   | { readonly kind: 'answered'; readonly response: TransportResponse }
   | { readonly kind: 'failed'; readonly failure: Failure }
   | { readonly kind: 'unanswered'; readonly error: TransportError }
+
+/** What the attempts of one call have come to. */
+interface Progress {
+  /** A body that cannot be begun again was begun. */
+  begun: boolean
+  /** What the last attempt was signed with. */
+  signedWith: SigningCredentials | undefined
+}
 
 export class StoreClient {
   readonly #parts: ClientParts
@@ -89,11 +106,12 @@ export class StoreClient {
   /** The answer whatever its status, after the retries and remedies that its status asks for. */
   async forward(call: StoreCall): Promise<ForwardResponse> {
     const outcome = await this.#attempts(call)
-    if (outcome.kind === 'answered') return outcome.response
+    if (outcome.kind === 'answered') return { ...outcome.response, body: unbroken(outcome.response.body) }
     if (outcome.kind === 'unanswered') throw unanswered(call.what, outcome.error)
     const { status, headers, document } = outcome.failure
     const error = toError(call.what, outcome.failure)
-    if (error instanceof Unavailable) throw error
+    // What the store refuses us, it does not refuse the client: its words are about our account.
+    if (error instanceof Unavailable || error instanceof Denied) throw error
     return { status, headers, body: new HeldBody([document]), refused: nativeAnswer(outcome.failure) }
   }
 
@@ -105,33 +123,30 @@ export class StoreClient {
     const { retry, timing, credentials } = this.#parts
     const attempts = startAttempts(retry, timing, call.signal)
     const mended = new Set<string>()
-    const state = { begun: false }
+    const progress: Progress = { begun: false, signedWith: undefined }
     for (;;) {
-      const outcome = await this.#attempt(call, state)
+      const outcome = await this.#attempt(call, progress)
       if (outcome.kind === 'answered') return outcome
-      const repeatable = call.replayable === true || call.body === undefined || !state.begun
+      // Also for a body that is spent: the client's next request should not fail for the same cause.
+      const remedy = outcome.kind === 'failed' ? this.#remedy(call, outcome.failure) : undefined
+      if (remedy === 'credentials') credentials.forget(progress.signedWith)
+      const repeatable = call.replayable === true || call.body === undefined || !progress.begun
       if (!repeatable) return outcome
-      if (outcome.kind === 'unanswered') {
-        if (await attempts.again()) continue
-        return outcome
-      }
-      const { failure } = outcome
-      const remedy = this.#remedy(call, failure)
       if (remedy !== undefined && !mended.has(remedy)) {
         // A cause that we can mend ourselves: once, and at once.
         mended.add(remedy)
-        if (remedy === 'credentials') credentials.forget()
         continue
       }
-      const wait = retryAfter(failure.headers['retry-after'], timing.now())
-      if (!isTransient(failure) || !(await attempts.again(wait))) return outcome
+      if (outcome.kind === 'failed' && !isTransient(outcome.failure)) return outcome
+      const asked = outcome.kind === 'failed' ? outcome.failure.headers['retry-after'] : undefined
+      if (!(await attempts.again(retryAfter(asked, timing.now())))) return outcome
     }
   }
 
   /** What about us has to change before the same request can succeed. Learns regions and the store's clock on the way. */
   #remedy({ bucket }: StoreCall, failure: Failure): 'credentials' | 'region' | 'clock' | undefined {
     if (isStaleCredential(failure)) return 'credentials'
-    if (failure.code === 'RequestTimeTooSkewed') {
+    if (mayBeSkew(failure, this.#parts.timing.now() + this.#skew)) {
       const theirs = Date.parse(failure.headers['date'] ?? '')
       if (Number.isNaN(theirs)) return undefined
       const skew = theirs - this.#parts.timing.now()
@@ -141,7 +156,7 @@ export class StoreClient {
     }
     const { region } = failure
     const elsewhere = [301, 307, 400, 403].includes(failure.status) && region !== undefined && bucket !== undefined
-    if (!elsewhere || region === this.#regionOf(bucket)) return undefined
+    if (!elsewhere || region === this.#regionOf(bucket)) return mayBeStale(failure) ? 'credentials' : undefined
     this.#regions.set(bucket, region)
     return 'region'
   }
@@ -150,15 +165,15 @@ export class StoreClient {
     return (bucket === undefined ? undefined : this.#regions.get(bucket)) ?? this.#parts.region
   }
 
-  async #attempt(call: StoreCall, state: { begun: boolean }): Promise<Outcome> {
-    const outcome = await this.#once(call)
+  async #attempt(call: StoreCall, progress: Progress): Promise<Outcome> {
+    const outcome = await this.#once(call, progress)
     if (outcome.kind !== 'answered') {
-      state.begun ||= outcome.kind === 'failed' || outcome.error.begun
+      progress.begun ||= outcome.kind === 'failed' || outcome.error.begun
       return outcome
     }
     const { response } = outcome
+    progress.begun = true
     if (response.status < 300) return this.#examined(call, outcome)
-    state.begun = true
     const bytes = await readBounded(response).catch(() => Buffer.alloc(0))
     return { kind: 'failed', failure: readFailure(response.status, response.headers, bytes) }
   }
@@ -174,8 +189,10 @@ export class StoreClient {
     }
   }
 
-  async #once(call: StoreCall): Promise<Outcome> {
-    const { transport, credentials, timing } = this.#parts
+  async #once(call: StoreCall, progress: Progress): Promise<Outcome> {
+    const { transport, timing } = this.#parts
+    const credentials = await this.#parts.credentials.get()
+    progress.signedWith = credentials
     const outgoing = call.body?.() ?? NO_BODY
     const { origin, path } = this.#address(call)
     const region = this.#regionOf(call.bucket)
@@ -183,7 +200,7 @@ export class StoreClient {
       method: call.method,
       url: `${origin}${path}`,
       headers: { ...call.headers, ...outgoing.headers },
-      credentials: await credentials.get(),
+      credentials,
       region,
       now: new Date(timing.now() + this.#skew),
       payloadHash: outgoing.payloadHash,
@@ -238,10 +255,16 @@ export async function readBounded({ body }: { readonly body: Body }, limit = ERR
   return Buffer.concat(pieces)
 }
 
-/** A body that breaks off is the store's failure. */
-export async function* unbroken(body: Body): Body {
+/** A body that breaks off, or has another length than was promised, is the store's failure. */
+export async function* unbroken(body: Body, length?: number): Body {
+  let bytes = 0
   try {
-    yield* body
+    for await (const batch of body) {
+      for (const piece of batch) bytes += piece.length
+      if (length !== undefined && bytes > length) throw new Unavailable('the store sent more of an object than it said')
+      yield batch
+    }
+    if (length !== undefined && bytes < length) throw new Unavailable('the store sent less of an object than it said')
   } catch (error) {
     if (error instanceof TransportError) throw new Unavailable('the store broke off an object', { cause: error.cause })
     throw error

@@ -17,17 +17,24 @@ export type CredentialSource = 'default' | 'environment' | 'profile' | 'web-iden
 
 /** How long before their end credentials are renewed. */
 const AHEAD_MILLISECONDS = 5 * 60_000
-/** How long a renewal that failed is not tried again while the old credentials are still good. */
+/** How long after a renewal that brought nothing newer none is tried while the old credentials are still good. */
 const PAUSE_MILLISECONDS = 10_000
+
+/** Most of the SDK's providers take no options; their types name one that we never give. */
+type SdkProvider = (options: {
+  readonly forceRefresh: boolean
+  readonly callerClientConfig?: never
+}) => Promise<ProvidedCredentials>
 
 /** A provider of the AWS SDK, loaded when it is first asked: most gateways need one of them or none. */
 export function awsProvider(source: CredentialSource, profile: string | undefined): CredentialProvider {
-  const named = profile === undefined ? {} : { profile }
-  let provider: CredentialProvider | undefined
+  // Files are read anew each time: whoever rotates them does not start us anew.
+  const named = { ignoreCache: true, ...(profile === undefined ? {} : { profile }) }
+  let provider: SdkProvider | undefined
   return async () => {
     if (provider === undefined) {
       const aws = await import('@aws-sdk/credential-providers')
-      const makers: Readonly<Record<CredentialSource, () => CredentialProvider>> = {
+      const makers: Readonly<Record<CredentialSource, () => SdkProvider>> = {
         default: () => aws.fromNodeProviderChain(named),
         environment: () => aws.fromEnv(),
         profile: () => aws.fromIni(named),
@@ -38,7 +45,8 @@ export function awsProvider(source: CredentialSource, profile: string | undefine
       }
       provider = makers[source]()
     }
-    return provider()
+    // What the chain keeps for itself may be what the store has just called expired.
+    return provider({ forceRefresh: true })
   }
 }
 
@@ -55,7 +63,7 @@ export class StoreCredentials {
   readonly #parts: CredentialsParts
   #current: ProvidedCredentials | undefined
   #renewing: Promise<ProvidedCredentials> | undefined
-  #failedAt = Number.NEGATIVE_INFINITY
+  #renewedAt = Number.NEGATIVE_INFINITY
 
   constructor(parts: CredentialsParts) {
     this.#parts = parts
@@ -67,16 +75,19 @@ export class StoreCredentials {
     const left = (current?.expiration?.getTime() ?? Number.POSITIVE_INFINITY) - this.#parts.now()
     if (current !== undefined && left > AHEAD_MILLISECONDS) return signing(current)
     if (current !== undefined && left > 0) {
-      // Still good: nobody waits for the renewal, and one that fails is tried again soon.
-      if (this.#parts.now() - this.#failedAt > PAUSE_MILLISECONDS) void this.#renew().catch(() => undefined)
+      // Still good: nobody waits for the renewal, and one that fails, or brings the same again, is tried again soon.
+      if (this.#parts.now() - this.#renewedAt > PAUSE_MILLISECONDS) void this.#renew().catch(() => undefined)
       return signing(current)
     }
     return signing(await this.#renew())
   }
 
-  /** Forgets what a store calls expired; the next `get` fetches anew. */
-  forget(): void {
-    this.#current = undefined
+  /** Forgets what a store calls expired, unless it was replaced meanwhile; the next `get` fetches anew. */
+  forget(used: SigningCredentials | undefined): void {
+    const { accessKeyId, secretAccessKey, sessionToken } = this.#current ?? {}
+    const same =
+      used?.accessKey === accessKeyId && used?.secret === secretAccessKey && used?.sessionToken === sessionToken
+    if (same) this.#current = undefined
   }
 
   #renew(): Promise<ProvidedCredentials> {
@@ -88,13 +99,13 @@ export class StoreCredentials {
 
   async #fetch(): Promise<ProvidedCredentials> {
     const { provider, check, now } = this.#parts
+    this.#renewedAt = now()
     try {
       const fetched = await provider()
       check(fetched)
       this.#current = fetched
       return fetched
     } catch (error) {
-      this.#failedAt = now()
       if (error instanceof Denied) throw error
       throw new Unavailable('no credentials for the store can be had', { cause: error })
     }

@@ -34,6 +34,11 @@ function parsable(bytes: Buffer): Buffer {
   return text.search(NEVER_XML) < 0 ? bytes : Buffer.from(text.replaceAll(NEVER_XML, '\uFFFD'))
 }
 
+/** Anything else in a 200 is no answer: an empty listing would be believed. */
+function expectRoot(root: XmlElement, name: string): void {
+  if (root.name !== name) throw new Unavailable(`the store answered with <${root.name}> in place of <${name}>`)
+}
+
 const isTrue = (text: string | undefined): boolean => text?.trim() === 'true'
 const dateOf = (text: string | undefined): Date => {
   const date = new Date(text?.trim() ?? '')
@@ -43,6 +48,11 @@ const numberOf = (text: string | undefined): number => {
   const value = Number(text?.trim() ?? 'x')
   if (!Number.isSafeInteger(value) || value < 0) throw new Unavailable('the store listed a size that is no number')
   return value
+}
+
+const named = (text: string): string => {
+  if (text === '') throw new Unavailable('the store listed something without its name')
+  return text
 }
 
 /** How names are written in a listing: `encoding-type=url` as AWS has it, where `+` is a space. */
@@ -79,10 +89,11 @@ export function listQuery({
 
 /** ListObjectsV2. */
 export function readListing(root: XmlElement): ListPage {
+  expectRoot(root, 'ListBucketResult')
   const name = decoderOf(root)
   const objects = childrenNamed(root, 'Contents').map(
     (entry): ListedObject => ({
-      key: name(childText(entry, 'Key') ?? ''),
+      key: named(name(childText(entry, 'Key') ?? '')),
       etag: unquoteEtag(childText(entry, 'ETag') ?? ''),
       size: numberOf(childText(entry, 'Size')),
       lastModified: dateOf(childText(entry, 'LastModified')),
@@ -93,6 +104,7 @@ export function readListing(root: XmlElement): ListPage {
 }
 
 export function readBuckets(root: XmlElement): BucketInfo[] {
+  expectRoot(root, 'ListAllMyBucketsResult')
   const list = child(root, 'Buckets')
   return (list === undefined ? [] : childrenNamed(list, 'Bucket')).map((entry) => ({
     name: childText(entry, 'Name') ?? '',
@@ -101,6 +113,7 @@ export function readBuckets(root: XmlElement): BucketInfo[] {
 }
 
 export function readParts(root: XmlElement): { parts: PartInfo[]; truncated: boolean } {
+  expectRoot(root, 'ListPartsResult')
   const parts = childrenNamed(root, 'Part').map((entry) => ({
     partNumber: numberOf(childText(entry, 'PartNumber')),
     etag: unquoteEtag(childText(entry, 'ETag') ?? ''),
@@ -111,10 +124,11 @@ export function readParts(root: XmlElement): { parts: PartInfo[]; truncated: boo
 }
 
 export function readUploads(root: XmlElement): { uploads: UploadInfo[]; truncated: boolean } {
+  expectRoot(root, 'ListMultipartUploadsResult')
   const name = decoderOf(root)
   const uploads = childrenNamed(root, 'Upload').map((entry) => ({
-    key: name(childText(entry, 'Key') ?? ''),
-    uploadId: childText(entry, 'UploadId') ?? '',
+    key: named(name(childText(entry, 'Key') ?? '')),
+    uploadId: named(childText(entry, 'UploadId') ?? ''),
     initiated: dateOf(childText(entry, 'Initiated')),
   }))
   return { uploads, truncated: isTrue(childText(root, 'IsTruncated')) }
@@ -144,24 +158,38 @@ export function writeDelete(entries: readonly DeleteEntry[]): Buffer {
   return Buffer.from(xmlDocument('Delete', el('Quiet', false), ...rendered))
 }
 
-/** DeleteResult, by what was asked: a key may be there several times, with different versions. */
+/**
+ * DeleteResult, by what was asked: a key may be there several times, with different versions. Where only one version of a key was
+ * asked for, what is said of the key is about it, however the store spells the version.
+ */
 export function readDeleted(root: XmlElement, entries: readonly DeleteEntry[]): DeleteOutcome[] {
-  const outcomes = new Map<string, DeleteOutcome>()
-  const id = (key: string, versionId: string | undefined): string => JSON.stringify([key, versionId ?? ''])
+  expectRoot(root, 'DeleteResult')
+  const byVersion = new Map<string, DeleteOutcome>()
+  const byKey = new Map<string, DeleteOutcome>()
+  const id = (key: string, versionId: string | undefined): string => JSON.stringify([written(key), versionId ?? ''])
   for (const entry of root.children) {
-    const asked = id(childText(entry, 'Key') ?? '', childText(entry, 'VersionId'))
-    if (entry.name === 'Deleted') outcomes.set(asked, deletedOf(entry))
-    if (entry.name === 'Error') {
-      outcomes.set(asked, {
-        code: childText(entry, 'Code') ?? 'InternalError',
-        message: childText(entry, 'Message') ?? '',
-      })
-    }
+    if (entry.name !== 'Deleted' && entry.name !== 'Error') continue
+    const key = childText(entry, 'Key') ?? ''
+    const outcome = entry.name === 'Deleted' ? deletedOf(entry) : refusedOf(entry)
+    byVersion.set(id(key, childText(entry, 'VersionId')), outcome)
+    byKey.set(written(key), outcome)
+  }
+  const asked = new Map<string, Set<string | undefined>>()
+  for (const { key, versionId } of entries) {
+    asked.set(written(key), (asked.get(written(key)) ?? new Set()).add(versionId))
   }
   const silent = { code: 'InternalError', message: 'The store did not say what became of this key.' }
-  return entries.map(
-    ({ key, versionId }) => outcomes.get(id(key, versionId)) ?? outcomes.get(id(key, undefined)) ?? silent,
-  )
+  return entries.map(({ key, versionId }) => {
+    const alone = asked.get(written(key))?.size === 1
+    return byVersion.get(id(key, versionId)) ?? (alone ? byKey.get(written(key)) : undefined) ?? silent
+  })
+}
+
+/** A key as `parsable` leaves it. */
+const written = (key: string): string => key.replaceAll(/[\0\uFFFE\uFFFF]/g, '\uFFFD')
+
+function refusedOf(entry: XmlElement): DeleteOutcome {
+  return { code: childText(entry, 'Code') ?? 'InternalError', message: childText(entry, 'Message') ?? '' }
 }
 
 function deletedOf(entry: XmlElement): DeleteOutcome {

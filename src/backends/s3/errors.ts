@@ -36,11 +36,11 @@ export function readFailure(status: number, headers: Readonly<Record<string, str
   }
 }
 
-/** The failure in the body of a 200 (CopyObject, CompleteMultipartUpload), if it is one. */
+/** The failure in the body of a 200 (CopyObject, CompleteMultipartUpload, UploadPartCopy), if it is one. */
 export function failureIn(root: XmlElement, headers: Readonly<Record<string, string>>): Failure | undefined {
   if (root.name !== 'Error') return undefined
   const code = childText(root, 'Code') ?? 'InternalError'
-  const status = TRANSIENT_CODES.has(code) ? 503 : (STATUS_OF[code] ?? 500)
+  const status = TRANSIENT_CODES.has(code) ? 503 : (STATUS_OF[code] ?? 400)
   const message = childText(root, 'Message') ?? ''
   return { status, code, message, region: undefined, headers, size: undefined, document: Buffer.alloc(0) }
 }
@@ -55,6 +55,7 @@ const STATUS_OF: Readonly<Record<string, number>> = {
   InvalidPartOrder: 400,
   AccessDenied: 403,
   ConditionalRequestConflict: 409,
+  NotImplemented: 501,
 }
 
 function parsed(bytes: Buffer): XmlElement | undefined {
@@ -66,13 +67,20 @@ function parsed(bytes: Buffer): XmlElement | undefined {
   }
 }
 
-const TRANSIENT_STATUS = new Set([429, 500, 502, 503, 504])
+const TRANSIENT_STATUS = new Set([408, 429, 500, 502, 503, 504])
 const TRANSIENT_CODES = new Set([
+  // Damage on the way: the digests are ours, of ciphertext.
+  'BadDigest',
+  'IncompleteBody',
+  'XAmzContentChecksumMismatch',
+  'XAmzContentSHA256Mismatch',
   'InternalError',
   'OperationAborted',
   'RequestTimeout',
   'ServiceUnavailable',
   'SlowDown',
+  'SlowDownRead',
+  'SlowDownWrite',
   'Throttling',
   'ThrottlingException',
   'TooManyRequests',
@@ -87,6 +95,21 @@ export function isTransient({ status, code }: Failure): boolean {
 /** Whether newer credentials may help. */
 export function isStaleCredential({ code }: Failure): boolean {
   return code === 'ExpiredToken' || code === 'ExpiredTokenException' || code === 'TokenRefreshRequired'
+}
+
+/** The same where there is no document to say so, as with HEAD. */
+export function mayBeStale({ status, code }: Failure): boolean {
+  return status === 400 && code === ''
+}
+
+/** How far apart S3 lets clocks be. */
+const SKEW_LIMIT_MILLISECONDS = 15 * 60_000
+
+/** Whether our clock differs from the store's, said by a code or, where there is no document, by the two times. */
+export function mayBeSkew({ status, code, headers }: Failure, signedAt: number): boolean {
+  if (code !== '') return code === 'RequestTimeTooSkewed'
+  const theirs = Date.parse(headers['date'] ?? '')
+  return status === 403 && Math.abs(theirs - signedAt) > SKEW_LIMIT_MILLISECONDS
 }
 
 /** Refusals by code, whatever the operation. */
@@ -142,11 +165,16 @@ const EXPLAINING = ['x-amz-delete-marker', 'x-amz-version-id', 'allow', 'last-mo
 const OURS = new Set([
   'AuthorizationHeaderMalformed',
   'ExpiredToken',
+  'ExpiredTokenException',
   'InvalidAccessKeyId',
+  'InvalidSecurity',
   'InvalidToken',
+  'NotSignedUp',
   'RequestExpired',
   'RequestTimeTooSkewed',
   'SignatureDoesNotMatch',
+  'TokenRefreshRequired',
+  'XMinioInvalidRegion',
 ])
 
 /** The error to throw for a failure that no further attempt will mend. `what` names the request for the log. */

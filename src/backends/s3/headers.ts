@@ -79,22 +79,35 @@ export function infoOf(headers: HeaderMap, size: number, profile: Profile): Obje
   }
 }
 
-/** The bytes that an answer carries and the size of the whole. Throws `Unavailable` for an answer to another range than was asked for. */
+/** The bytes that an answer carries and the size of the whole. Throws `Unavailable` for another range than was asked for, or another length than that of the range. */
 export function sentRange(
   status: number,
   headers: HeaderMap,
   asked: ByteRange | undefined,
 ): { readonly first: number; readonly last: number; readonly size: number } {
   if (status === 206) {
-    const [, first, last, size] = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15})$/.exec(headers['content-range'] ?? '') ?? []
-    if (first !== undefined && last !== undefined && size !== undefined && Number(first) === (asked?.first ?? 0)) {
-      return { first: Number(first), last: Number(last), size: Number(size) }
+    const [first, last, size] = contentRange(headers)
+    const { first: wantedFirst, last: wantedLast = size - 1 } = asked ?? { first: 0 }
+    if (first !== wantedFirst || last !== Math.min(wantedLast, size - 1)) {
+      throw new Unavailable('the store sent another range than it was asked for')
     }
-    throw new Unavailable('the store sent another range than it was asked for')
+    const length = headers['content-length']
+    if (length !== undefined && contentLength(headers) !== last - first + 1) {
+      throw new Unavailable(`the store sent ${length} bytes of a range of ${last - first + 1}`)
+    }
+    return { first, last, size }
   }
   const size = contentLength(headers)
-  if (asked !== undefined && asked.first > 0) throw new Unavailable('the store ignored a range')
+  const ignored = asked !== undefined && (asked.first > 0 || (asked.last !== undefined && asked.last < size - 1))
+  if (ignored) throw new Unavailable('the store ignored a range')
   return { first: 0, last: size - 1, size }
+}
+
+function contentRange(headers: HeaderMap): [first: number, last: number, size: number] {
+  const found = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15})$/.exec(headers['content-range'] ?? '')
+  if (found === null) throw new Unavailable('the store did not say which range it sent')
+  const [, first, last, size] = found.map(Number)
+  return [first ?? 0, last ?? 0, size ?? 0]
 }
 
 const CONTENT = [

@@ -1,4 +1,5 @@
 /** Copies beyond what one request may carry: the bytes stay in the store, in parts of any boundaries (docs/format.md, "Copies"). */
+import { Unavailable } from '../../errors.ts'
 import { encodeComponent } from '../../s3/auth/canonical-request.ts'
 import { unquoteEtag } from '../../s3/etag.ts'
 import { child, childrenNamed, childText } from '../../s3/xml.ts'
@@ -50,10 +51,16 @@ async function copyParts(
     for (let at = next++; at < count; at = next++) {
       const first = at * partBytes
       const last = Math.min(first + partBytes, options.size) - 1
-      etags[at] = await copyPart(client, { source, target, options, uploadId, partNumber: at + 1, first, last })
+      const part = { source, target, options, uploadId, partNumber: at + 1, first, last }
+      etags[at] = await copyPart(client, part).catch((error: unknown) => {
+        next = count
+        throw error
+      })
     }
   }
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, count) }, worker))
+  // All of them, also after a failure: a part that arrives after the upload was aborted may stay for ever.
+  const workers = await Promise.allSettled(Array.from({ length: Math.min(PARALLEL, count) }, worker))
+  for (const one of workers) if (one.status === 'rejected') throw one.reason
   return etags.map((etag, at) => ({ partNumber: at + 1, etag }))
 }
 
@@ -83,7 +90,10 @@ function copyPart(client: StoreClient, part: OnePart): Promise<string> {
     async (response) => {
       const root = readDocument(await readBounded(response))
       const failure = failureIn(root, response.headers)
-      return failure === undefined ? { value: unquoteEtag(childText(root, 'ETag') ?? '') } : { failure }
+      if (failure !== undefined) return { failure }
+      const etag = unquoteEtag(childText(root, 'ETag') ?? '')
+      if (etag === '') throw new Unavailable('the store did not name the ETag of a part that it copied')
+      return { value: etag }
     },
   )
 }

@@ -1,4 +1,5 @@
 /** What a store really does where safety depends on it: tried with objects of our own, in a bucket of our own. */
+import { Invalid, Unavailable } from '../../errors.ts'
 import { type Body, HeldBody, type ObjectStore, StoreError, type WriteCondition } from '../object-store.ts'
 import type { Profile } from './profiles.ts'
 
@@ -13,11 +14,13 @@ export const PROBED_ABILITIES = [
 
 export type ProbedAbility = (typeof PROBED_ABILITIES)[number]
 
-/** `unknown`: the store refused for another reason. */
+/** `unknown`: the store failed, or did not let us try. */
 export interface Finding {
   readonly ability: ProbedAbility
   readonly found: 'yes' | 'no' | 'unknown'
   readonly detail: string
+  /** The store failed: another time it may tell. */
+  readonly failed?: true
 }
 
 const RACERS = 4
@@ -83,8 +86,10 @@ async function finding(ability: ProbedAbility, attempt: () => Promise<string>): 
     return { ability, found: 'yes', detail: await attempt() }
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error)
-    const known = error instanceof Missing || (error instanceof StoreError && error.refusal === 'not-supported')
-    return { ability, found: known ? 'no' : 'unknown', detail }
+    // Whatever words it refuses such a request with: it cannot be relied on.
+    const known = error instanceof Missing || error instanceof StoreError || error instanceof Invalid
+    const failed = error instanceof Unavailable ? { failed: true as const } : {}
+    return { ability, found: known ? 'no' : 'unknown', detail, ...failed }
   }
 }
 

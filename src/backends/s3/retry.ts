@@ -11,7 +11,10 @@ export interface RetryPolicy {
 }
 
 export interface Attempts {
-  /** Waits and returns true if another attempt is due, else returns false at once. `afterMilliseconds` is what the store asks for. */
+  /**
+   * Waits and returns true if another attempt is due, else returns false at once. `afterMilliseconds` is what the store asks for.
+   * Throws the signal's reason.
+   */
   readonly again: (afterMilliseconds?: number) => Promise<boolean>
 }
 
@@ -34,8 +37,11 @@ export function startAttempts(policy: RetryPolicy, timing: Timing, signal?: Abor
       const wait = Math.max(afterMilliseconds, timing.random() * ceiling)
       if (timing.now() + wait - started > policy.budget) return false
       made += 1
-      await timing.sleep(wait, signal)
-      return signal?.aborted !== true
+      await timing.sleep(wait, signal).catch((error: unknown) => {
+        if (signal?.aborted !== true) throw error
+      })
+      signal?.throwIfAborted()
+      return true
     },
   }
 }
@@ -44,6 +50,7 @@ export function startAttempts(policy: RetryPolicy, timing: Timing, signal?: Abor
 export function retryAfter(value: string | undefined, now: number): number | undefined {
   if (value === undefined) return undefined
   if (/^\d{1,6}$/.test(value)) return Number(value) * 1_000
-  const at = Date.parse(value)
+  // `Date.parse` makes a year of any number.
+  const at = /^[A-Z][a-z]/.test(value) ? Date.parse(value) : Number.NaN
   return Number.isNaN(at) ? undefined : Math.max(0, at - now)
 }

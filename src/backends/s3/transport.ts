@@ -3,7 +3,7 @@
  * library can be exchanged: what it costs for large bodies is most of what a gateway costs.
  */
 import type { Readable } from 'node:stream'
-import { Agent, type Dispatcher, ProxyAgent } from 'undici'
+import { Agent, type Dispatcher, Pool, ProxyAgent } from 'undici'
 import { Internal } from '../../errors.ts'
 import type { Body } from '../object-store.ts'
 
@@ -28,7 +28,7 @@ export interface TransportResponse {
   readonly cancel: () => void
 }
 
-/** The request got no answer, or not all of it. The cause is the library's error; `begun`: some of the request's body was taken. */
+/** The request got no answer, or not all of it. The cause is the library's error; `begun`: the request left, and its body was begun. */
 export class TransportError extends Error {
   override readonly name = 'TransportError'
   readonly begun: boolean
@@ -81,7 +81,14 @@ export class Transport {
     this.#agent =
       proxy === undefined
         ? new Agent({ ...options, connect: { ...trust, timeout: connectTimeout } })
-        : new ProxyAgent({ ...options, uri: proxy, requestTls: { ...trust, timeout: connectTimeout } })
+        : new ProxyAgent({
+            ...options,
+            uri: proxy,
+            requestTls: { ...trust, timeout: connectTimeout },
+            proxyTls: { ...(ca === undefined ? {} : { ca }), timeout: connectTimeout },
+            // Of the requests for a tunnel: else a silent proxy would hold us for minutes.
+            clientFactory: (origin, more) => new Pool(origin, { ...more, headersTimeout: connectTimeout }),
+          })
   }
 
   /** Resolves with the head of the answer. Throws `TransportError`, what the request's body throws, or the signal's reason. */
@@ -96,6 +103,8 @@ export class Transport {
           method: request.method,
           headers: request.headers,
           body: exchange.body,
+          // Else each HEAD would cost a connection.
+          ...(request.method === 'HEAD' ? { reset: false } : {}),
         },
         exchange,
       )
@@ -134,14 +143,20 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#reject = reject
     this.#signal = signal
     this.#onAbort = () => {
-      if (signal !== undefined) this.#controller?.abort(reasonOf(signal))
+      if (signal === undefined) return
+      // One that still waits for a connection has no controller; it is dropped when its turn comes.
+      if (this.#controller === undefined) this.onResponseError(undefined, reasonOf(signal))
+      else this.#controller.abort(reasonOf(signal))
     }
     signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
+    // Thrown, it spares the connection, on which nothing was sent yet.
+    if (this.#signal?.aborted === true) throw reasonOf(this.#signal)
     this.#controller = controller
-    if (this.#signal?.aborted === true) controller.abort(reasonOf(this.#signal))
+    // Whatever becomes of the request now, its body cannot be begun again.
+    if (this.body !== null && !Buffer.isBuffer(this.body)) this.#begun = true
   }
 
   onResponseStart(
@@ -201,7 +216,6 @@ class Exchange implements Dispatcher.DispatchHandler {
           else source.next().then(resolve, reject)
         })
         if (step.done === true) return
-        this.#begun = true
         yield* step.value
       }
     } catch (error) {

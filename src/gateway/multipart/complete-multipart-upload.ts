@@ -17,11 +17,11 @@ import { parseWriteConditions, type WriteConditions } from '../../s3/conditions.
 import { S3Error } from '../../s3/errors.ts'
 import { renderComplete } from '../../s3/result-xml.ts'
 import type { CompleteAnswer, PlanRecord } from '../../state/upload-records.ts'
-import { etagSign, keepsMd5, opaqueEtag } from '../etag.ts'
+import { etagSign, keepsMd5 } from '../etag.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from '../gateway.ts'
 import { readCompleteDocument } from '../request-document.ts'
-import { headStored, readTail } from '../sealed-object.ts'
 import { storeCondition } from '../write-conditions.ts'
+import { answerOf, findCompleted } from './completed.ts'
 import { currentParts } from './current-parts.ts'
 import { type CompleteRequest, planComplete } from './plan-complete.ts'
 import { noSuchUpload, type OpenUpload, refOf, uploadOf } from './upload-of.ts'
@@ -40,17 +40,36 @@ export const completeMultipartUpload: Operation = async (gateway, request) => {
     if (done.requestHash !== hash) throw noSuchUpload(ref)
     return respond(gateway, request, done.answer)
   }
+  const asked = { parts, checksum, objectSize, hash }
+  try {
+    return respond(gateway, request, await completeOpen(gateway, request, asked, conditions))
+  } catch (error) {
+    // The upload ended while we looked at it: perhaps by this very request, on another replica.
+    if (!(error instanceof S3Error && error.code === 'NoSuchUpload')) throw error
+    const ended = await gateway.uploads.done(ref, namespace)
+    if (ended?.requestHash !== hash) throw error
+    return respond(gateway, request, ended.answer)
+  }
+}
+
+async function completeOpen(
+  gateway: Gateway,
+  request: OperationRequest,
+  asked: CompleteRequest,
+  conditions: WriteConditions,
+): Promise<CompleteAnswer> {
   const upload = await uploadOf(gateway, request)
-  const { record: plan, etag } = await agreePlan(gateway, upload, { parts, checksum, objectSize, hash })
+  const { ref, namespace } = upload
+  const { record: plan, etag } = await agreePlan(gateway, upload, asked)
   const answer = await completing(gateway, request, upload, plan, conditions).catch(async (error: unknown) => {
-    const elsewhere = await completedElsewhere(gateway, request, upload, plan, error)
-    if (elsewhere !== undefined) return elsewhere
+    const found = mayBeCompleted(error) ? await findCompleted(gateway, upload, plan, request.signal) : undefined
+    if (found !== undefined) return found
     if (refusesForGood(error)) await gateway.uploads.publishPlan(ref, namespace, { ...plan, state: 'refused' }, etag)
     throw error
   })
-  await gateway.uploads.finish(ref, namespace, { requestHash: hash, answer })
+  await gateway.uploads.finish(ref, namespace, { requestHash: asked.hash, answer })
   gateway.background.run('delete the state of a completed upload', () => gateway.uploads.drop(ref))
-  return respond(gateway, request, answer)
+  return answer
 }
 
 async function completing(
@@ -64,15 +83,6 @@ async function completing(
   const condition = await storeCondition(gateway, conditional)
   const written = await execute(gateway, request, upload, plan, condition)
   return answerOf(gateway, plan, written)
-}
-
-/** The plan's answer, with what only the backend knows. */
-function answerOf(
-  gateway: Gateway,
-  { answer }: PlanRecord,
-  { etag, versionId }: { readonly etag: string; readonly versionId?: string },
-): CompleteAnswer {
-  return { ...answer, etag: keepsMd5(gateway) ? answer.etag : opaqueEtag(etag), versionId }
 }
 
 /** The identity of a request to complete: repeated, it gets the same answer; another one does not. */
@@ -95,24 +105,53 @@ function requestHash(
   )
 }
 
+/** How often equal requests that meet on several replicas look for the plan of the other. */
+const PLAN_ATTEMPTS = 3
+
+interface AgreedPlan {
+  readonly record: PlanRecord
+  readonly etag: string
+}
+
 /** The plan to execute: the one that exists, if it is for this request; else ours, if nobody was first. */
-async function agreePlan(
+async function agreePlan(gateway: Gateway, upload: OpenUpload, request: CompleteRequest): Promise<AgreedPlan> {
+  const { ref, namespace } = upload
+  for (let attempt = 1; attempt <= PLAN_ATTEMPTS; attempt += 1) {
+    const existing = await gateway.uploads.plan(ref, namespace)
+    if (existing !== undefined && existing.record.state === 'open') {
+      if (existing.record.requestHash === request.hash) return existing
+      break
+    }
+    const made = await makePlan(gateway, upload, request, existing?.etag)
+    if (made !== undefined) return made
+  }
+  throw new S3Error('ServiceUnavailable', { message: 'Another request is completing this upload. Retry the request.' })
+}
+
+/** Makes and publishes a plan; `undefined` if another one may be there now. Throws `NoSuchUpload` and leaves no plan if the upload has ended. */
+async function makePlan(
   gateway: Gateway,
   upload: OpenUpload,
   request: CompleteRequest,
-): Promise<{ record: PlanRecord; etag: string }> {
+  replaces: string | undefined,
+): Promise<AgreedPlan | undefined> {
   const { ref, namespace } = upload
-  const existing = await gateway.uploads.plan(ref, namespace)
-  if (existing !== undefined && existing.record.state === 'open') {
-    if (existing.record.requestHash === request.hash) return existing
-    throw new S3Error('ServiceUnavailable', {
-      message: 'Another request is completing this upload. Retry the request.',
-    })
+  let record: PlanRecord
+  try {
+    record = await planComplete(gateway, upload, request, await currentParts(gateway, upload))
+  } catch (error) {
+    // The backend has no upload: who completed it has left a plan, unless it was aborted.
+    const ended = error instanceof S3Error && error.code === 'NoSuchUpload'
+    const now = ended ? await gateway.uploads.plan(ref, namespace) : undefined
+    if (now?.record.state === 'open') return undefined
+    throw error
   }
-  const record = await planComplete(gateway, upload, request, await currentParts(gateway, upload))
-  const etag = await gateway.uploads.publishPlan(ref, namespace, record, existing?.etag)
-  if (etag !== undefined) return { record, etag }
-  throw new S3Error('ServiceUnavailable', { message: 'Another request is completing this upload. Retry the request.' })
+  const etag = await gateway.uploads.publishPlan(ref, namespace, record, replaces)
+  if (etag === undefined) return undefined
+  // Whoever ended the upload meanwhile did not see our plan: it must not stay.
+  if ((await gateway.uploads.find(ref, namespace)) !== undefined) return { record, etag }
+  await gateway.uploads.drop(ref)
+  throw noSuchUpload(ref)
 }
 
 /** Writes the gateway's own last part, which is the same bytes from every replica, and completes the backend's upload. */
@@ -142,34 +181,13 @@ async function* finalPart(gateway: Gateway, request: OperationRequest, ref: Open
   yield [...zeroPieces(padBytes), finished]
 }
 
-/**
- * The backend no longer knows the upload, or the condition fails: another replica, or this request before its answer was
- * lost, may have completed it with this very plan. The condition then held once, and what it meets now is our own object.
- */
-async function completedElsewhere(
-  gateway: Gateway,
-  request: OperationRequest,
-  { ref, namespace }: OpenUpload,
-  plan: PlanRecord,
-  error: unknown,
-): Promise<CompleteAnswer | undefined> {
-  const mayBeDone =
-    error instanceof Unavailable ||
-    (error instanceof StoreError
-      ? ['no-such-upload', 'precondition-failed', 'no-such-key', 'conflict'].includes(error.refusal)
-      : error instanceof S3Error && error.code === 'PreconditionFailed')
-  if (!mayBeDone) return undefined
-  try {
-    const done = await gateway.uploads.done(ref, namespace)
-    if (done?.requestHash === plan.requestHash) return done.answer
-    const sealed = await headStored(gateway, { bucket: ref.bucket, key: ref.key })
-    if (sealed.kind === 'plain' || sealed.envelope.flags.sizeInMetadata) return undefined
-    const tail = await readTail(gateway, sealed, request.signal)
-    return tail.generation.equals(plan.generation) ? answerOf(gateway, plan, sealed.info) : undefined
-  } catch {
-    // What is there now is no proof that ours was; the client hears of the upload's end.
-    return undefined
+/** Whether a failure may be the echo of a Complete that took place: the condition held once, and what it meets now is our own object. */
+function mayBeCompleted(error: unknown): boolean {
+  if (error instanceof Unavailable) return true
+  if (error instanceof StoreError) {
+    return ['no-such-upload', 'precondition-failed', 'no-such-key', 'conflict'].includes(error.refusal)
   }
+  return error instanceof S3Error && error.code === 'PreconditionFailed'
 }
 
 /** Refusals after which the upload stays and another request may complete it. */
