@@ -45,9 +45,9 @@ const dateOf = (text: string | undefined): Date => {
   return Number.isNaN(date.getTime()) ? new Date(0) : date
 }
 const numberOf = (text: string | undefined): number => {
-  const value = Number(text?.trim() ?? 'x')
-  if (!Number.isSafeInteger(value) || value < 0) throw new Unavailable('the store listed a size that is no number')
-  return value
+  const digits = text?.trim() ?? ''
+  if (!/^\d{1,15}$/.test(digits)) throw new Unavailable('the store listed a size that is no number')
+  return Number(digits)
 }
 
 const named = (text: string): string => {

@@ -106,8 +106,9 @@ export function sentRange(
 function contentRange(headers: HeaderMap): [first: number, last: number, size: number] {
   const found = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15})$/.exec(headers['content-range'] ?? '')
   if (found === null) throw new Unavailable('the store did not say which range it sent')
-  const [, first, last, size] = found.map(Number)
-  return [first ?? 0, last ?? 0, size ?? 0]
+  const [, first = 0, last = 0, size = 0] = found.map(Number)
+  if (last < first || last >= size) throw new Unavailable('the store sent a range that is none')
+  return [first, last, size]
 }
 
 const CONTENT = [

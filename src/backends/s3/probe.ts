@@ -130,8 +130,14 @@ async function conditionalComplete(store: ObjectStore, bucket: string, key: stri
   }
 }
 
-/** The declaration, corrected by what was found. What could not be tried stays as declared. */
+/**
+ * What declaration and trial both allow: a trial may win a race by luck, so that a declared no stays one. What could not be tried is
+ * believed of a provider that is known, and of no other.
+ */
 export function corrected(profile: Profile, findings: readonly Finding[]): Profile {
-  const known = findings.filter(({ found }) => found !== 'unknown')
-  return { ...profile, ...Object.fromEntries(known.map(({ ability, found }) => [ability, found === 'yes'])) }
+  const holds = (ability: ProbedAbility): boolean => {
+    const found = findings.find((one) => one.ability === ability)?.found ?? 'unknown'
+    return profile[ability] && (found === 'yes' || (found === 'unknown' && profile.known))
+  }
+  return { ...profile, ...Object.fromEntries(PROBED_ABILITIES.map((ability) => [ability, holds(ability)])) }
 }

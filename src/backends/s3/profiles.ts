@@ -17,6 +17,8 @@ export interface Profile {
   readonly label: string
   /** Whether it was tried with the real software, and which version. */
   readonly tried: string | undefined
+  /** The declaration is of a certain provider, so that it is believed where nothing could be tried. */
+  readonly known: boolean
   /** If-None-Match and If-Match on PutObject are decided in one step with the write. */
   readonly conditionalPut: boolean
   readonly conditionalComplete: boolean
@@ -40,6 +42,7 @@ export interface Profile {
 
 /** What AWS does and most others copy. */
 const FULL = {
+  known: true,
   conditionalPut: true,
   conditionalComplete: true,
   conditionalCopy: false,
@@ -61,7 +64,10 @@ export const PROFILES = {
     ...FULL,
     label: 'any S3 store',
     tried: undefined,
-    note: 'What the first contact does not find is not relied on.',
+    known: false,
+    conditionalCopy: true,
+    conditionalDelete: true,
+    note: 'Nothing is relied on that the first contact does not find.',
   },
   aws: { ...FULL, label: 'AWS S3', tried: undefined, checksum: 'crc32', conditionalDelete: true },
   minio: { ...FULL, label: 'MinIO', tried: undefined, checksum: 'crc32' },
@@ -104,7 +110,9 @@ export const PROFILES = {
   versitygw: { ...FULL, label: 'Versity S3 Gateway', tried: undefined },
   s3proxy: {
     ...FULL,
+    ...UNCONDITIONAL,
     label: 'S3Proxy',
+    note: 'Over a file system If-None-Match is a race.',
     tried: undefined,
     versions: false,
     tags: false,

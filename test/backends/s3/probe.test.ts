@@ -1,0 +1,80 @@
+import { describe, expect, test } from 'vitest'
+import { MemoryStore } from '../../../src/backends/memory.ts'
+import { type ObjectStore, StoreError } from '../../../src/backends/object-store.ts'
+import { corrected, PROBED_ABILITIES, type ProbedAbility, probe } from '../../../src/backends/s3/probe.ts'
+import { PROFILES } from '../../../src/backends/s3/profiles.ts'
+import { Denied, Invalid, Unavailable } from '../../../src/errors.ts'
+import { careless, type Carelessness } from '../../helpers/careless-store.ts'
+
+async function tried(about: readonly Carelessness[], refuse?: () => Error) {
+  const inner = new MemoryStore()
+  await inner.createBucket('b')
+  const findings = await probe(careless(inner, about, refuse), 'b', 'probe/')
+  const found = Object.fromEntries(findings.map(({ ability, found }) => [ability, found]))
+  return { findings, found, inner }
+}
+const all = (found: string) => Object.fromEntries(PROBED_ABILITIES.map((ability) => [ability, found]))
+
+async function expectNothingLeft(store: ObjectStore): Promise<void> {
+  const { objects } = await store.list('b', { prefix: '', limit: 1_000 })
+  const { uploads } = await store.listUploads('b', { prefix: '', limit: 1_000 })
+  expect([objects.map(({ key }) => key), uploads]).toEqual([[], []])
+}
+
+const ABOUT: readonly (readonly [Carelessness, ProbedAbility])[] = [
+  ['put If-None-Match', 'conditionalPut'],
+  ['put If-Match', 'conditionalPut'],
+  ['put race', 'conditionalPut'],
+  ['complete', 'conditionalComplete'],
+  ['copy', 'conditionalCopy'],
+  ['delete', 'conditionalDelete'],
+  ['copy source', 'copySourceIfMatch'],
+]
+
+test('a store that keeps all conditions is found to, and is left as it was', async () => {
+  const { found, inner } = await tried([])
+  expect(found).toEqual(all('yes'))
+  await expectNothingLeft(inner)
+})
+
+describe.each(ABOUT)('a store that is careless about %s', (about, ability) => {
+  test('is found out, and left as it was', async () => {
+    const { found, inner } = await tried([about])
+    expect(found).toEqual({ ...all('yes'), [ability]: 'no' })
+    await expectNothingLeft(inner)
+  })
+
+  test.each<[string, () => Error, string]>([
+    ['as not implemented', () => new StoreError('not-supported', 'no'), 'no'],
+    ['as a bad request', () => new Invalid('no'), 'no'],
+    ['because it is down', () => new Unavailable('no'), 'unknown'],
+    ['because we may not', () => new Denied('no'), 'unknown'],
+  ])('and says so, %s', async (_how, refuse, expected) => {
+    if (about === 'copy source') return
+    const { findings, found, inner } = await tried([about], refuse)
+    expect(found[ability]).toBe(expected)
+    const { failed } = findings.find((one) => one.ability === ability) ?? {}
+    expect(failed).toBe(refuse() instanceof Unavailable ? true : undefined)
+    await expectNothingLeft(inner)
+  })
+})
+
+test('a store that does not answer at all is not tried', async () => {
+  const inner = new MemoryStore()
+  await expect(probe(inner, 'no-such-bucket', 'probe/')).rejects.toThrow(StoreError)
+})
+
+describe('a profile', () => {
+  const finding = (ability: ProbedAbility, found: 'yes' | 'no' | 'unknown') => ({ ability, found, detail: '' })
+
+  test('is corrected both ways by what was found, and by nothing else', () => {
+    const profile = { ...PROFILES.generic, conditionalPut: true, conditionalCopy: false, conditionalDelete: true }
+    const findings = [
+      finding('conditionalPut', 'no'),
+      finding('conditionalCopy', 'yes'),
+      finding('conditionalDelete', 'unknown'),
+    ]
+    expect(corrected(profile, findings)).toEqual({ ...profile, conditionalPut: false, conditionalCopy: true })
+    expect(corrected(profile, [])).toEqual(profile)
+  })
+})
