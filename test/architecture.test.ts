@@ -15,7 +15,7 @@ const MAY: Record<string, { folders: string[]; packages: string[] }> = {
   // Rows of single providers count in place of that of their folder.
   backends: { folders: [], packages: [] },
   'backends/local': { folders: [], packages: ['node:fs', 'node:fs/promises', 'node:path', 'node:os', 'lmdb'] },
-  'backends/s3': { folders: ['s3'], packages: ['node:stream', 'undici', '@aws-sdk/credential-providers'] },
+  'backends/s3': { folders: ['s3'], packages: ['node:net', 'node:stream', 'undici', '@aws-sdk/credential-providers'] },
   state: { folders: ['format', 'keys', 'backends'], packages: [] },
   gateway: { folders: ['s3', 'format', 'keys', 'backends', 'state', 'telemetry'], packages: [] },
   jobs: { folders: ['format', 'state', 'backends', 'telemetry'], packages: [] },

@@ -24,16 +24,14 @@ export async function knownFindings(store: S3Store, contact: Contact): Promise<r
 /** Tries a store in a bucket that is made for it, and remembers what was found. */
 export async function probeAndRemember(store: S3Store, contact: Contact): Promise<readonly Finding[] | undefined> {
   const bucket = `sealgate-probe-${contact.random(8).toString('hex')}`
-  try {
-    await store.createBucket(bucket)
-  } catch (cause) {
-    // Refused in whatever words: our access, the number of buckets, names that are all taken.
-    if (!(cause instanceof Denied) && !(cause instanceof Invalid) && !(cause instanceof StoreError)) throw cause
-    const detail = { endpoint: contact.settings.endpoint, profile: contact.settings.profile }
+  const refused = await store.createBucket(bucket).then(() => undefined, refusalOf)
+  if (refused !== undefined) {
+    const { endpoint, profile } = contact.settings
+    const believed = PROFILES[profile].known ? 'its profile is believed' : 'nothing is relied on that needs a trial'
     alarm.publish({
-      what: 'the store does not let us make a bucket to try it in: its profile is believed',
-      detail,
-      cause,
+      what: `the store does not let us make a bucket to try it in: ${believed}`,
+      detail: { endpoint, profile },
+      cause: refused,
     })
     return undefined
   }
@@ -50,6 +48,15 @@ export async function probeAndRemember(store: S3Store, contact: Contact): Promis
       alarm.publish({ what: 'a bucket made for a trial could not be deleted', detail: { bucket }, cause })
     })
   }
+}
+
+/** A refusal in whatever words: our access, the number of buckets, the region. Throws what is none. */
+function refusalOf(cause: unknown): Error | undefined {
+  // Of a name drawn at random it says that our first request came through, and its answer did not.
+  const ours = cause instanceof StoreError && cause.refusal === 'bucket-exists' && cause.answer === undefined
+  if (ours) return undefined
+  if (cause instanceof Denied || cause instanceof Invalid || cause instanceof StoreError) return cause
+  throw cause
 }
 
 const pathOf = ({ endpoint, profile }: S3StoreSettings): string =>

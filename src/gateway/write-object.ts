@@ -87,10 +87,19 @@ export async function writeObject(gateway: Gateway, write: ObjectWrite): Promise
   const written = await gateway.store.put(place.bucket, place.key, body, options).catch(async (error: unknown) => {
     // An answer that was lost, or a repeated request that met its own first attempt.
     const ours = verified === undefined ? undefined : await foundOurs(gateway, place, description, error)
-    if (ours === undefined) throw error
-    return ours
+    if (ours !== undefined) return ours
+    throw (await bucketIsMissing(gateway, place, error)) ? new S3Error('NoSuchBucket', { cause: error }) : error
   })
   return { written, verified: done(verified), etag: writtenEtag(written.etag, done(verified).md5) }
+}
+
+/** A store that refuses while a body is under way may close the connection before its answer was read: one cause can be asked for. */
+async function bucketIsMissing({ store }: Gateway, { bucket }: Place, error: unknown): Promise<boolean> {
+  if (!(error instanceof Unavailable) || store.capabilities.near) return false
+  return store.headBucket(bucket).then(
+    (found) => found === undefined,
+    () => false,
+  )
 }
 
 /**

@@ -36,6 +36,8 @@ const COMMON = new Set([
   'x-amz-request-payer',
   'x-amz-security-token',
   'x-amz-user-agent',
+  // Sent by the AWS SDK for C++ with every request: the one version of the API that there is.
+  'x-amz-api-version',
 ])
 
 /** Refuses or accepts one value of a header. */

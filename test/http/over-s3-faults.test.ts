@@ -184,7 +184,7 @@ describe('an answer that is broken', () => {
 
   test.each<[string, (headers: Record<string, string>) => Record<string, string>]>([
     ['another range', (headers) => ({ ...headers, 'content-range': 'bytes 0-65551/1311136' })],
-    ['no range', ({ 'content-range': _, ...headers }) => headers],
+    ['no range', ({ 'content-range': _range, ...headers }) => headers],
   ])('by %s is an outage', async (_what, headers) => {
     const [Key, body] = [fresh(), bodyOf(LARGE)]
     await put(Key, body)

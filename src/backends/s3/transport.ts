@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream'
 import { Agent, type Dispatcher, Pool, ProxyAgent } from 'undici'
 import { Internal } from '../../errors.ts'
 import type { Body } from '../object-store.ts'
+import { guardedConnect } from './guarded-connect.ts'
 
 export interface TransportRequest {
   readonly method: string
@@ -77,6 +78,8 @@ export class Transport {
       keepAliveTimeout: KEEP_ALIVE_MILLISECONDS,
       // A length that is not met must fail the request and never shorten it.
       strictContentLength: true,
+      factory: (origin: string | URL, more: Pool.Options) =>
+        new Pool(origin, { ...more, connect: guardedConnect(more.connect) }),
     }
     this.#agent =
       proxy === undefined
@@ -165,12 +168,13 @@ class Exchange implements Dispatcher.DispatchHandler {
     headers: Record<string, string | string[] | undefined>,
   ): void {
     if (status < 200) return
-    const received = new Incoming(controller)
-    this.#received = received
     const plain: Record<string, string> = {}
     for (const [name, value] of Object.entries(headers)) {
       if (value !== undefined) plain[name] = Array.isArray(value) ? value.join(',') : value
     }
+    const length = plain['content-length'] ?? ''
+    const received = new Incoming(controller, /^\d{1,15}$/.test(length) ? Number(length) : undefined)
+    this.#received = received
     this.#resolve({
       status,
       headers: plain,
@@ -231,17 +235,22 @@ class Exchange implements Dispatcher.DispatchHandler {
 /** The body of an answer: a bounded queue of what arrived, in the batches in which the consumer finds it. */
 class Incoming implements Body {
   readonly #controller: Dispatcher.DispatchController
+  readonly #length: number | undefined
+  #arrived = 0
   #batch: Buffer[] = []
   #held = 0
   #ended = false
   #error: unknown
   #wake: () => void = () => undefined
 
-  constructor(controller: Dispatcher.DispatchController) {
+  /** `length` is what the answer announced. */
+  constructor(controller: Dispatcher.DispatchController, length: number | undefined) {
     this.#controller = controller
+    this.#length = length
   }
 
   push(piece: Buffer): void {
+    this.#arrived += piece.length
     this.#batch.push(piece)
     this.#held += piece.length
     if (this.#held >= READ_AHEAD_BYTES) this.#controller.pause()
@@ -250,7 +259,8 @@ class Incoming implements Body {
 
   end(error: unknown): void {
     this.#ended = true
-    this.#error = error
+    // However the connection ended: what was announced is there.
+    this.#error = this.#arrived === this.#length ? undefined : error
     this.#wake()
   }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { MemoryStore } from '../../../src/backends/memory.ts'
 import { type ObjectStore, StoreError } from '../../../src/backends/object-store.ts'
 import { corrected, PROBED_ABILITIES, type ProbedAbility, probe } from '../../../src/backends/s3/probe.ts'
-import { PROFILES } from '../../../src/backends/s3/profiles.ts'
+import { type Profile, PROFILES } from '../../../src/backends/s3/profiles.ts'
 import { Denied, Invalid, Unavailable } from '../../../src/errors.ts'
 import { careless, type Carelessness } from '../../helpers/careless-store.ts'
 
@@ -65,16 +65,25 @@ test('a store that does not answer at all is not tried', async () => {
 })
 
 describe('a profile', () => {
-  const finding = (ability: ProbedAbility, found: 'yes' | 'no' | 'unknown') => ({ ability, found, detail: '' })
+  const everything = (found: 'yes' | 'no' | 'unknown') =>
+    PROBED_ABILITIES.map((ability) => ({ ability, found, detail: '' }))
+  const abilities = (profile: Profile) => PROBED_ABILITIES.filter((ability) => profile[ability])
+  const declared = (known: boolean): Profile => ({ ...PROFILES.generic, known, conditionalCopy: false })
+  const DECLARED = PROBED_ABILITIES.filter((ability) => ability !== 'conditionalCopy')
 
-  test('is corrected both ways by what was found, and by nothing else', () => {
-    const profile = { ...PROFILES.generic, conditionalPut: true, conditionalCopy: false, conditionalDelete: true }
-    const findings = [
-      finding('conditionalPut', 'no'),
-      finding('conditionalCopy', 'yes'),
-      finding('conditionalDelete', 'unknown'),
-    ]
-    expect(corrected(profile, findings)).toEqual({ ...profile, conditionalPut: false, conditionalCopy: true })
-    expect(corrected(profile, [])).toEqual(profile)
+  test.each([[true], [false]])('keeps what was declared and found, and nothing else (known: %s)', (known) => {
+    expect(abilities(corrected(declared(known), everything('yes')))).toEqual(DECLARED)
+    expect(abilities(corrected(declared(known), everything('no')))).toEqual([])
+    const one = everything('yes').map((finding) =>
+      finding.ability === 'conditionalPut' ? { ...finding, found: 'no' as const } : finding,
+    )
+    expect(corrected(declared(known), one)).toEqual({ ...declared(known), conditionalPut: false })
+  })
+
+  test('of a provider that is known is believed where nothing could be tried, and another one is not', () => {
+    for (const findings of [[], everything('unknown')]) {
+      expect(abilities(corrected(declared(true), findings))).toEqual(DECLARED)
+      expect(abilities(corrected(declared(false), findings))).toEqual([])
+    }
   })
 })
