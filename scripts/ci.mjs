@@ -75,10 +75,32 @@ async function tryReadme() {
   }
 }
 
+const CELLS_MILLISECONDS = 25 * 60_000
+
+/** Real clients over a real store, where the machine can build them: the registries of Go and Python have what is needed. */
+function tryCells() {
+  const name = 'MinIO with boto3, aws-cli and rclone'
+  const missing = ['go', 'python3'].filter((tool) => spawnSync(tool, [tool === 'go' ? 'version' : '--version']).error !== undefined)
+  if (missing.length > 0) {
+    notRun.push(`${name} (needs ${missing.join(' and ')}; \`npm run certify\` runs it)`)
+    return
+  }
+  const cells = ['scripts/certify.mjs', '--store', 'minio', '--client', 'boto3,aws-cli,rclone', '--quick']
+  console.log(`\n$ node ${cells.join(' ')}`)
+  const { status } = spawnSync(process.execPath, cells, {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    timeout: CELLS_MILLISECONDS,
+  })
+  // 2: something could not be installed or started, which is said above; null: not within the time.
+  if (status === 0 || status === 1) record(name, status === 0)
+  else notRun.push(`${name} (${status === null ? `not within ${CELLS_MILLISECONDS / 60_000} minutes` : 'see above'})`)
+}
+
 record('dependencies: npm ci', run('npm ci', '.'))
 record('tests: npm test', run('npm test', '.'))
 record('check: npm run check', run('npm run check', '.'))
 await tryReadme()
+tryCells()
 for (const reason of notRun) console.log(`not run: ${reason}`)
 console.log(`\n${passed} passed, ${failed} failed`)
 process.exit(failed === 0 ? 0 : 1)

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { renderCli } from '../scripts/docs/cli-document.ts'
+import { renderProfiles } from '../scripts/docs/profiles-document.ts'
 import { renderErrors } from '../scripts/docs/errors-document.ts'
 import { renderS3Compatibility } from '../scripts/docs/s3-compatibility.ts'
 import { S3_ERRORS } from '../src/s3/errors.ts'
@@ -18,6 +19,10 @@ describe('the generated documents', () => {
 
   it('docs/errors.md equals the error tables', () => {
     expect(stored('errors.md')).toBe(renderErrors())
+  })
+
+  it('docs/profiles.md equals the table of profiles', () => {
+    expect(stored('profiles.md')).toBe(renderProfiles())
   })
 
   it('docs/cli.md equals the tree of commands', () => {

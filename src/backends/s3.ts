@@ -14,11 +14,12 @@ import {
   readListing,
   readParts,
   readUploads,
+  uploadsQuery,
   writeComplete,
   writeCreateBucket,
   writeDelete,
 } from './s3/documents.ts'
-import { failureIn } from './s3/errors.ts'
+import { failureIn, requireKept } from './s3/errors.ts'
 import {
   attributesOf,
   conditionHeaders,
@@ -102,6 +103,7 @@ export class S3Store implements ObjectStore {
 
   async put(bucket: string, key: string, body: port.Body, options: port.PutOptions): Promise<port.WriteResult> {
     const { metadata, attributes, condition, commit, signal } = options
+    requireKept(this.#profile, key)
     const known = await withLength(body, options.length, signal)
     if (known.body instanceof HeldBody) await commit()
     const sent = known.body instanceof HeldBody ? known.body : beforeLast(known.body, commit)
@@ -196,6 +198,7 @@ export class S3Store implements ObjectStore {
     target: { bucket: string; key: string },
     options: port.CopyOptions,
   ): Promise<port.WriteResult> {
+    requireKept(this.#profile, target.key)
     if (options.size > this.#copyRequestLimit) {
       const partBytes = Math.min(this.#copyRequestLimit, 1024 ** 3)
       return copyInParts(this, this.#client, { source, target, options, partBytes, tags: this.#profile.tags })
@@ -233,6 +236,7 @@ export class S3Store implements ObjectStore {
       attributes,
     }: { readonly metadata: Readonly<Record<string, string>>; readonly attributes?: port.Attributes },
   ): Promise<string> {
+    requireKept(this.#profile, key)
     const headers = newObjectHeaders(metadata, attributes)
     const query = [['uploads', '']] as const
     const root = await this.#document({ what: 'CreateMultipartUpload', method: 'POST', bucket, key, query, headers })
@@ -305,16 +309,9 @@ export class S3Store implements ObjectStore {
 
   async listUploads(
     bucket: string,
-    { prefix, afterKey, afterUploadId, limit }: port.ListUploadsOptions,
+    options: port.ListUploadsOptions,
   ): Promise<{ uploads: readonly port.UploadInfo[]; truncated: boolean }> {
-    const query: (readonly [string, string])[] = [
-      ['uploads', ''],
-      ['encoding-type', 'url'],
-      ['max-uploads', String(limit)],
-      ['prefix', prefix],
-    ]
-    if (afterKey !== undefined) query.push(['key-marker', afterKey])
-    if (afterUploadId !== undefined) query.push(['upload-id-marker', afterUploadId])
+    const query = uploadsQuery(options)
     return readUploads(await this.#document({ what: 'ListMultipartUploads', method: 'GET', bucket, query }))
   }
 

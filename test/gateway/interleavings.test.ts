@@ -45,6 +45,7 @@ const twoGrown = part(2, D + 2, 'two again, streamed. ')
 const complete = (name: string, list: Readonly<Record<number, string>> | 'listed', ...after: string[]): Op => {
   return { kind: 'complete', name, list, after }
 }
+const twin = (name: string, op: Op): Op => ({ ...op, name, twinOf: op.name })
 const abort = (name: string): Op => ({ kind: 'abort', name })
 const upload = (name: string, what: Part): Op => ({ kind: 'upload', name, ...what })
 
@@ -65,7 +66,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'two Completes of one held-back part',
     parts: [two],
-    ops: [complete('A', TWO), complete('B', TWO)],
+    ops: [complete('A', TWO), twin('B', complete('A', TWO))],
     least: [500_000, 600],
     leastWithCrash: [30_000_000, 1_800],
     only: 'MD5',
@@ -73,7 +74,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'two Completes of one streamed part',
     parts: [one],
-    ops: [complete('A', ONE), complete('B', ONE)],
+    ops: [complete('A', ONE), twin('B', complete('A', ONE))],
     least: [40_000, 300],
     leastWithCrash: [7_000_000, 1_200],
     only: 'opaque',
@@ -87,15 +88,15 @@ const ROWS: readonly Row[] = [
   },
   {
     name: 'Complete and Abort',
-    parts: [one, two],
-    ops: [complete('A', BOTH), abort('Abort')],
+    parts: [two],
+    ops: [complete('A', TWO), abort('Abort')],
     least: [30_000, 150],
     leastWithCrash: [40_000, 300],
   },
   {
     name: 'two Aborts',
     parts: [two],
-    ops: [abort('Abort'), abort('Abort too')],
+    ops: [abort('Abort'), twin('Abort too', abort('Abort'))],
     least: [1_000, 50],
     leastWithCrash: [10_000, 150],
   },
@@ -185,7 +186,7 @@ const ROWS: readonly Row[] = [
   },
 ]
 
-const THREE: Scenario = { parts: [one], ops: [complete('A', ONE), complete('B', ONE), abort('Abort')] }
+const THREE: Scenario = { parts: [one], ops: [complete('A', ONE), twin('B', complete('A', ONE)), abort('Abort')] }
 
 type Annotate = (message: string) => Promise<unknown>
 
@@ -213,7 +214,7 @@ for (const row of ROWS) {
 
     const modes = ['MD5', 'opaque'].filter((etags) => row.only === undefined || row.only === etags)
     test.for(modes)('and one of them stops for ever, with %s ETags', async (etags, { annotate }) => {
-      const found = await search(row, { facts: etags === 'MD5', crash: true, inOrder: true }, annotate)
+      const found = await search(row, { facts: etags === 'MD5', crash: true, deletes: 'in order' }, annotate)
       expectNoFaults(found, row.leastWithCrash)
     })
   })
@@ -224,14 +225,14 @@ test.for(ROWS.filter(({ name }) => name.startsWith('two attempts')))(
   '$name, in a state store that tells times by the second',
   { timeout: PATIENCE },
   async (row, { annotate }) => {
-    const mode = { facts: true, crash: true, inOrder: true, coarse: true }
+    const mode = { facts: true, crash: true, deletes: 'in order', coarse: true } as const
     expectNoFaults(await search(row, mode, annotate), row.least)
   },
 )
 
 // A pair's search in full times the steps of a third would be minutes: here, too, deletes go in one order, and nobody stops.
 test('two Completes and an Abort', { timeout: PATIENCE }, async ({ annotate }) => {
-  const found = await search(THREE, { facts: true, crash: false, inOrder: true }, annotate)
+  const found = await search(THREE, { facts: true, crash: false, deletes: 'at once' }, annotate)
   expectNoFaults(found, [200_000_000, 1_900])
 })
 

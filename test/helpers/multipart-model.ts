@@ -12,7 +12,7 @@ export interface Part {
 }
 
 /** `list`: parts by number, each in the attempt of the upload named, or of the preparation; or what ListParts shows at the time. */
-export type Op = { readonly name: string; readonly after?: readonly string[] } & (
+export type Op = { readonly name: string; readonly after?: readonly string[]; readonly twinOf?: string } & (
   | ({ readonly kind: 'upload' } & Part)
   | { readonly kind: 'abort' }
   | { readonly kind: 'complete'; readonly list: Readonly<Record<number, string>> | 'listed' }
@@ -56,7 +56,7 @@ export function searchOf(scenario: Scenario, mode: Mode): Search<ModelWorld> {
   let recorded: { readonly recording: Recording; readonly world: ModelWorld } | undefined
   return {
     crash: mode.crash,
-    inOrder: mode.inOrder ?? false,
+    ...(mode.deletes === undefined ? {} : { deletes: mode.deletes }),
     prepare: async (random) => {
       const world = new ModelWorld({ ...mode, random })
       await world.createBuckets()
@@ -89,6 +89,7 @@ function actorOf(world: ModelWorld, op: Op): Actor {
   return {
     name: op.name,
     ...(op.after === undefined ? {} : { after: op.after }),
+    ...(op.twinOf === undefined ? {} : { twinOf: op.twinOf }),
     run: async (stepped) => {
       const client = world.client(stepped)
       const { code, etag } = await request(world, client, op, stepped)

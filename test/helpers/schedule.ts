@@ -9,6 +9,8 @@ export interface Actor {
   readonly name: string
   /** It begins when these have ended. */
   readonly after?: readonly string[]
+  /** Another that asks for the same: which of the two is the first to write makes no difference, and it is the other. */
+  readonly twinOf?: string
   readonly run: (stepped: Stepped) => Promise<{ readonly answer: string; readonly ended: Promise<void> }>
 }
 
@@ -30,8 +32,11 @@ export interface Ending {
 export interface Bounds {
   /** Also: one operation stops for ever after any of its steps, and its client repeats it. */
   readonly crash: boolean
-  /** Calls that an operation makes side by side run in the order in which it made them: a bound, for what would be too much without. */
-  readonly inOrder?: boolean
+  /**
+   * Bounds for what would be too much without. `in order`: calls that an operation makes side by side run in the order in which
+   * it made them. `at once`: what goes on behind an answer is, besides, one step.
+   */
+  readonly deletes?: 'in order' | 'at once'
 }
 
 interface Call {
@@ -43,6 +48,8 @@ interface Call {
 /** No operation takes so many steps before it answers. */
 const BEHIND_THE_ANSWER = 1_000
 const STOP = '#!'
+const AT_ONCE = '+'
+const EVERYTHING: Touch = { at: '', below: true, write: true }
 const THE_CRASH: Touch = { at: 'crash', write: true }
 
 /** One operation as it runs. */
@@ -63,6 +70,7 @@ class Thread implements Stepped {
   crashed = false
   /** Whether its last step wrote. To stop after a read is to stop before it. */
   wrote = false
+  everWrote = false
   failure: unknown
 
   constructor(run: Run, actor: Actor, name: string) {
@@ -98,6 +106,7 @@ class Thread implements Stepped {
             const release = (number: number): void => {
               this.#inside.set(number, touches)
               this.wrote = touches.some(({ write }) => write)
+              this.everWrote ||= this.wrote
               const content = this.#run.enter(this.name)
               const passed = WRITES.has(name) ? tapped(args, content) : args
               const call = async (): Promise<unknown> => value.apply(target, passed) as unknown
@@ -193,13 +202,17 @@ export class Run {
   }
 
   /** What can happen next; that the same operation goes on comes first. */
-  choices({ crash, inOrder }: Bounds): Choice[] {
+  choices({ crash, deletes }: Bounds): Choice[] {
     const live = this.threads.filter((thread) => thread.live)
     const order = [...live.filter(({ name }) => name === this.#last), ...live.filter(({ name }) => name !== this.#last)]
-    const steps = order.flatMap(({ name, pending }) =>
-      [...pending]
-        .slice(0, inOrder === true ? 1 : undefined)
-        .map(([number, { touches }]) => ({ id: `${name}#${number}`, touches })),
+    const all = order.flatMap(({ name, pending, answer }) =>
+      [...pending].slice(0, deletes === undefined ? undefined : 1).map(([number, { touches }]) => ({
+        id: `${name}#${number}${deletes === 'at once' && answer !== undefined ? AT_ONCE : ''}`,
+        touches: deletes === 'at once' && answer !== undefined ? [EVERYTHING] : touches,
+      })),
+    )
+    const steps = all.filter(
+      ({ id, touches }) => !this.#waitsForTwin(id) || touches.every(({ write }) => write !== true),
     )
     // When all have answered, only deletes and the lists that lead to them are left, which end alike in any order.
     if (this.threads.every(({ begun, live, answer }) => begun && (!live || answer !== undefined))) steps.splice(1)
@@ -209,14 +222,24 @@ export class Run {
     return [...steps, ...stops]
   }
 
+  #waitsForTwin(choice: string): boolean {
+    const thread = this.threads.find(({ name }) => choice.startsWith(`${name}#`))
+    const twin = this.threads.find(({ name }) => name === thread?.actor.twinOf)
+    return twin?.live === true && !twin.everWrote && thread?.everWrote === false
+  }
+
   async take(choice: string): Promise<void> {
     const [name, number = ''] = choice.split('#')
     const thread = this.threads.find((one) => one.name === name)
     if (thread === undefined) throw new Error(`there is no operation ${name}`)
     this.#last = thread.name
     if (`#${number}` === STOP) this.#stop(thread)
-    else this.#step(thread, Number(number))
+    else this.#step(thread, Number.parseInt(number))
     await this.quiet()
+    while (choice.endsWith(AT_ONCE) && !thread.ended) {
+      this.#step(thread, [...thread.pending.keys()][0] ?? -1)
+      await this.quiet()
+    }
     if (thread.answer !== undefined && !this.trace.some((line) => line.startsWith(`${thread.name} = `))) {
       this.trace.push(`${thread.name} = ${thread.answer}`)
       thread.countAnew()

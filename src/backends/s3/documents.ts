@@ -9,6 +9,7 @@ import type {
   ListedObject,
   ListOptions,
   ListPage,
+  ListUploadsOptions,
   PartInfo,
   UploadInfo,
 } from '../object-store.ts'
@@ -84,6 +85,20 @@ export function listQuery({
   if (delimiter !== undefined) query.push(['delimiter', delimiter])
   // Behind everything below a common prefix: no name sorts behind the last code point.
   if (after !== undefined) query.push(['start-after', afterPrefix === true ? `${after}\u{10FFFF}` : after])
+  return query
+}
+
+/** The query of ListMultipartUploads. */
+export function uploadsQuery(options: ListUploadsOptions): (readonly [string, string])[] {
+  const { prefix, afterKey, afterUploadId, limit } = options
+  const query: (readonly [string, string])[] = [
+    ['uploads', ''],
+    ['encoding-type', 'url'],
+    ['max-uploads', String(limit)],
+    ['prefix', prefix],
+  ]
+  if (afterKey !== undefined) query.push(['key-marker', afterKey])
+  if (afterUploadId !== undefined) query.push(['upload-id-marker', afterUploadId])
   return query
 }
 

@@ -218,3 +218,9 @@ export function nativeAnswer({ status, code, message, headers }: Failure): Nativ
   const named = code === '' ? (CODE_OF[status] ?? 'InvalidRequest') : code
   return { status, code: named, message, attributes }
 }
+
+/** Throws for a name under which a store would answer 200 and then have no body. */
+export function requireKept({ slashKeys }: { readonly slashKeys: boolean }, key: string): void {
+  if (slashKeys || !key.endsWith('/')) return
+  throw new StoreError('not-supported', 'The store behind this endpoint keeps no body for a name that ends in "/".')
+}

@@ -10,6 +10,7 @@ export const PROBED_ABILITIES = [
   'conditionalCopy',
   'conditionalDelete',
   'copySourceIfMatch',
+  'slashKeys',
 ] as const satisfies readonly (keyof Profile)[]
 
 export type ProbedAbility = (typeof PROBED_ABILITIES)[number]
@@ -52,6 +53,17 @@ export async function probe(store: ObjectStore, bucket: string, prefix: string):
       await finding('conditionalDelete', async () => {
         await put('kept')
         return refused(store.delete(bucket, key('kept'), { ifMatch: OTHER_ETAG }), 'a DELETE with another If-Match')
+      }),
+      await finding('slashKeys', async () => {
+        const size = await put('slash/')
+          .then(() => store.head(bucket, key('slash/')))
+          .then((info) => info?.size)
+          .catch((cause: unknown) => {
+            if (cause instanceof Unavailable) throw cause
+            throw new Missing('an object whose name ends in a slash is refused')
+          })
+        if (size !== 'slash/'.length) throw new Missing('an object whose name ends in a slash loses its body')
+        return 'an object whose name ends in a slash keeps its body'
       }),
     ]
   } finally {

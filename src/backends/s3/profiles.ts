@@ -36,6 +36,8 @@ export interface Profile {
   readonly objectLock: boolean
   /** DeleteObjects; else keys are deleted one by one. */
   readonly deleteMany: boolean
+  /** A name that ends in `/` may have a body; a sealed object always has one. */
+  readonly slashKeys: boolean
   /** Something a user should know. */
   readonly note?: string
 }
@@ -55,6 +57,7 @@ const FULL = {
   tags: true,
   objectLock: true,
   deleteMany: true,
+  slashKeys: true,
 } as const
 
 const UNCONDITIONAL = { conditionalPut: false, conditionalComplete: false } as const
@@ -70,12 +73,12 @@ export const PROFILES = {
     note: 'Nothing is relied on that the first contact does not find.',
   },
   aws: { ...FULL, label: 'AWS S3', tried: undefined, checksum: 'crc32', conditionalDelete: true },
-  minio: { ...FULL, label: 'MinIO', tried: undefined, checksum: 'crc32' },
+  minio: { ...FULL, label: 'MinIO', tried: '2026-02-12', checksum: 'crc32' },
   ceph: {
     ...FULL,
     ...UNCONDITIONAL,
     label: 'Ceph RGW',
-    tried: undefined,
+    tried: '16.2.15',
     copySourceIfMatch: false,
     note: 'Releases before 18 ignore If-None-Match on PUT, and some accept copy conditions without enforcing them.',
   },
@@ -101,19 +104,26 @@ export const PROFILES = {
     ...FULL,
     ...UNCONDITIONAL,
     label: 'Garage',
-    tried: undefined,
+    tried: '2.5.0',
     versions: false,
     tags: false,
     objectLock: false,
   },
   seaweedfs: { ...FULL, label: 'SeaweedFS', tried: undefined },
-  versitygw: { ...FULL, label: 'Versity S3 Gateway', tried: undefined },
+  versitygw: {
+    ...FULL,
+    label: 'Versity S3 Gateway',
+    tried: '1.8.0',
+    slashKeys: false,
+    note: 'Of its POSIX backend: names are paths, and no name that ends in a slash has a body.',
+  },
   s3proxy: {
     ...FULL,
     ...UNCONDITIONAL,
     label: 'S3Proxy',
-    note: 'Over a file system If-None-Match is a race.',
-    tried: undefined,
+    tried: '3.1.0',
+    slashKeys: false,
+    note: 'Over a file system: If-None-Match is a race, and no name that ends in a slash has a body.',
     versions: false,
     tags: false,
     objectLock: false,

@@ -9,6 +9,7 @@ const WITHOUT = {
   conditionalCopy: 'copies with a condition on their target, and copies onto themselves, stream through the gateway',
   conditionalDelete: 'a DELETE with If-Match is answered 501',
   copySourceIfMatch: 'every copy streams through the gateway',
+  slashKeys: 'objects whose names end in a slash (directory markers) are answered 501',
 } as const
 
 export async function examineStore({ components, settings, tell }: Examination): Promise<void> {
