@@ -1,6 +1,7 @@
-/** A real directory tree of at least 2,000 files and 1 GiB, taken from what is installed on this machine. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
-import { homedir, tmpdir } from 'node:os'
+/** What is copied there and back: a real directory tree of at least 2,000 files and 1 GiB from this machine, or a small made-up one. */
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 
 const LEAST_BYTES = 1.05 * 2 ** 30
@@ -24,8 +25,7 @@ const CANDIDATES = [
 ]
 
 /** Copies files into a folder of our own, once; later runs use it again. */
-export function findTree() {
-  const cache = process.env.CERTIFY_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir() || tmpdir(), '.cache'), 'sealgate-certify')
+export function realTree(cache) {
   const path = join(cache, 'tree')
   const state = { path, files: 0, bytes: 0, small: 0 }
   if (existsSync(path)) count(path, state)
@@ -79,4 +79,52 @@ function copyOne(source, target, state) {
     return
   }
   note(size, state)
+}
+
+/** Some hundred files and 50 MB, with names and sizes that go wrong easily. */
+export function smallTree(cache) {
+  const path = join(cache, 'small-tree')
+  const done = join(path, 'the last file.txt')
+  if (!existsSync(done)) {
+    rmSync(path, { recursive: true, force: true })
+    for (const [name, size] of smallFiles()) {
+      mkdirSync(dirname(join(path, name)), { recursive: true })
+      writeFileSync(join(path, name), randomBytes(size))
+    }
+    writeFileSync(done, 'made\n')
+  }
+  const state = { files: 0, bytes: 0, small: 0 }
+  count(path, state)
+  return { path, files: state.files, bytes: state.bytes }
+}
+
+function* smallFiles() {
+  yield ['empty', 0]
+  for (const size of [1, 65_535, 65_536, 65_537, 131_072, 1_048_576]) yield [`sizes/${size}`, size]
+  for (const name of ['with space', 'plus+percent%25', 'ünïcödé-名前', "quote'&=;", 'deep/er/and/deeper/still'])
+    yield [`names/${name}`, 5_000]
+  for (let i = 0; i < 240; i += 1) yield [`small/${i % 12}/file-${i}`, 100 + i * 97]
+  for (let i = 0; i < 50; i += 1) yield [`medium/file-${i}.bin`, 100_000 + i * 5_003]
+  for (let i = 0; i < 3; i += 1) yield [`large/${i}.bin`, 9_000_000 + i * 1_234_567]
+}
+
+/** A file of random bytes for multipart transfers, made once: 2 GiB, or 24 MB and a bit if it has to be quick. */
+export function bigFile({ cache, quick }) {
+  const bytes = quick ? 24_000_001 : 2 * 2 ** 30
+  const path = join(cache, quick ? 'small-big' : 'two-gib')
+  if (existsSync(path) && statSync(path).size === bytes) return { path, bytes }
+  rmSync(path, { force: true })
+  const block = randomBytes(Math.min(bytes, 64 * 2 ** 20))
+  for (let at = 0; at < bytes; at += block.length) {
+    block.writeBigUInt64BE(BigInt(at), 0)
+    writeFileSync(path, block.subarray(0, bytes - at), { flag: 'a' })
+  }
+  return { path, bytes }
+}
+
+/** A file of incompressible bytes in one request's or three parts' size, made once. */
+export function probeFile({ cache }) {
+  const path = join(cache, 'probe')
+  if (!existsSync(path)) writeFileSync(path, randomBytes(12_345_678))
+  return path
 }

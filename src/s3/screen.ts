@@ -38,6 +38,8 @@ const COMMON = new Set([
   'x-amz-user-agent',
   // Sent by the AWS SDK for C++ with every request: the one version of the API that there is.
   'x-amz-api-version',
+  // Offers to take a digest behind the body (AWS SDK for Java); an answer that does not name it has none.
+  'x-amz-te',
 ])
 
 /** Refuses or accepts one value of a header. */

@@ -24,7 +24,7 @@ afterAll(() => server.close())
 afterEach(async () => {
   for (const store of opened.splice(0)) await store.close()
   try {
-    await expect.poll(() => server.open, { timeout: 2_000 }).toBe(0)
+    await expect.poll(() => server.open, { timeout: 2_000, interval: 5 }).toBe(0)
   } finally {
     server.clear()
   }
@@ -254,11 +254,11 @@ describe('an error inside a 200', () => {
         return answer(204)(exchange)
       }
     }
-    const copy = () =>
+    const copy = (metadata = {}) =>
       open({ copyRequestLimit: 5 * MIB, profile: { tags: false } }).copy(
         { bucket: 'b', key: 'k' },
         { bucket: 'b', key: 'l' },
-        copyOptions(12 * MIB),
+        { ...copyOptions(12 * MIB), metadata },
       )
 
     test('a passing one is tried again', async () => {
@@ -266,6 +266,24 @@ describe('an error inside a 200', () => {
       expect(await copy()).toMatchObject({ etag: 'done-3' })
       const complete = server.requests.find(({ method, path }) => method === 'POST' && path.includes('uploadId'))
       expect(complete?.body.toString()).toMatch(/1<.*"p&quot;|p2/)
+    })
+
+    test('a Complete whose answer was lost is found out by what is there', async () => {
+      const complete: Step[] = [({ socket }) => void socket.destroy(), refuse(404, 'NoSuchUpload')]
+      const routed = route([])
+      const there = (mark: string): Step => answer(200, { headers: { etag: '"there"', 'x-amz-meta-mark': mark } })
+      const serve = (mark: string) =>
+        server.otherwise((exchange) => {
+          const { method, path } = exchange.request
+          if (method === 'HEAD') return there(mark)(exchange)
+          if (method === 'POST' && path.includes('uploadId')) return (complete.shift() ?? routed)(exchange)
+          return routed(exchange)
+        })
+      serve('mine')
+      expect(await copy({ mark: 'mine' })).toMatchObject({ etag: 'there' })
+      complete.push(({ socket }) => void socket.destroy(), refuse(404, 'NoSuchUpload'))
+      serve('of another')
+      await expect(copy({ mark: 'mine' })).rejects.toMatchObject({ refusal: 'no-such-upload' })
     })
 
     test('another one, and a part without an ETag, end the upload', async () => {

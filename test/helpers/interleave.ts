@@ -82,6 +82,8 @@ class Exploration<World> {
     const search = this.#search
     const run = new Run()
     this.#runs += 1
+    // The test runner wants to be heard now and then.
+    await new Promise(setImmediate)
     const world = await search.prepare(run.random)
     for (const actor of search.actors(world)) run.add(actor)
     await run.quiet()

@@ -14,7 +14,10 @@ export function guardedConnect(
   return (options, callback) => {
     inner(options, (...outcome) => {
       const [error, socket] = outcome
-      if (error === null && socket !== null) guard(socket)
+      if (error === null && socket !== null) {
+        guard(socket)
+        gatherWrites(socket)
+      }
       callback(...outcome)
     })
   }
@@ -27,6 +30,23 @@ function guard(socket: Socket): void {
   const guarded = (event: string, listener: Listener): Socket =>
     add(event, event === 'end' ? caught(socket, listener) : listener)
   Object.assign(socket, { on: guarded })
+}
+
+/**
+ * undici corks the socket around each piece of a body. Uncorked a tick later, the pieces of one batch leave in one gather write: a
+ * system call in place of one for every ciphertext and every tag.
+ */
+function gatherWrites(socket: Socket): void {
+  const uncork = socket.uncork.bind(socket)
+  let owed = 0
+  const later = (): void => {
+    owed += 1
+    if (owed > 1) return
+    process.nextTick(() => {
+      for (; owed > 0; owed -= 1) uncork()
+    })
+  }
+  Object.assign(socket, { uncork: later })
 }
 
 function caught(socket: Socket, listener: Listener): Listener {

@@ -3,7 +3,7 @@ import { Unavailable } from '../../errors.ts'
 import { encodeComponent } from '../../s3/auth/canonical-request.ts'
 import { unquoteEtag } from '../../s3/etag.ts'
 import { child, childrenNamed, childText } from '../../s3/xml.ts'
-import type { CopyOptions, CopySource, ObjectStore, WriteResult } from '../object-store.ts'
+import { type CopyOptions, type CopySource, type ObjectStore, StoreError, type WriteResult } from '../object-store.ts'
 import { readBounded, type StoreClient } from './client.ts'
 import { readDocument } from './documents.ts'
 import { failureIn } from './errors.ts'
@@ -32,11 +32,27 @@ export async function copyInParts(store: ObjectStore, client: StoreClient, copy:
   try {
     const parts = await copyParts(client, copy, uploadId)
     const { condition } = options
-    return await store.completeUpload(ref, { parts, ...(condition === undefined ? {} : { condition }) })
+    return await store
+      .completeUpload(ref, { parts, ...(condition === undefined ? {} : { condition }) })
+      .catch((error: unknown) => completedBefore(store, copy, error))
   } catch (error) {
     await store.abortUpload(ref).catch(() => undefined)
     throw error
   }
+}
+
+/** A Complete whose answer was lost has done its work: sent again, it finds no upload. What is there then tells. */
+async function completedBefore(
+  store: ObjectStore,
+  { target, options }: PartCopy,
+  error: unknown,
+): Promise<WriteResult> {
+  const ambiguous = error instanceof Unavailable || (error instanceof StoreError && error.refusal === 'no-such-upload')
+  const info = ambiguous ? await store.head(target.bucket, target.key).catch(() => undefined) : undefined
+  const wanted = Object.entries(options.metadata)
+  const ours = wanted.length > 0 && wanted.every(([name, value]) => info?.metadata[name] === value)
+  if (info === undefined || !ours) throw error
+  return info
 }
 
 async function copyParts(

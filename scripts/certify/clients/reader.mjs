@@ -4,13 +4,23 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { CreateBucketCommand, CopyObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
-import { python } from './python.mjs'
-import { assert, sh } from './shell.mjs'
+import { python } from '../install.mjs'
+import { assert, sh } from '../shell.mjs'
 
 const READER = 'docs/reader/sealgate_reader.py'
 
-export async function reader({ cache, gateway, check }) {
-  const bin = python(cache, ['cryptography'])
+export const reader = {
+  name: 'reader',
+  label: 'Python reader',
+  notes: 'Not a client of the gateway: the second reader, of raw objects and the master key alone.',
+  install({ cache }) {
+    const bin = python(cache, ['cryptography'])
+    return { bin, version: sh(join(bin, 'python'), ['--version']).trim().split(' ')[1] }
+  },
+  run: readAll,
+}
+
+async function readAll({ gateway, check }, { bin }) {
   const run = (...args) => sh(join(bin, 'python'), [READER, ...args])
   const folder = join(gateway.folder, 'reader')
   mkdirSync(folder, { recursive: true })
@@ -25,13 +35,14 @@ export async function reader({ cache, gateway, check }) {
     await check(`an exported object: ${kind}`, () => {
       const raw = join(folder, kind)
       const out = join(folder, `${kind}.out`)
-      sh(process.execPath, ['bin/sealgate.mjs', 'inspect', `s3://reader/${kind}`, '--export', raw], { env: gateway.env })
+      sh(process.execPath, ['bin/sealgate.mjs', 'inspect', `s3://reader/${kind}`, '--export', raw], {
+        env: gateway.env,
+      })
       run('decrypt', raw, '--master-keys', join(gateway.data, 'master-keys.json'), '-o', out)
       assert(readFileSync(out).equals(expected), 'the bytes differ')
     })
   }
   rmSync(folder, { recursive: true, force: true })
-  return { version: sh(join(bin, 'python'), ['--version']).trim() }
 }
 
 /** One object of each kind that the gateway writes, by key, with its plaintext. */
@@ -51,7 +62,8 @@ async function makeObjects(gateway) {
     ['streamed', randomBytes(3_000_000)],
     ['large-with-foot', randomBytes(6_000_000)],
   ])
-  for (const [Key, Body] of kinds) await client.send(new PutObjectCommand({ Bucket, Key, Body, Metadata: { kind: Key } }))
+  for (const [Key, Body] of kinds)
+    await client.send(new PutObjectCommand({ Bucket, Key, Body, Metadata: { kind: Key } }))
   for (const [Key, bytes] of [
     ['one-part', 6_000_000],
     ['three-parts', 17_000_000],

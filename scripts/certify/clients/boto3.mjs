@@ -1,0 +1,17 @@
+/** boto3: objects, transfers, ranges, conditions, checksums, copies, multipart, listings, presigned URLs; see boto3-checks.py. */
+import { join } from 'node:path'
+import { python } from '../install.mjs'
+import { sh } from '../shell.mjs'
+import { sdkEnv, runProgram } from './program.mjs'
+
+const VERSION = '1.44.5'
+
+export const boto3 = {
+  name: 'boto3',
+  label: 'boto3',
+  install: ({ cache }) => ({ bin: python(cache, [`boto3==${VERSION}`]), version: VERSION }),
+  run(cx, { bin }) {
+    const script = join('scripts', 'certify', 'clients', 'boto3-checks.py')
+    runProgram(cx, () => sh(join(bin, 'python'), [script], { env: sdkEnv(cx, 'boto3-checks') }))
+  },
+}

@@ -1,0 +1,23 @@
+/** Every client, in the order of the matrix's rows. */
+import { awsCli } from './aws-cli.mjs'
+import { barman } from './barman.mjs'
+import { boto3 } from './boto3.mjs'
+import { data } from './data.mjs'
+import { duplicity } from './duplicity.mjs'
+import { mc } from './mc.mjs'
+import { pgbackrest } from './pgbackrest.mjs'
+import { rclone } from './rclone.mjs'
+import { reader } from './reader.mjs'
+import { restic } from './restic.mjs'
+import { s3cmd } from './s3cmd.mjs'
+import { s3fs } from './s3fs.mjs'
+import { s5cmd } from './s5cmd.mjs'
+import { sdkJs } from './sdk-js.mjs'
+import { minioGo, sdkGo, sdkJava, sdkRust } from './sdks.mjs'
+import { terraform } from './terraform.mjs'
+
+const SDKS = [boto3, sdkJs, sdkGo, sdkJava, sdkRust, minioGo]
+const TOOLS = [awsCli, rclone, s5cmd, mc, s3cmd, s3fs]
+const BACKUPS = [restic, duplicity, barman, pgbackrest]
+
+export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader]
