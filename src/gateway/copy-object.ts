@@ -27,7 +27,7 @@ import type { Place } from './place.ts'
 import { allTlvs, getSame, headStored, rereading, type SealedObject, type StoredObject } from './sealed-object.ts'
 import { versionOf } from './versions.ts'
 import { type ConditionalStep, storeCondition } from './write-conditions.ts'
-import { type Plaintext, writeObject } from './write-object.ts'
+import { foundOurs, type Plaintext, writeObject } from './write-object.ts'
 
 /** How often a copy starts again when source or target move under it. */
 const ATTEMPTS = 3
@@ -134,13 +134,19 @@ async function copyInStore(
   }).catch(unlessTooLarge)
   if (description === undefined) return undefined
   const condition = await targetCondition(gateway, request, asked, sealed, 'copy')
-  const written = await gateway.store.copy(source, target, {
+  const options = {
     sourceIfMatch: info.etag,
     size: info.size,
     metadata: description.metadata,
     ...attributes,
     ...listedFacts(gateway, target, description, sealed),
     ...(condition === undefined ? {} : { condition }),
+  }
+  const written = await gateway.store.copy(source, target, options).catch(async (error: unknown) => {
+    // A lost answer, or a repeated copy that met its own first attempt.
+    const ours = await foundOurs(gateway, target, description, error)
+    if (ours === undefined) throw error
+    return ours
   })
   const etag = keepsMd5(gateway) ? sealed.etag : opaqueEtag(written.etag)
   return { etag, written, checksum: nearChecksum(near) }

@@ -45,6 +45,9 @@ const SLOW: ReadonlySet<OperationName> = new Set(['CopyObject', 'UploadPartCopy'
 /** What the log says of a request whose client went away before any answer; nobody is sent it. */
 const CLIENT_GONE_STATUS = 499
 
+/** One for all: every request ends with it, and nobody asks where it was made. */
+const CLOSED = new ClientGone('the client closed the connection')
+
 /** Serves one request to its end. Never throws. `expectsContinue`: the client waits for 100 before it sends its body. */
 export async function serve(
   parts: PipelineParts,
@@ -129,7 +132,7 @@ async function answer(
 
   const run = isBuilt(operation) ? OPERATION_FUNCTIONS[operation] : forwardRequest
   const gone = new AbortController()
-  res.on('close', () => gone.abort(new ClientGone('the client closed the connection')))
+  res.on('close', () => gone.abort(CLOSED))
   const request: OperationRequest = {
     operation,
     method,

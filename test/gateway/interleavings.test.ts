@@ -2,10 +2,9 @@
  * Every interleaving of operations on one multipart upload, by replicas that share nothing but their stores, against what S3
  * allows. The floors keep a search from shrinking unseen; each test says how much it has searched.
  *
- * Two searches for each scenario. Without a crash nothing is left out. With a crash (one operation stops for ever after any of
- * its steps, and its client repeats it while the others go on) the deletes that an operation makes side by side, behind its
- * answer, go in the order in which it makes them: each further record would double the states, and what is deleted there
- * is not asked for by anybody who could tell one order from another but by what a crash leaves.
+ * Two searches for each scenario. The first follows every order of all calls. In the second one operation stops for ever after
+ * any of its steps, and its client repeats it while the others go on. There is a bound: the deletes that an operation makes
+ * side by side go in the order in which it makes them, because each further record would double the states.
  */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
@@ -57,9 +56,9 @@ interface Row extends Scenario {
   readonly name: string
   /** At least so many schedules and states without a crash, and with one. */
   readonly least: readonly [schedules: number, states: number]
-  readonly leastWithCrash: readonly [schedules: number, states: number]
-  /** With a crash in one of the two modes alone, where the search is long. */
-  readonly only?: 'MD5' | 'opaque'
+  readonly leastWithCrash?: readonly [schedules: number, states: number]
+  /** With a crash in one of the two modes alone or in none, where the search is long. */
+  readonly only?: 'MD5' | 'opaque' | 'none'
 }
 
 const ROWS: readonly Row[] = [
@@ -68,8 +67,8 @@ const ROWS: readonly Row[] = [
     parts: [two],
     ops: [complete('A', TWO), twin('B', complete('A', TWO))],
     least: [500_000, 600],
-    leastWithCrash: [30_000_000, 1_800],
-    only: 'MD5',
+    // With a crash it would take as long as half of the others; the next scenario differs only in where the part lies.
+    only: 'none',
   },
   {
     name: 'two Completes of one streamed part',
@@ -216,7 +215,7 @@ for (const row of ROWS) {
     const modes = ['MD5', 'opaque'].filter((etags) => row.only === undefined || row.only === etags)
     test.for(modes)('and one of them stops for ever, with %s ETags', async (etags, { annotate }) => {
       const found = await search(row, { facts: etags === 'MD5', crash: true, deletes: 'in order' }, annotate)
-      expectNoFaults(found, row.leastWithCrash)
+      expectNoFaults(found, row.leastWithCrash ?? row.least)
     })
   })
 }
@@ -231,7 +230,7 @@ describe('in a state store that tells times by the second', { timeout: PATIENCE 
   }
 })
 
-// A pair's search in full times the steps of a third would be minutes: here, too, deletes go in one order, and nobody stops.
+// Three are too many for all of it: what goes on behind an answer is one step here, and nobody stops.
 test('two Completes and an Abort', { timeout: PATIENCE }, async ({ annotate }) => {
   const found = await search(THREE, { facts: true, crash: false, deletes: 'at once' }, annotate)
   expectNoFaults(found, [200_000_000, 1_900])

@@ -119,6 +119,9 @@ export class Transport {
   }
 }
 
+/** Made once: each exchange ends, and few have anybody who waits. */
+const ENDED = new Error('the exchange has ended')
+
 /** One request on its way: undici's handler. */
 class Exchange implements Dispatcher.DispatchHandler {
   /** undici takes any iterable, which its types do not say. */
@@ -202,7 +205,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #settle(): void {
     this.#ended = true
-    this.#interrupt(new Error('the exchange has ended'))
+    this.#interrupt(ENDED)
     this.#signal?.removeEventListener('abort', this.#onAbort)
   }
 
@@ -216,7 +219,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       for (;;) {
         const step = await new Promise<IteratorResult<readonly Buffer[]>>((resolve, reject) => {
           this.#interrupt = reject
-          if (this.#ended) reject(new Error('the exchange has ended'))
+          if (this.#ended) reject(ENDED)
           else source.next().then(resolve, reject)
         })
         if (step.done === true) return

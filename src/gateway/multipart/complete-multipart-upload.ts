@@ -3,6 +3,7 @@ import {
   type Body,
   type ReplayableBody,
   StoreError,
+  type UploadRef,
   type WriteCondition,
   type WriteResult,
 } from '../../backends/object-store.ts'
@@ -22,7 +23,7 @@ import type { Gateway, Operation, OperationRequest, OperationResponse } from '..
 import { readCompleteDocument } from '../request-document.ts'
 import { storeCondition } from '../write-conditions.ts'
 import { answerOf, findCompleted } from './completed.ts'
-import { currentParts } from './current-parts.ts'
+import { backendParts, currentParts } from './current-parts.ts'
 import { type CompleteRequest, planComplete } from './plan-complete.ts'
 import { noSuchUpload, type OpenUpload, refOf, uploadOf } from './upload-of.ts'
 
@@ -167,11 +168,23 @@ async function execute(
   const begin = (): AsyncIterator<readonly Buffer[]> => finalPart(gateway, request, ref, plan)[Symbol.asyncIterator]()
   const body: ReplayableBody = { replayable: true, [Symbol.asyncIterator]: begin }
   const { etag } = await gateway.store.putPart(ref, plan.finalPart, body, { length, signal: request.signal })
-  return gateway.store.completeUpload(ref, {
+  const options = {
     parts: [...plan.streamed, { partNumber: plan.finalPart, etag }],
     ...(keepsMd5(gateway) ? { facts: plan.facts } : {}),
     ...(condition === undefined ? {} : { condition }),
+  }
+  return gateway.store.completeUpload(ref, options).catch(async (error: unknown) => {
+    const invalid = error instanceof StoreError && error.refusal === 'invalid-part'
+    if (!invalid || !(await streamedStand(gateway, ref, plan))) throw error
+    // Not the client's parts: an equal request wrote the last one at the same moment, and will complete the upload or let us.
+    throw new Unavailable('the last part of the upload was written over meanwhile', { cause: error })
   })
+}
+
+/** Whether every part that the plan names is still the one that the backend has. */
+async function streamedStand(gateway: Gateway, ref: UploadRef, { streamed }: PlanRecord): Promise<boolean> {
+  const found = await backendParts(gateway, ref)
+  return streamed.every(({ partNumber, etag }) => found.get(partNumber)?.etag === etag)
 }
 
 async function* finalPart(gateway: Gateway, request: OperationRequest, ref: OpenUpload['ref'], plan: PlanRecord): Body {
@@ -187,13 +200,13 @@ function mayBeCompleted(error: unknown): boolean {
   if (error instanceof StoreError) {
     return ['no-such-upload', 'precondition-failed', 'no-such-key', 'conflict'].includes(error.refusal)
   }
-  return error instanceof S3Error && error.code === 'PreconditionFailed'
+  return error instanceof S3Error && ['PreconditionFailed', 'NoSuchUpload'].includes(error.code)
 }
 
 /** Refusals after which the upload stays and another request may complete it. */
 function refusesForGood(error: unknown): boolean {
   if (error instanceof StoreError) return !['no-such-upload', 'conflict'].includes(error.refusal)
-  return error instanceof S3Error && error.status < 500
+  return error instanceof S3Error && error.status < 500 && error.code !== 'NoSuchUpload'
 }
 
 function respond(gateway: Gateway, request: OperationRequest, answer: CompleteAnswer): OperationResponse {

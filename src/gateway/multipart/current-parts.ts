@@ -46,7 +46,8 @@ function newest(entries: readonly JournalEntry[]): JournalEntry | undefined {
   }, undefined)
 }
 
-async function backendParts(gateway: Gateway, ref: UploadRef): Promise<Map<number, PartInfo>> {
+/** What the backend has by part number. Throws `NoSuchUpload`. */
+export async function backendParts(gateway: Gateway, ref: UploadRef): Promise<Map<number, PartInfo>> {
   const found = new Map<number, PartInfo>()
   try {
     for (let after = 0; ; ) {
