@@ -38,7 +38,9 @@ export function requestBody(
   const pieces = readPieces(raw, beforeFirstByte)
   const stream =
     decoder === undefined
-      ? checkPlain(pieces, wire, payload)
+      ? payload.kind === 'hash' || wire === undefined
+        ? checkPlain(pieces, wire, payload)
+        : pieces
       : decodeChunked(pieces, decoder, (found) => {
           trailers = found
         })

@@ -142,8 +142,9 @@ class Exchange implements Dispatcher.DispatchHandler {
     resolve: (response: TransportResponse) => void,
     reject: (error: unknown) => void,
   ) {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see `body`
-    const sent = (): Readable => this.#sending(body as Body) as unknown as Readable
+    const sent = (): Readable =>
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see `body`
+      new Outgoing(body as Body, (source) => this.#nextBatch(source)) as unknown as Readable
     this.body = body === undefined ? null : Buffer.isBuffer(body) ? body : sent()
     this.#resolve = resolve
     this.#reject = reject
@@ -209,30 +210,91 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#signal?.removeEventListener('abort', this.#onAbort)
   }
 
-  /**
-   * The pieces of the request's body one by one. Its own failure is kept, to be told from one of the connection; and when the
-   * exchange has ended, a silent source holds nobody up.
-   */
-  async *#sending(body: Body): AsyncGenerator<Buffer> {
-    const source = body[Symbol.asyncIterator]()
+  /** The next batch of the request's body. Its own failure is kept, to be told from one of the connection; a silent source holds nobody up when the exchange has ended. */
+  async #nextBatch(source: AsyncIterator<readonly Buffer[]>): Promise<readonly Buffer[] | undefined> {
     try {
-      for (;;) {
-        const step = await new Promise<IteratorResult<readonly Buffer[]>>((resolve, reject) => {
-          this.#interrupt = reject
-          if (this.#ended) reject(ENDED)
-          else source.next().then(resolve, reject)
-        })
-        if (step.done === true) return
-        yield* step.value
-      }
+      const step = await new Promise<IteratorResult<readonly Buffer[]>>((resolve, reject) => {
+        this.#interrupt = reject
+        if (this.#ended) reject(ENDED)
+        else source.next().then(resolve, reject)
+      })
+      return step.done === true ? undefined : step.value
     } catch (error) {
       if (!this.#ended) this.#bodyError = error
       throw error
-    } finally {
-      // Not awaited: a source that hangs would keep us here for ever.
-      void source.return?.().then(undefined, () => undefined)
     }
   }
+}
+
+/** Below this, neighbouring pieces (tags, framing) are joined: a copy costs less than a step of the loop that sends them. */
+const SMALL_BYTES = 512
+
+/** A body's pieces one by one, as undici takes them. Written by hand: a generator would cost several turns of the event loop's queue for each. */
+class Outgoing implements AsyncIterableIterator<Buffer> {
+  readonly #source: AsyncIterator<readonly Buffer[]>
+  readonly #nextBatch: (source: AsyncIterator<readonly Buffer[]>) => Promise<readonly Buffer[] | undefined>
+  #pieces: readonly Buffer[] = []
+  #at = 0
+
+  constructor(
+    body: Body,
+    nextBatch: (source: AsyncIterator<readonly Buffer[]>) => Promise<readonly Buffer[] | undefined>,
+  ) {
+    this.#source = body[Symbol.asyncIterator]()
+    this.#nextBatch = nextBatch
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<Buffer>> {
+    const piece = this.#pieces[this.#at]
+    if (piece === undefined) return this.#more()
+    this.#at += 1
+    return Promise.resolve({ done: false, value: piece })
+  }
+
+  return(): Promise<IteratorResult<Buffer>> {
+    // Not awaited: a source that hangs would keep us here for ever.
+    void this.#source.return?.().then(undefined, () => undefined)
+    return Promise.resolve({ done: true, value: undefined })
+  }
+
+  async #more(): Promise<IteratorResult<Buffer>> {
+    try {
+      for (;;) {
+        const batch = await this.#nextBatch(this.#source)
+        if (batch === undefined) return { done: true, value: undefined }
+        this.#pieces = joinSmall(batch)
+        this.#at = 1
+        const [first] = this.#pieces
+        if (first !== undefined) return { done: false, value: first }
+      }
+    } catch (error) {
+      void this.return()
+      throw error
+    }
+  }
+}
+
+function joinSmall(batch: readonly Buffer[]): Buffer[] {
+  const joined: Buffer[] = []
+  let small: Buffer[] = []
+  const flush = (): void => {
+    if (small.length > 0) joined.push(small.length === 1 && small[0] !== undefined ? small[0] : Buffer.concat(small))
+    small = []
+  }
+  for (const piece of batch) {
+    if (piece.length < SMALL_BYTES) {
+      small.push(piece)
+      continue
+    }
+    flush()
+    joined.push(piece)
+  }
+  flush()
+  return joined
 }
 
 /** The body of an answer: a bounded queue of what arrived, in the batches in which the consumer finds it. */

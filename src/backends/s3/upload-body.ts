@@ -75,7 +75,7 @@ function trailingBody(body: Body, length: number): OutgoingBody {
       'x-amz-decoded-content-length': String(length),
       'x-amz-trailer': TRAILER,
     },
-    body: chunked(counted(body, length), length),
+    body: chunked(body, length),
   }
 }
 
@@ -83,9 +83,12 @@ async function* chunked(body: Body, length: number): Body {
   const hasher = newHasher('CRC32')
   let left = length
   let inChunk = 0
+  let bytes = 0
   for await (const batch of body) {
     const out: Buffer[] = []
     for (let piece of batch) {
+      bytes += piece.length
+      if (bytes > length) throw wrongLength(bytes, length)
       hasher.update(piece)
       while (piece.length > 0) {
         if (inChunk === 0) {
@@ -102,6 +105,7 @@ async function* chunked(body: Body, length: number): Body {
     }
     yield out
   }
+  if (bytes !== length) throw wrongLength(bytes, length)
   yield [Buffer.from(`0${CRLF}${TRAILER}:${hasher.digest().toString('base64')}${CRLF}${CRLF}`)]
 }
 
