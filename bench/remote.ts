@@ -1,7 +1,7 @@
 /** The gateway before a real store (MinIO), against the bare store and against plain Node proxies, in one run. */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
-import { homedir } from 'node:os'
+import { availableParallelism, homedir } from 'node:os'
 import { join } from 'node:path'
 import { createCipheriv, randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
@@ -26,6 +26,8 @@ interface Server {
 interface Field {
   readonly store: Server
   readonly gateway: Server
+  /** One process for each core, as the store uses them. */
+  readonly workers: Server
   readonly copy: Server
   readonly seal: Server
 }
@@ -43,6 +45,7 @@ export async function benchRemote(parts: readonly string[]): Promise<Row[]> {
   try {
     for (const { client } of [field.store, field.gateway]) check(await client.put('/bench', 0))
     check(await field.store.client.put('/floor', 0))
+    check(await field.workers.client.put('/bench-workers', 0))
     if (parts.includes('remote-large')) rows.push(...(await large(field)))
     if (parts.includes('remote-small')) rows.push(...(await small(field)))
     if (parts.includes('remote-range')) rows.push(...(await ranges(field)))
@@ -50,7 +53,7 @@ export async function benchRemote(parts: readonly string[]): Promise<Row[]> {
     if (parts.includes('remote-memory')) rows.push(...(await memory(folder)))
     return rows
   } finally {
-    for (const { client, running } of [field.gateway, field.copy, field.seal, field.store]) {
+    for (const { client, running } of [field.gateway, field.workers, field.copy, field.seal, field.store]) {
       client.close()
       await running.stop()
     }
@@ -78,12 +81,13 @@ async function startField(minio: string, folder: string): Promise<Field> {
   return {
     store: { running, client: new BenchClient(endpoint, ACCESS) },
     gateway: await startGateway(folder, endpoint, 'minio'),
+    workers: await startGateway(folder, endpoint, 'minio', availableParallelism()),
     copy: await proxied('copy'),
     seal: await proxied('seal'),
   }
 }
 
-async function startGateway(folder: string, endpoint: string, profile: string): Promise<Server> {
+async function startGateway(folder: string, endpoint: string, profile: string, workers = 1): Promise<Server> {
   const data = mkdtempSync(join(folder, 'data-'))
   const running = await start(
     [process.execPath, '--single-threaded-gc', join(ROOT, 'bin', 'sealgate.mjs'), 'serve'],
@@ -91,6 +95,7 @@ async function startGateway(folder: string, endpoint: string, profile: string): 
       SEALGATE_DATA: data,
       SEALGATE_SERVER_LISTEN: '127.0.0.1:0',
       SEALGATE_ADMIN_LISTEN: 'off',
+      SEALGATE_SERVER_WORKERS: String(workers),
       SEALGATE_BACKEND_TYPE: 's3',
       SEALGATE_BACKEND_ENDPOINT: endpoint,
       SEALGATE_BACKEND_PROFILE: profile,
@@ -138,7 +143,7 @@ async function large({ gateway, copy, seal }: Field): Promise<Row[]> {
 }
 
 /** Rates of 4 KiB objects, bare and through the gateway, in turn. */
-async function small({ store, gateway }: Field): Promise<Row[]> {
+async function small({ store, gateway, workers }: Field): Promise<Row[]> {
   const rates = new Map<string, number[]>()
   const run = async (name: string, work: (n: number) => Promise<Exchange>): Promise<void> => {
     const started = performance.now()
@@ -156,6 +161,7 @@ async function small({ store, gateway }: Field): Promise<Row[]> {
     for (const [name, { client }, bucket] of [
       ['store', store, 'floor'],
       ['gateway', gateway, 'bench'],
+      ['workers', workers, 'bench-workers'],
     ] as const) {
       await run(`${name} PUT`, (n) => client.put(`/${bucket}/small-${n}`, SMALL_BYTES))
       await run(`${name} GET`, (n) => client.get(`/${bucket}/small-${n}`))
@@ -164,8 +170,20 @@ async function small({ store, gateway }: Field): Promise<Row[]> {
   const of = (name: string): number => median(rates.get(name) ?? [])
   return [
     ...[...rates.keys()].map((name) => ({ name: `4 KiB, ${name}`, value: of(name), unit: '/s' })),
-    { name: '4 KiB PUT: gateway over bare store', value: of('gateway PUT') / of('store PUT'), unit: '×', least: 0.6 },
-    { name: '4 KiB GET: gateway over bare store', value: of('gateway GET') / of('store GET'), unit: '×', least: 0.6 },
+    { name: '4 KiB PUT: one process over bare store', value: of('gateway PUT') / of('store PUT'), unit: '×' },
+    { name: '4 KiB GET: one process over bare store', value: of('gateway GET') / of('store GET'), unit: '×' },
+    {
+      name: '4 KiB PUT: a worker a core over bare store',
+      value: of('workers PUT') / of('store PUT'),
+      unit: '×',
+      least: 0.6,
+    },
+    {
+      name: '4 KiB GET: a worker a core over bare store',
+      value: of('workers GET') / of('store GET'),
+      unit: '×',
+      least: 0.6,
+    },
   ]
 }
 

@@ -12,6 +12,7 @@ import { restic } from './restic.mjs'
 import { s3cmd } from './s3cmd.mjs'
 import { s3fs } from './s3fs.mjs'
 import { s5cmd } from './s5cmd.mjs'
+import { scaleOut } from './scale-out.mjs'
 import { sdkJs } from './sdk-js.mjs'
 import { minioGo, sdkGo, sdkJava, sdkRust } from './sdks.mjs'
 import { terraform } from './terraform.mjs'
@@ -20,4 +21,4 @@ const SDKS = [boto3, sdkJs, sdkGo, sdkJava, sdkRust, minioGo]
 const TOOLS = [awsCli, rclone, s5cmd, mc, s3cmd, s3fs]
 const BACKUPS = [restic, duplicity, barman, pgbackrest]
 
-export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader]
+export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader, scaleOut]
