@@ -59,7 +59,7 @@ const CHOICES: readonly (readonly [string, string])[] = [
 const DEVIATIONS: readonly (readonly [string, string])[] = [
   [
     'Headers that are not built',
-    'An `x-amz-*` header that an operation does not know is refused with `NotImplemented`, never ignored: SSE-C, server-side encryption, tags, grants, Object Lock, website redirects, MFA, append offsets.',
+    'An `x-amz-*` header that an operation does not know is refused with `NotImplemented`, never ignored: SSE-C, server-side encryption, append offsets, and over the embedded store tags, grants, Object Lock and MFA.',
   ],
   [
     'Preconditions on writes',
@@ -74,6 +74,10 @@ const DEVIATIONS: readonly (readonly [string, string])[] = [
     '`private` and `bucket-owner-full-control` are accepted, since they say what is the case anyway (objects belong to the owner of the bucket, as under `BucketOwnerEnforced`). Other canned ACLs are `NotImplemented`, unknown ones `InvalidArgument`.',
   ],
   ['`x-amz-storage-class`', 'Only `STANDARD`; other classes are `NotImplemented`, unknown ones `InvalidStorageClass`.'],
+  [
+    'A store that speaks S3',
+    'Storage class, tags, Object Lock, ACL and owner headers pass to it and back, and so do versions; the entries here about them are of the embedded store.',
+  ],
   ['`x-amz-request-payer`', '`requester` is accepted; nobody is billed.'],
   [
     '`x-amz-expected-bucket-owner`',
@@ -117,7 +121,8 @@ const definitions = (rows: readonly (readonly [string, string])[], head: string)
 /** The whole of docs/s3-compatibility.md. */
 export const renderS3Compatibility = (): string => {
   const built = select((row) => row.built)
-  const later = select((row) => !row.built && row.class !== 'refused')
+  const forwarded = select((row) => !row.built && row.class === 'forwarded')
+  const later = select((row) => !row.built && row.class !== 'refused' && row.class !== 'forwarded')
   const refused = select((row) => !row.built && row.class === 'refused')
   return `# S3 compatibility
 
@@ -136,6 +141,12 @@ ${Object.entries(CLASSES)
 ## What works (${built.length})
 
 ${table(built, 'how')}
+
+## Forwarded to a store that speaks S3 (${forwarded.length})
+
+Verified, signed anew and handed on unchanged, both ways; over the embedded store \`NotImplemented\`.
+
+${table(forwarded, 'how')}
 
 ## Not built yet (${later.length})
 

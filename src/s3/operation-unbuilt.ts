@@ -1,4 +1,4 @@
-/** The operations that do not work, and why: those to come, each with how it will be handled, and those that never will. */
+/** The operations that have no function of their own: those that are handed on to a store that speaks S3, those to come, and those that never will. */
 import type { Access, OperationClass, OperationRow, Resource, Selector } from './operation-row.ts'
 
 type Method = OperationRow['method']
@@ -54,21 +54,23 @@ const ofObject = (
 ): OperationRow => unbuilt('object', kind, method, reason, { subresource, ...more })
 
 /** Reports and tiers know nothing of contents; what they show is the ciphertext. */
-const REPORT = 'To be forwarded; the backend knows sizes, ETags and checksums of the ciphertext only.'
+const REPORT =
+  'Forwarded to a store that speaks S3; the backend knows sizes, ETags and checksums of the ciphertext only.'
 const ACCESS = 'To be decided here: the backend sees only the credential of the gateway, never the client.'
 const CORS = 'To be decided here: browsers talk to the gateway.'
 const WEBSITE = 'To be served here: a website of the backend would show ciphertext.'
 const ENCRYPTION = "To be the bucket's own default, not the backend's."
 const LIFECYCLE =
-  'To be forwarded with size thresholds translated, since the backend compares the sizes of the ciphertext.'
-const REPLICATION = 'To be forwarded; a replica is readable where its namespace and keys are configured.'
-const EVENTS = 'To be forwarded; events of the backend carry the sizes and ETags of the ciphertext.'
-const LOGS = 'To be forwarded; logs of the backend name the gateway as the requester.'
-const TAGS = 'To be forwarded; tags are plaintext at the backend.'
-const PLAIN = 'To be forwarded; it knows nothing of contents.'
-const ACCELERATE = 'To be forwarded; accelerated endpoints go around the gateway.'
-const VERSIONING = 'To come together with object versions.'
-const LOCK = 'To be forwarded together with object versions and Object Lock.'
+  'Forwarded to a store that speaks S3, which compares size thresholds with the sizes of the ciphertext.'
+const REPLICATION =
+  'Forwarded to a store that speaks S3; a replica is readable where its namespace and keys are configured.'
+const EVENTS = 'Forwarded to a store that speaks S3; events of the backend carry the sizes and ETags of the ciphertext.'
+const LOGS = 'Forwarded to a store that speaks S3; logs of the backend name the gateway as the requester.'
+const TAGS = 'Forwarded to a store that speaks S3; tags are plaintext at the backend.'
+const PLAIN = 'Forwarded to a store that speaks S3; it knows nothing of contents.'
+const ACCELERATE = 'Forwarded to a store that speaks S3; accelerated endpoints go around the gateway.'
+const VERSIONING = 'Forwarded to a store that speaks S3.'
+const LOCK = 'Forwarded to a store that speaks S3, which enforces it.'
 const ANNOTATIONS = 'To be sealed like an object: annotations are contents.'
 const ABAC = 'Access by tags of AWS principals, which the gateway does not have.'
 const TABLES = 'Metadata tables would hold the sizes and ETags of the ciphertext and none of the metadata.'
@@ -170,7 +172,12 @@ export const UNBUILT_OPERATIONS = {
     'renameObject',
     'To wrap the data key anew for the new name; AWS has it for directory buckets only.',
   ),
-  RestoreObject: ofObject('forwarded', 'POST', 'restore', 'To be forwarded; archives know nothing of contents.'),
+  RestoreObject: ofObject(
+    'forwarded',
+    'POST',
+    'restore',
+    'Forwarded to a store that speaks S3; archives know nothing of contents.',
+  ),
   SelectObjectContent: ofObject('sealed', 'POST', 'select', 'To run here, on the plaintext.', { access: 'read' }),
   UpdateObjectEncryption: ofObject('own', 'PUT', 'encryption', 'To wrap the data key anew, without moving data.'),
 
