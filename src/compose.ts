@@ -26,6 +26,7 @@ import { PlainLookup } from './gateway/plain-lookup.ts'
 import { TailCache } from './gateway/tail-cache.ts'
 import { createAdminServer, type Dependency } from './http/admin-server.ts'
 import { createAuthoriser } from './http/authoriser.ts'
+import { requestIds } from './http/request-id.ts'
 import { createS3Server } from './http/s3-server.ts'
 import { cleanUploads } from './jobs/clean-uploads.ts'
 import { createBucketKeys } from './keys/bucket-keys.ts'
@@ -193,7 +194,7 @@ export function composeS3Server(settings: Settings, components: Components): Ret
       authoriser: createAuthoriser(components.credentials, hides(settings)),
       domains: server.domain,
       region: server.region,
-      requestId: () => random(8).toString('hex').toUpperCase(),
+      requestId: requestIds(random),
       hostId: random(24).toString('base64'),
     },
     {

@@ -40,13 +40,19 @@ const EMPTY = Buffer.alloc(0)
 export function expand(prk: Buffer, label: string, data: Buffer, bytes: number): Buffer {
   const blocks = Math.ceil(bytes / HASH_BYTES)
   if (bytes < 1 || blocks > 255) throw new Internal(`cannot expand a key to ${bytes} bytes`)
-  const out = Buffer.allocUnsafe(blocks * HASH_BYTES)
-  const info = Buffer.from(`${label}\0`, 'latin1')
-  let previous = EMPTY
+  // The last block, label ‖ 0 ‖ data, the counter: one buffer, since each call of a MAC costs more than its bytes.
+  const infoBytes = label.length + 1
+  const input = Buffer.allocUnsafe(HASH_BYTES + infoBytes + data.length + 1)
+  input.write(label, HASH_BYTES, 'latin1')
+  input[HASH_BYTES + label.length] = 0
+  data.copy(input, HASH_BYTES + infoBytes)
+  let out = EMPTY
   for (let block = 1; block <= blocks; block++) {
-    const mac = createHmac('sha512', prk).update(previous).update(info).update(data)
-    previous = mac.update(Buffer.of(block)).digest()
-    previous.copy(out, (block - 1) * HASH_BYTES)
+    input[input.length - 1] = block
+    const mac = createHmac('sha512', prk)
+    const last = mac.update(block === 1 ? input.subarray(HASH_BYTES) : input).digest()
+    last.copy(input)
+    out = block === 1 ? last : Buffer.concat([out, last])
   }
   return out.subarray(0, bytes)
 }
@@ -91,9 +97,19 @@ export function decrypt(key: Buffer, nonce: Buffer, sealed: Buffer, aad: Buffer 
   return plaintext
 }
 
-/** The key identifier of a bucket key: 16 bytes that name it and tell nothing about it. */
-export function kidOf(bucketKey: Buffer): Buffer {
-  return expand(bucketKey, LABELS.kid, EMPTY, 16)
+/** The key identifier of a bucket key: 16 bytes that name it and tell nothing about it. Never write to them. */
+export const kidOf = derivedOnce((bucketKey) => expand(bucketKey, LABELS.kid, EMPTY, 16))
+
+/** A derivation that each bucket key undergoes once, since thousands of objects ask for it. Keys are never altered in place (docs/decisions/0005-key-hygiene.md). */
+export function derivedOnce(derive: (bucketKey: Buffer) => Buffer): (bucketKey: Buffer) => Buffer {
+  const derived = new WeakMap<Buffer, Buffer>()
+  return (bucketKey) => {
+    const known = derived.get(bucketKey)
+    if (known !== undefined) return known
+    const fresh = derive(bucketKey)
+    derived.set(bucketKey, fresh)
+    return fresh
+  }
 }
 
 /** A new object key R: for every PUT and every CreateMultipartUpload. */
@@ -109,14 +125,17 @@ export function newGeneration(random: RandomSource): Buffer {
 /** str(x): u32 length ‖ x; strings as UTF-8. Throws `Internal` for a string that UTF-8 cannot spell. */
 export function lengthPrefixed(value: string | Buffer): Buffer {
   const bytes = typeof value === 'string' ? utf8(value) : value
-  const length = Buffer.allocUnsafe(4)
-  length.writeUInt32BE(bytes.length)
-  return Buffer.concat([length, bytes])
+  const out = Buffer.allocUnsafe(4 + bytes.length)
+  out.writeUInt32BE(bytes.length)
+  bytes.copy(out, 4)
+  return out
 }
+
+const LONE_SURROGATE = /\p{Surrogate}/u
 
 /** The UTF-8 bytes of a name. Throws `Internal` for lone surrogates, which would make two names one. */
 export function utf8(text: string): Buffer {
-  if (/\p{Surrogate}/u.test(text)) throw new Internal('a name holds a lone surrogate')
+  if (LONE_SURROGATE.test(text)) throw new Internal('a name holds a lone surrogate')
   return Buffer.from(text, 'utf8')
 }
 

@@ -208,7 +208,7 @@ function readHead(bytes: Buffer): { fields: WrappedKeyFields; bits: number; end:
   const reference = cursor.take(referenceBytes).toString('latin1')
   const tag = reference.slice(0, 1)
   if (!REFERENCE.test(reference) || !isProviderTag(tag)) throw refusal('has a malformed or unknown key reference')
-  const day = cursor.take(4).readUInt32BE(0)
+  const day = cursor.u32()
   const kid = cursor.take(KID_BYTES)
   const wrapped = cursor.take(cursor.u16())
   if (wrapped.length > 0 !== ((bits & FLAG.inlineKey) !== 0)) throw refusal('contradicts itself about an inline key')
@@ -230,19 +230,28 @@ class Cursor {
   }
 
   take(length: number): Buffer {
-    const end = this.#at + length
-    if (end > this.#bytes.length) throw refusal('is cut short')
-    const field = this.#bytes.subarray(this.#at, end)
-    this.#at = end
-    return field
+    const start = this.#step(length)
+    return this.#bytes.subarray(start, start + length)
   }
 
   u8(): number {
-    return this.take(1).readUInt8(0)
+    return this.#bytes.readUInt8(this.#step(1))
   }
 
   u16(): number {
-    return this.take(LENGTH_BYTES).readUInt16BE(0)
+    return this.#bytes.readUInt16BE(this.#step(LENGTH_BYTES))
+  }
+
+  u32(): number {
+    return this.#bytes.readUInt32BE(this.#step(4))
+  }
+
+  /** Where the next `length` bytes begin. */
+  #step(length: number): number {
+    const start = this.#at
+    if (start + length > this.#bytes.length) throw refusal('is cut short')
+    this.#at = start + length
+    return start
   }
 }
 

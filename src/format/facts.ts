@@ -5,6 +5,7 @@
 import { Internal } from '../errors.ts'
 import {
   decrypt,
+  derivedOnce,
   drawn,
   encrypt,
   expand,
@@ -36,10 +37,8 @@ const CONTENT_BYTES = 37
 const NO_MD5 = Buffer.alloc(16)
 const EMPTY = Buffer.alloc(0)
 
-/** The key that all facts under one bucket key share. */
-export function factsKey(bucketKey: Buffer): Buffer {
-  return expand(bucketKey, LABELS.facts, EMPTY, KEY_BYTES)
-}
+/** The key that all facts under one bucket key share. Never write to it. */
+export const factsKey = derivedOnce((bucketKey) => expand(bucketKey, LABELS.facts, EMPTY, KEY_BYTES))
 
 /** Seals facts for one name. `factsKey` and `kid` are of the same bucket key. */
 export function sealFacts(input: {

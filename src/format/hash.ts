@@ -1,5 +1,5 @@
 /** Small hashes for callers that must not touch `node:crypto` themselves. */
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 
 /** An incremental hash. `digest` ends it. */
 export interface Hasher {
@@ -19,23 +19,23 @@ export function newSha256(): Hasher {
 
 /** The MD5 of bytes at hand, 16 bytes. */
 export function md5(bytes: Buffer): Buffer {
-  return createHash('md5').update(bytes).digest()
+  return hash('md5', bytes, 'buffer')
 }
 
 /** The SHA-256 of bytes at hand, 32 bytes. */
 export function sha256(bytes: Buffer): Buffer {
-  return createHash('sha256').update(bytes).digest()
+  return hash('sha256', bytes, 'buffer')
 }
 
 /** The SHA-256 of bytes, or of a string's UTF-8, as 64 lower-case hex digits. */
 export function sha256Hex(bytes: Buffer | string): string {
-  return createHash('sha256').update(bytes).digest('hex')
+  return hash('sha256', bytes, 'hex')
 }
 
 function newHasher(name: 'md5' | 'sha256'): Hasher {
-  const hash = createHash(name)
+  const inner = createHash(name)
   return {
-    update: (piece) => void hash.update(piece),
-    digest: () => hash.digest(),
+    update: (piece) => void inner.update(piece),
+    digest: () => inner.digest(),
   }
 }

@@ -37,16 +37,20 @@ export async function viewOf(
 ): Promise<ReadView> {
   const validators = { etag: sealed.etag, lastModified: sealed.info.lastModified }
   const verdict = evaluateRead(parseConditions(request.headers), validators)
-  const kept: Record<string, string> = {
-    ...etagSign(gateway),
-    ...sealed.info.attributes,
-    'accept-ranges': 'bytes',
-    etag: quoteEtag(sealed.etag),
-    'last-modified': httpDate(sealed.info.lastModified),
-    ...describedHeaders(await allTlvs(gateway, sealed, request.signal)),
-  }
-  const headers = { ...kept, ...responseOverrides(request.query, true) }
+  const described = describedHeaders(await allTlvs(gateway, sealed, request.signal))
+  const kept: Record<string, string> = Object.assign(
+    {
+      'accept-ranges': 'bytes',
+      etag: quoteEtag(sealed.etag),
+      'last-modified': httpDate(sealed.info.lastModified),
+    },
+    etagSign(gateway),
+    sealed.info.attributes,
+    described,
+  )
+  const overrides = responseOverrides(request.query, true)
   if (verdict === 'not-modified') return { status: 304, length: 0, headers: cacheHeaders(kept) }
+  const headers = Object.assign(kept, overrides)
   if (wanted.part !== undefined) return partView(gateway, sealed, request, wanted.part, headers)
   if (wanted.range !== undefined && rangeApplies(request.headers, validators)) {
     const range = await resolveVerified(gateway, sealed, wanted.range, request.signal)
@@ -54,7 +58,7 @@ export async function viewOf(
       status: 206,
       range,
       length: range.last - range.first + 1,
-      headers: { ...headers, 'content-range': contentRange(range, sealed.size) },
+      headers: Object.assign(headers, { 'content-range': contentRange(range, sealed.size) }),
     }
   }
   if (checksumModeEnabled(request.headers)) {

@@ -22,8 +22,13 @@ export interface ReplyContext {
   readonly resource: string
 }
 
-function baseHeaders(context: ReplyContext): Record<string, string> {
-  return { 'x-amz-request-id': context.requestId, 'x-amz-id-2': context.hostId, server: 'Sealgate' }
+/** Names and values in turn, as `writeHead` takes them without a copy. */
+type Head = (string | number)[]
+
+function headOf(context: ReplyContext, headers: Readonly<Record<string, string>> = {}): Head {
+  const head: Head = ['x-amz-request-id', context.requestId, 'x-amz-id-2', context.hostId, 'server', 'Sealgate']
+  for (const name of Object.keys(headers)) head.push(name, headers[name] ?? '')
+  return head
 }
 
 /**
@@ -32,27 +37,30 @@ function baseHeaders(context: ReplyContext): Record<string, string> {
  */
 export async function sendResponse(context: ReplyContext, response: OperationResponse): Promise<boolean> {
   const { raw, res } = context
-  const headers: Record<string, string | number> = { ...baseHeaders(context), ...response.headers }
+  const head = headOf(context, response.headers)
   const body = response.body
   if (typeof body === 'string') {
-    headers['content-type'] ??= 'application/xml'
-    headers['content-length'] = Buffer.byteLength(body)
+    if (response.headers?.['content-type'] === undefined) head.push('content-type', 'application/xml')
+    head.push('content-length', Buffer.byteLength(body))
     const end = settleConnection(context)
-    res.writeHead(response.status, headers)
+    res.writeHead(response.status, head)
     end(raw.method === 'HEAD' ? '' : body)
     return true
   }
   if (body === undefined) {
-    if (response.status !== 204 && response.status !== 304 && raw.method !== 'HEAD') headers['content-length'] = 0
+    const announced = response.headers?.['content-length'] !== undefined
+    if (response.status !== 204 && response.status !== 304 && raw.method !== 'HEAD' && !announced) {
+      head.push('content-length', 0)
+    }
     const end = settleConnection(context)
-    res.writeHead(response.status, headers)
+    res.writeHead(response.status, head)
     end('')
     return true
   }
   const stream = await primed(body.stream)
-  headers['content-length'] = body.length
+  head.push('content-length', body.length)
   const end = settleConnection(context)
-  res.writeHead(response.status, headers)
+  res.writeHead(response.status, head)
   try {
     const complete = await writeBody(res, stream)
     if (complete) end('')
@@ -69,11 +77,9 @@ export function sendError(context: ReplyContext, error: S3Error): void {
   const bare = raw.method === 'HEAD' || error.status === 304
   const document = bare ? '' : errorDocument(context, error, true)
   const end = settleConnection(context)
-  res.writeHead(error.status, {
-    ...baseHeaders(context),
-    ...error.headers,
-    ...(bare ? {} : { 'content-type': 'application/xml', 'content-length': Buffer.byteLength(document) }),
-  })
+  const head = headOf(context, error.headers)
+  if (!bare) head.push('content-type', 'application/xml', 'content-length', Buffer.byteLength(document))
+  res.writeHead(error.status, head)
   end(document)
 }
 
@@ -97,7 +103,7 @@ export async function sendSlowly(
   const { res } = context
   const quick = await Promise.race([running, timer(KEEP_ALIVE_AFTER_MILLISECONDS)])
   if (quick !== undefined) return sendResponse(context, quick)
-  res.writeHead(200, { ...baseHeaders(context), 'content-type': 'application/xml' })
+  res.writeHead(200, headOf(context, { 'content-type': 'application/xml' }))
   res.write(XML_DECLARATION)
   const beat = setInterval(() => res.write(' '), KEEP_ALIVE_EVERY_MILLISECONDS)
   try {

@@ -1,5 +1,5 @@
 /** Wrapped bucket keys in, open ones out: one unwrap for each at a time, checked against its kid, cached. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { Integrity } from '../errors.ts'
 import { kidOf, lengthPrefixed, sameBytes } from '../format/derive.ts'
 import { BoundedCache } from './bounded-cache.ts'
@@ -70,7 +70,6 @@ export class KeyCache {
  * public, and whoever names one has not shown that the key manager would open it for this namespace.
  */
 export function claimOf({ tag, alias, day, kid, wrapped }: WrappedBucketKey, namespace: string): string {
-  const hash = createHash('sha256')
-  for (const part of [tag, alias, namespace, String(day), kid, wrapped]) hash.update(lengthPrefixed(part))
-  return hash.digest('base64url')
+  const parts = [tag, alias, namespace, String(day), kid, wrapped]
+  return hash('sha256', Buffer.concat(parts.map(lengthPrefixed)), 'base64url')
 }

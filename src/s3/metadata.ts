@@ -93,6 +93,7 @@ export const isHeaderValue = (text: string): boolean => !NOT_IN_HEADER.test(text
  */
 export const responseOverrides = (query: Query, signed: boolean): Record<string, string> => {
   const overrides: Record<string, string> = {}
+  if (query.entries.length === 0) return overrides
   for (const [, header] of FIELDS) {
     const parameter = `response-${header}`
     const value = query.get(parameter)

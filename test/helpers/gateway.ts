@@ -12,6 +12,7 @@ import type { BucketRules, Gateway } from '../../src/gateway/gateway.ts'
 import { PlainLookup } from '../../src/gateway/plain-lookup.ts'
 import { TailCache } from '../../src/gateway/tail-cache.ts'
 import { createAuthoriser } from '../../src/http/authoriser.ts'
+import { requestIds } from '../../src/http/request-id.ts'
 import { createS3Server, type S3ServerOptions } from '../../src/http/s3-server.ts'
 import { createBucketKeys } from '../../src/keys/bucket-keys.ts'
 import { MemoryKeyManager } from '../../src/keys/memory.ts'
@@ -96,7 +97,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
       authoriser: createAuthoriser(credentials),
       domains: options.domains ?? [],
       region: options.region,
-      requestId: () => random(8).toString('hex').toUpperCase(),
+      requestId: requestIds(random),
       hostId: 'host-id',
     },
     {

@@ -256,17 +256,40 @@ export async function readBounded({ body }: { readonly body: Body }, limit = ERR
 }
 
 /** A body that breaks off, or has another length than was promised, is the store's failure. */
-export async function* unbroken(body: Body, length?: number): Body {
-  let bytes = 0
-  try {
-    for await (const batch of body) {
-      for (const piece of batch) bytes += piece.length
-      if (length !== undefined && bytes > length) throw new Unavailable('the store sent more of an object than it said')
-      yield batch
-    }
-    if (length !== undefined && bytes < length) throw new Unavailable('the store sent less of an object than it said')
-  } catch (error) {
-    if (error instanceof TransportError) throw new Unavailable('the store broke off an object', { cause: error.cause })
-    throw error
+export function unbroken(body: Body, length?: number): Body {
+  return { [Symbol.asyncIterator]: () => new Unbroken(body[Symbol.asyncIterator](), length) }
+}
+
+class Unbroken implements AsyncIterator<readonly Buffer[]> {
+  readonly #source: AsyncIterator<readonly Buffer[]>
+  readonly #length: number | undefined
+  #bytes = 0
+
+  constructor(source: AsyncIterator<readonly Buffer[]>, length: number | undefined) {
+    this.#source = source
+    this.#length = length
   }
+
+  async next(): Promise<IteratorResult<readonly Buffer[]>> {
+    const step = await this.#source.next().catch(asUnavailable)
+    const length = this.#length
+    if (step.done === true) {
+      if (length === undefined || this.#bytes >= length) return step
+      throw new Unavailable('the store sent less of an object than it said')
+    }
+    for (const piece of step.value) this.#bytes += piece.length
+    if (length === undefined || this.#bytes <= length) return step
+    await this.return()
+    throw new Unavailable('the store sent more of an object than it said')
+  }
+
+  async return(): Promise<IteratorResult<readonly Buffer[]>> {
+    await this.#source.return?.()
+    return { done: true, value: undefined }
+  }
+}
+
+function asUnavailable(error: unknown): never {
+  if (error instanceof TransportError) throw new Unavailable('the store broke off an object', { cause: error.cause })
+  throw error
 }

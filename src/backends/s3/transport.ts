@@ -297,8 +297,14 @@ function joinSmall(batch: readonly Buffer[]): Buffer[] {
   return joined
 }
 
-/** The body of an answer: a bounded queue of what arrived, in the batches in which the consumer finds it. */
-class Incoming implements Body {
+const NOTHING = (): void => undefined
+const DONE: IteratorResult<readonly Buffer[]> = { done: true, value: undefined }
+
+/**
+ * The body of an answer: a bounded queue of what arrived, in the batches in which the consumer finds it. Its own iterator,
+ * written by hand as `Outgoing` is.
+ */
+class Incoming implements Body, AsyncIterator<readonly Buffer[]> {
   readonly #controller: Dispatcher.DispatchController
   readonly #length: number | undefined
   #arrived = 0
@@ -306,7 +312,7 @@ class Incoming implements Body {
   #held = 0
   #ended = false
   #error: unknown
-  #wake: () => void = () => undefined
+  #wake = NOTHING
 
   /** `length` is what the answer announced. */
   constructor(controller: Dispatcher.DispatchController, length: number | undefined) {
@@ -333,28 +339,34 @@ class Incoming implements Body {
     if (!this.#ended) this.#controller.abort(new Error('the rest of the answer is not wanted'))
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<readonly Buffer[]> {
-    try {
-      for (;;) {
-        if (this.#held > 0) {
-          const batch = this.#batch
-          this.#batch = []
-          this.#held = 0
-          if (this.#controller.paused) this.#controller.resume()
-          yield batch
-        } else if (this.#error !== undefined) {
-          throw this.#error instanceof Error ? this.#error : new Internal('an answer failed without an error')
-        } else if (this.#ended) {
-          return
-        } else {
-          await new Promise<void>((resolve) => {
-            this.#wake = resolve
-          })
-        }
-      }
-    } finally {
-      this.cancel()
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<readonly Buffer[]>> {
+    if (this.#held > 0) {
+      const value = this.#batch
+      this.#batch = []
+      this.#held = 0
+      if (this.#controller.paused) this.#controller.resume()
+      return Promise.resolve({ done: false, value })
     }
+    if (this.#error !== undefined) {
+      const error = this.#error
+      return Promise.reject(error instanceof Error ? error : new Internal('an answer failed without an error'))
+    }
+    if (this.#ended) return Promise.resolve(DONE)
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#wake = NOTHING
+        resolve(this.next())
+      }
+    })
+  }
+
+  return(): Promise<IteratorResult<readonly Buffer[]>> {
+    this.cancel()
+    return Promise.resolve(DONE)
   }
 }
 

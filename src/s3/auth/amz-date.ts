@@ -5,15 +5,29 @@ export function parseAmzDate(text: string): number | undefined {
   const parts = AMZ_DATE.exec(text)
   if (parts === null) return undefined
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts.slice(1).map(Number)
-  const time = Date.UTC(year, month - 1, day, hour, minute, second)
-  // Date.UTC lets the 31st of February be the 3rd of March.
-  return formatAmzDate(time) === text ? time : undefined
+  const date = new Date(Date.UTC(year, month - 1, day, hour, minute, second))
+  // Date.UTC lets the 31st of February be the 3rd of March, and the year 26 be 1926.
+  const exists =
+    date.getUTCFullYear() === year &&
+    date.getUTCMonth() === month - 1 &&
+    date.getUTCDate() === day &&
+    date.getUTCHours() === hour &&
+    date.getUTCMinutes() === minute &&
+    date.getUTCSeconds() === second
+  return exists ? date.getTime() : undefined
 }
 
 /** The date of a signature for a time in milliseconds since 1970. */
 export function formatAmzDate(time: number): string {
-  return `${new Date(time).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`
+  const second = Math.floor(time / 1_000)
+  // Thousands of signatures are of the same second.
+  if (second !== last.second) last = { second, text: amzDate(time) }
+  return last.text
 }
+
+let last = { second: Number.NaN, text: '' }
+
+const amzDate = (time: number): string => `${new Date(time).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`
 
 /** An HTTP date (RFC 9110, IMF-fixdate) in milliseconds since 1970, or `undefined`. */
 export function parseHttpDate(text: string): number | undefined {

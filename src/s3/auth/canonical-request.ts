@@ -4,9 +4,8 @@
  *
  * Strings are the wire form: one code unit is one byte, as node's `rawHeaders` and `req.url` give them.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { Internal } from '../../errors.ts'
-import type { Headers } from '../headers.ts'
 
 /** The one algorithm we speak. */
 export const ALGORITHM = 'AWS4-HMAC-SHA256'
@@ -23,7 +22,8 @@ export interface CanonicalParts {
   readonly rawPath: string
   /** Undecoded query without the `?`. */
   readonly rawQuery: string
-  readonly headers: Headers
+  /** Every value of a header by its lower-case name, in order. */
+  readonly headers: { readonly all: (name: string) => readonly string[] }
   /** Lower-case names in the order of `SignedHeaders`. */
   readonly signedHeaders: readonly string[]
   /** Hex hash or one of the constants of `x-amz-content-sha256`. */
@@ -36,7 +36,11 @@ export type SpaceRule = (value: string) => string
 /** The canonical request as text. */
 export function canonicalRequest(parts: CanonicalParts, spaces: SpaceRule = collapseSpaces): string {
   let headers = ''
-  for (const name of parts.signedHeaders) headers += `${name}:${parts.headers.all(name).map(spaces).join(',')}\n`
+  for (const name of parts.signedHeaders) {
+    const values = parts.headers.all(name)
+    const [value = ''] = values
+    headers += `${name}:${values.length === 1 ? spaces(value) : values.map(spaces).join(',')}\n`
+  }
   const path = canonicalPath(parts.rawPath)
   const query = canonicalQuery(parts.rawQuery)
   return `${parts.method}\n${path}\n${query}\n${headers}\n${parts.signedHeaders.join(';')}\n${parts.payloadHash}`
@@ -44,7 +48,7 @@ export function canonicalRequest(parts: CanonicalParts, spaces: SpaceRule = coll
 
 /** What the signature is computed over; `scope` is `date/region/service/aws4_request`. */
 export function stringToSign(amzDate: string, scope: string, canonical: string): string {
-  return `${ALGORITHM}\n${amzDate}\n${scope}\n${createHash('sha256').update(canonical, 'latin1').digest('hex')}`
+  return `${ALGORITHM}\n${amzDate}\n${scope}\n${hash('sha256', Buffer.from(canonical, 'latin1'), 'hex')}`
 }
 
 /**

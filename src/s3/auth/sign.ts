@@ -1,8 +1,14 @@
 /** Our own signatures, for the requests we send to a backend: the same canonical request as for verification. */
 import { Internal } from '../../errors.ts'
-import { Headers } from '../headers.ts'
 import { formatAmzDate } from './amz-date.ts'
-import { ALGORITHM, canonicalRequest, encodeComponent, stringToSign, UNSIGNED_PAYLOAD } from './canonical-request.ts'
+import {
+  ALGORITHM,
+  type CanonicalParts,
+  canonicalRequest,
+  encodeComponent,
+  stringToSign,
+  UNSIGNED_PAYLOAD,
+} from './canonical-request.ts'
 import { type Scope, scopeOf } from './scope.ts'
 import { signatureOf, signingKey } from './signing-key.ts'
 
@@ -40,12 +46,10 @@ export interface UrlSigning extends Signing {
 export function signRequest(signing: RequestSigning): Record<string, string> {
   const { host, rawPath, rawQuery } = splitUrl(signing.url)
   const amzDate = formatAmzDate(signing.now.getTime())
-  const headers: Record<string, string> = {
-    ...lowerCase(signing.headers),
-    host,
-    'x-amz-date': amzDate,
-    'x-amz-content-sha256': signing.payloadHash,
-  }
+  const headers = lowerCase(signing.headers)
+  headers['host'] = host
+  headers['x-amz-date'] = amzDate
+  headers['x-amz-content-sha256'] = signing.payloadHash
   const { accessKey, sessionToken } = signing.credentials
   if (sessionToken !== undefined) headers['x-amz-security-token'] = sessionToken
 
@@ -121,14 +125,17 @@ function signatureFor({ credentials }: Signing, scope: Scope, text: string): str
 }
 
 function lowerCase(headers: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+  const lower: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers)) lower[name.toLowerCase()] = value
+  return lower
 }
 
-function wireHeaders(headers: Readonly<Record<string, string>>): Headers {
+/** Each header has one value here. */
+function wireHeaders(headers: Readonly<Record<string, string>>): CanonicalParts['headers'] {
   for (const [name, value] of Object.entries(headers)) {
     if (!WIRE_VALUE.test(value)) throw new Internal(`The value of header ${name} is not in its wire form`)
   }
-  return new Headers(Object.entries(headers).flat())
+  return { all: (name) => [headers[name] ?? ''] }
 }
 
 /** Header bytes: no control characters but the tab, nothing beyond one byte. */
