@@ -1,16 +1,30 @@
-/** Operations that know nothing of contents: verified here, signed anew, handed to a store that speaks S3 and back, unchanged. */
+/** Operations that know nothing of contents: verified here, signed anew, handed to a store that speaks S3 and back, unchanged but for numbers that are sizes. */
 import type { ForwardResponse } from '../backends/object-store.ts'
 import { NativeError, S3Error } from '../s3/errors.ts'
 import type { Headers } from '../s3/headers.ts'
-import type { Gateway, Operation, OperationRequest } from './gateway.ts'
+import type { Gateway, OperationRequest, OperationResponse } from './gateway.ts'
 import { readDocument } from './request-document.ts'
 
-export const forwardRequest: Operation = async (gateway, request) => {
-  const { status, headers, body } = await forwarded(gateway, request)
+/** What changes in the documents of an operation on their way. */
+export interface Translation {
+  readonly request?: (document: Buffer) => Buffer
+  readonly answer?: (document: Buffer) => Buffer
+}
+
+export async function forwardRequest(
+  gateway: Gateway,
+  request: OperationRequest,
+  translation: Translation = {},
+): Promise<OperationResponse> {
+  const { status, headers, body } = await forwarded(gateway, request, translation)
   const length = headers['content-length']
   if (request.method === 'HEAD' || status === 204 || status === 304) {
     await drained(body)
     return { status, headers: kept(headers) }
+  }
+  if (translation.answer !== undefined) {
+    const document = translation.answer(await drained(body))
+    return { status, headers: kept(headers), body: document.toString('utf8') }
   }
   if (length !== undefined && /^\d{1,15}$/.test(length)) {
     return { status, headers: kept(headers), body: { stream: body, length: Number(length) } }
@@ -20,17 +34,22 @@ export const forwardRequest: Operation = async (gateway, request) => {
 }
 
 /** Sends the request on. Throws `NativeError` for what the store refuses. */
-export async function forwarded(gateway: Gateway, request: OperationRequest): Promise<ForwardResponse> {
+export async function forwarded(
+  gateway: Gateway,
+  request: OperationRequest,
+  translation: Translation = {},
+): Promise<ForwardResponse> {
   const { store, limits } = gateway
   if (store.forward === undefined) throw new S3Error('NotImplemented')
   const { method, bucket, key, query, signal } = request
+  const document = await readDocument(request, limits.xmlBytes)
   const response = await store.forward({
     method,
     bucket,
     key,
     rawQuery: unsignedQuery(query.raw),
     headers: forwardHeaders(request.headers),
-    body: await readDocument(request, limits.xmlBytes),
+    body: translation.request === undefined ? document : translation.request(document),
     signal,
   })
   if (response.refused !== undefined) throw new NativeError(response.refused, undefined)

@@ -6,6 +6,7 @@ import { deleteBucket } from './delete-bucket.ts'
 import { deleteObject } from './delete-object.ts'
 import { deleteObjects } from './delete-objects.ts'
 import type { Operation } from './gateway.ts'
+import { getBucketLifecycleConfiguration } from './get-bucket-lifecycle-configuration.ts'
 import { getBucketLocation } from './get-bucket-location.ts'
 import { getObject } from './get-object.ts'
 import { headBucket } from './head-bucket.ts'
@@ -20,6 +21,7 @@ import { listMultipartUploads } from './multipart/list-multipart-uploads.ts'
 import { listParts } from './multipart/list-parts.ts'
 import { uploadPart } from './multipart/upload-part.ts'
 import { uploadPartCopy } from './multipart/upload-part-copy.ts'
+import { putBucketLifecycleConfiguration } from './put-bucket-lifecycle-configuration.ts'
 import { putObject } from './put-object.ts'
 
 export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = {
@@ -31,6 +33,7 @@ export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = 
   DeleteBucket: deleteBucket,
   DeleteObject: deleteObject,
   DeleteObjects: deleteObjects,
+  GetBucketLifecycleConfiguration: getBucketLifecycleConfiguration,
   GetBucketLocation: getBucketLocation,
   GetObject: getObject,
   HeadBucket: headBucket,
@@ -41,6 +44,7 @@ export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = 
   ListObjects: listObjects,
   ListObjectsV2: listObjectsV2,
   ListParts: listParts,
+  PutBucketLifecycleConfiguration: putBucketLifecycleConfiguration,
   PutObject: putObject,
   UploadPart: uploadPart,
   UploadPartCopy: uploadPartCopy,

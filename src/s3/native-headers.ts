@@ -32,8 +32,10 @@ const NATIVE_HEADERS: Readonly<Partial<Record<OperationName, readonly string[]>>
   CreateMultipartUpload: NEW_OBJECT,
   DeleteObject: DELETION,
   DeleteObjects: DELETION,
+  GetBucketLifecycleConfiguration: OWNER,
   GetObject: OWNER,
   HeadObject: OWNER,
+  PutBucketLifecycleConfiguration: OWNER,
   PutObject: NEW_OBJECT,
 }
 

@@ -50,6 +50,9 @@ const READ_PARAMETERS = [
 
 const LIST_PARAMETERS = ['delimiter', 'encoding-type', 'prefix']
 
+const TRANSITION_MINIMUM = 'x-amz-transition-default-minimum-object-size'
+const LIFECYCLE = 'Rules of a store that speaks S3; size thresholds are translated to the sizes that it sees, and back.'
+
 const OBJECT = { class: 'sealed', built: true, resource: 'object', status: 200 } as const
 const BUCKET = {
   class: 'own',
@@ -184,6 +187,28 @@ export const BUILT_OPERATIONS = {
     access: 'write',
     status: 204,
     reason: 'Only an empty bucket is deleted; multipart uploads in progress do not count.',
+  },
+  GetBucketLifecycleConfiguration: {
+    ...OBJECT,
+    method: 'GET',
+    resource: 'bucket',
+    access: 'admin',
+    subresource: 'lifecycle',
+    body: 'none',
+    query: [],
+    headers: [],
+    reason: LIFECYCLE,
+  },
+  PutBucketLifecycleConfiguration: {
+    ...OBJECT,
+    method: 'PUT',
+    resource: 'bucket',
+    access: 'admin',
+    subresource: 'lifecycle',
+    body: 'document',
+    query: [],
+    headers: [...BODY_HEADERS, TRANSITION_MINIMUM],
+    reason: LIFECYCLE,
   },
   GetBucketLocation: {
     ...BUCKET,

@@ -60,8 +60,6 @@ const ACCESS = 'To be decided here: the backend sees only the credential of the 
 const CORS = 'To be decided here: browsers talk to the gateway.'
 const WEBSITE = 'To be served here: a website of the backend would show ciphertext.'
 const ENCRYPTION = "To be the bucket's own default, not the backend's."
-const LIFECYCLE =
-  'Forwarded to a store that speaks S3, which compares size thresholds with the sizes of the ciphertext.'
 const REPLICATION =
   'Forwarded to a store that speaks S3; a replica is readable where its namespace and keys are configured.'
 const EVENTS = 'Forwarded to a store that speaks S3; events of the backend carry the sizes and ETags of the ciphertext.'
@@ -118,9 +116,7 @@ export const UNBUILT_OPERATIONS = {
   GetBucketEncryption: ofBucket('own', 'GET', 'encryption', ENCRYPTION),
   PutBucketEncryption: ofBucket('own', 'PUT', 'encryption', ENCRYPTION),
   DeleteBucketEncryption: ofBucket('own', 'DELETE', 'encryption', ENCRYPTION),
-  GetBucketLifecycleConfiguration: ofBucket('forwarded', 'GET', 'lifecycle', LIFECYCLE),
-  PutBucketLifecycleConfiguration: ofBucket('forwarded', 'PUT', 'lifecycle', LIFECYCLE),
-  DeleteBucketLifecycle: ofBucket('forwarded', 'DELETE', 'lifecycle', LIFECYCLE),
+  DeleteBucketLifecycle: ofBucket('forwarded', 'DELETE', 'lifecycle', PLAIN),
   GetBucketLogging: ofBucket('forwarded', 'GET', 'logging', LOGS),
   PutBucketLogging: ofBucket('forwarded', 'PUT', 'logging', LOGS),
   GetBucketNotificationConfiguration: ofBucket('forwarded', 'GET', 'notification', EVENTS),
