@@ -11,6 +11,7 @@ import {
 } from './access/credentials.ts'
 import { LocalStore } from './backends/local.ts'
 import type { Finding } from './backends/s3/probe.ts'
+import { keepHouse } from './compose/housekeeping.ts'
 import { contacted, probing, withConditionalWrites } from './compose/first-contact.ts'
 import { openS3Store } from './compose/s3-store.ts'
 import { MemoryStore } from './backends/memory.ts'
@@ -24,11 +25,10 @@ import { ByteBudget } from './gateway/byte-budget.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { PlainLookup } from './gateway/plain-lookup.ts'
 import { TailCache } from './gateway/tail-cache.ts'
-import { createAdminServer, type Dependency } from './http/admin-server.ts'
+import { type AdminParts, createAdminServer, type Dependency } from './http/admin-server.ts'
 import { createAuthoriser } from './http/authoriser.ts'
 import { requestIds } from './http/request-id.ts'
 import { createS3Server } from './http/s3-server.ts'
-import { cleanUploads } from './jobs/clean-uploads.ts'
 import { createBucketKeys } from './keys/bucket-keys.ts'
 import type { KeyManager } from './keys/key-manager.ts'
 import { LocalKeyManager } from './keys/local.ts'
@@ -54,7 +54,6 @@ const TAIL_CACHE_BYTES = 32 * 1024 * 1024
 /** S3 names an owner; Sealgate has credentials, not accounts. */
 const OWNER = { id: '5ea16a7e'.repeat(8), displayName: 'sealgate' }
 const DEFAULT_REGION = 'us-east-1'
-const HOUSEKEEPING_MILLISECONDS = 3_600_000
 
 export interface Components {
   readonly gateway: Gateway
@@ -107,8 +106,7 @@ export async function openComponents(
     limits: { xmlBytes: settings.server.maxXmlBytes, gather: new ByteBudget(settings.limits.gatherBytes) },
     checksums: settings.checksums,
   }
-  const { abandonedAfter } = settings.uploads
-  const stopHousekeeping = housekeeping ? keepHouse(gateway, abandonedUploads, abandonedAfter) : () => undefined
+  const stopHousekeeping = housekeeping ? keepHouse(gateway, abandonedUploads, settings) : () => undefined
   return {
     gateway,
     state,
@@ -137,44 +135,6 @@ async function openState(
   const processes = settings.replicas * settings.server.workers
   const stateObjects = await withConditionalWrites(opened, { bucket, prefix, processes }, random)
   return { stateObjects, state: new StateStore(stateObjects, bucket, prefix) }
-}
-
-/** Work that no request asks for. Returns what stops it. */
-function keepHouse(
-  { background, uploads, store }: Gateway,
-  abandoned: AbandonedUploads,
-  abandonedAfter: number | false,
-): () => void {
-  const stop = new AbortController()
-  const expire = (): void => background.run('forget completed uploads', () => uploads.expireDone())
-  let cleaning = false
-  const clean = async (): Promise<void> => {
-    if (cleaning) return
-    cleaning = true
-    try {
-      const parts = { uploads: abandoned, store, clock }
-      const { whyFailed } = await cleanUploads(parts, { abandonedAfter, signal: stop.signal })
-      if (whyFailed !== undefined) throw whyFailed
-    } finally {
-      cleaning = false
-    }
-  }
-  expire()
-  const expiring = setInterval(expire, HOUSEKEEPING_MILLISECONDS).unref()
-  // At a minute of its own in each process: replicas that start together should not go over the same uploads together.
-  let cleanLater = setTimeout(
-    () => {
-      const collect = (): void => background.run('collect all abandoned uploads', clean)
-      collect()
-      cleanLater = setInterval(collect, HOUSEKEEPING_MILLISECONDS).unref()
-    },
-    (random(2).readUInt16BE() / 0x10000) * HOUSEKEEPING_MILLISECONDS,
-  ).unref()
-  return () => {
-    stop.abort()
-    clearInterval(expiring)
-    clearTimeout(cleanLater)
-  }
 }
 
 /** The credentials of the settings, or the one that the first start made. */
@@ -217,12 +177,10 @@ export function composeS3Server(settings: Settings, components: Components): Ret
 
 /** The admin listener. A failing dependency is reported by name to whoever asks, and with its cause to the log. */
 export function composeAdminServer(
-  dependencies: readonly Dependency[],
-  draining: () => boolean,
+  parts: Pick<AdminParts, 'dependencies' | 'draining' | 'metrics'>,
 ): ReturnType<typeof createAdminServer> {
   return createAdminServer({
-    dependencies,
-    draining,
+    ...parts,
     report: (dependency, cause) => alarm.publish({ what: 'not ready', detail: { dependency }, cause }),
   })
 }

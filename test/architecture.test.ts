@@ -9,7 +9,7 @@ const MAY: Record<string, { folders: string[]; packages: string[] }> = {
   format: { folders: [], packages: ['node:crypto'] },
   s3: { folders: [], packages: ['node:crypto', 'node:zlib', 'saxes', 'hash-wasm'] },
   config: { folders: [], packages: ['node:path', 'zod', 'yaml'] },
-  telemetry: { folders: [], packages: ['node:diagnostics_channel', 'pino'] },
+  telemetry: { folders: [], packages: ['node:diagnostics_channel', 'pino', 'prom-client'] },
   access: { folders: ['s3', 'config'], packages: [] },
   keys: { folders: ['format'], packages: ['node:crypto', 'node:fs/promises', 'node:path', 'node:util', 'zod'] },
   // Rows of single providers count in place of that of their folder.
@@ -51,7 +51,14 @@ const PORTS: Record<string, string[]> = {
 
 /** Those who open stores and keys offline may also import these files behind the ports. */
 const EXTRA: Record<string, string[]> = {
-  cli: ['keys/master-keys.ts', 'keys/secret-file.ts', 'keys/local.ts', 'backends/local.ts', 'telemetry/logger.ts'],
+  cli: [
+    'keys/master-keys.ts',
+    'keys/secret-file.ts',
+    'keys/local.ts',
+    'backends/local.ts',
+    'telemetry/logger.ts',
+    'telemetry/metrics.ts',
+  ],
 }
 
 /** Folders of interchangeable providers, and the files in them that providers may share. Providers never import each other. */

@@ -15,6 +15,7 @@ import type { Settings } from '../config/settings.ts'
 import { drain } from '../http/shutdown.ts'
 import { Unavailable } from '../errors.ts'
 import { createLogger, logChannels } from '../telemetry/logger.ts'
+import { clusterMetrics, collectMetrics } from '../telemetry/metrics.ts'
 import { type CommandContext, print, settingsOf } from './context.ts'
 import { prepareData } from './first-run.ts'
 
@@ -36,10 +37,12 @@ export function serveCommand(context: CommandContext): Command {
 /** One process: both listeners over the same components. */
 async function serveAlone(context: CommandContext, settings: Settings): Promise<void> {
   const stopLog = logChannels(createLogger(settings.log.level, context.stderr))
+  const metrics = collectMetrics()
   const components = await openComponents(settings)
   const app = composeS3Server(settings, components)
   let draining = false
-  const admin = composeAdminServer(components.dependencies, () => draining)
+  const { dependencies } = components
+  const admin = composeAdminServer({ dependencies, draining: () => draining, metrics })
   try {
     const address = await listen(app, settings.server.listen)
     if (settings.admin.listen !== false) await listen(admin, settings.admin.listen)
@@ -51,6 +54,7 @@ async function serveAlone(context: CommandContext, settings: Settings): Promise<
     await admin.close()
     await app.close()
     await components.close()
+    metrics.stop()
     stopLog()
   }
 }
@@ -73,7 +77,7 @@ async function servePrimary(context: CommandContext, settings: Settings): Promis
     return Promise.race([once(worker, 'message'), once(worker, 'exit').then(() => ['exit'])])
   }
   const dependencies = [{ name: 'workers', check: () => checkWorkers(workers, settings.server.workers) }]
-  const admin = composeAdminServer(dependencies, () => draining)
+  const admin = composeAdminServer({ dependencies, draining: () => draining, metrics: clusterMetrics() })
   try {
     const first = await Promise.race([
       Promise.all(Array.from({ length: settings.server.workers }, fork)),
@@ -101,6 +105,7 @@ async function servePrimary(context: CommandContext, settings: Settings): Promis
 /** One of several processes: the S3 listener shares its port with the other workers. */
 async function serveWorker(context: CommandContext, settings: Settings): Promise<void> {
   const stopLog = logChannels(createLogger(settings.log.level, context.stderr))
+  const metrics = collectMetrics({ worker: true })
   try {
     const components = await openComponents(settings)
     try {
@@ -109,6 +114,7 @@ async function serveWorker(context: CommandContext, settings: Settings): Promise
       await components.close()
     }
   } finally {
+    metrics.stop()
     stopLog()
     // The channel to the primary holds a process open, also one that could not start.
     cluster.worker?.disconnect()

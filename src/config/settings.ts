@@ -63,7 +63,9 @@ const admin = z.strictObject({
   listen: z
     .union([switchedOff, hostAndPort], { error: 'write host:port, for example 127.0.0.1:8081, or off' })
     .prefault('127.0.0.1:8081')
-    .describe('Address of the admin listener (`/healthz`, `/readyz`), or `off`. Keep it away from clients.'),
+    .describe(
+      'Address of the admin listener (`/healthz`, `/readyz`, `/metrics`), or `off`. Keep it away from clients.',
+    ),
 })
 
 const abandonedHint = 'write a number and a unit from 1h to 365d, for example 24h or 7d, or off'

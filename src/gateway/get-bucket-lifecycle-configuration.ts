@@ -6,6 +6,5 @@ import type { Operation } from './gateway.ts'
 /** GetBucketLifecycleConfiguration: sizes as the client gave them. One that no sealed object has was written at the store itself, and stays. */
 export const getBucketLifecycleConfiguration: Operation = (gateway, request) =>
   forwardRequest(gateway, request, {
-    answer: (document) =>
-      mapSizeThresholds(document, document.length, (stored) => plaintextSize(stored) ?? stored),
+    answer: (document) => mapSizeThresholds(document, document.length, (stored) => plaintextSize(stored) ?? stored),
   })

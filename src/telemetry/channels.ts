@@ -36,6 +36,14 @@ export interface PlaintextEvent {
   readonly key: string
 }
 
+/** What an hourly run found in a bucket whose contents are mixed. */
+export interface PlaintextLeftEvent {
+  readonly bucket: string
+  /** Objects looked at, and how many of them lie in plaintext. */
+  readonly examined: number
+  readonly plain: number
+}
+
 interface Channel<T> {
   publish(message: T): void
   subscribe(listener: (message: T) => void): () => void
@@ -58,4 +66,5 @@ function typed<T>(name: string): Channel<T> {
 
 export const requestDone: Channel<RequestEvent> = typed('sealgate:request')
 export const plaintextSeen: Channel<PlaintextEvent> = typed('sealgate:plaintext')
+export const plaintextLeft: Channel<PlaintextLeftEvent> = typed('sealgate:plaintext-left')
 export const alarm: Channel<AlarmEvent> = typed('sealgate:alarm')

@@ -77,6 +77,9 @@ test('two workers serve one folder, and the admin listener answers for both', as
   const gateway = await place.serve({ SEALGATE_SERVER_WORKERS: '2', SEALGATE_ADMIN_LISTEN: admin })
   expect(await (await fetch(`http://${admin}/healthz`)).json()).toEqual({ status: 'ok' })
   expect((await fetch(`http://${admin}/readyz`)).status).toBe(200)
+  const metrics = await fetch(`http://${admin}/metrics`)
+  expect(metrics.headers.get('content-type')).toContain('text/plain')
+  expect(await metrics.text()).toContain('# TYPE sealgate_plaintext_objects gauge')
   const puts = Array.from({ length: 6 }, (_, i) =>
     place.run(['put', '-', `s3://shared/${i}`, '--create-bucket', '--endpoint', gateway.endpoint], {}, `text ${i}`),
   )

@@ -17,9 +17,21 @@ describe('size thresholds', () => {
   })
 
   test.each([
-    ['with white space', '<ObjectSizeLessThan>\n 10 </ObjectSizeLessThan>', '<ObjectSizeLessThan>11</ObjectSizeLessThan>'],
-    ['with a prefix', '<s3:ObjectSizeLessThan xmlns:s3="a">10</s3:ObjectSizeLessThan>', '<s3:ObjectSizeLessThan xmlns:s3="a">11</s3:ObjectSizeLessThan>'],
-    ['with an attribute', '<ObjectSizeLessThan a="b">10</ObjectSizeLessThan>', '<ObjectSizeLessThan a="b">11</ObjectSizeLessThan>'],
+    [
+      'with white space',
+      '<ObjectSizeLessThan>\n 10 </ObjectSizeLessThan>',
+      '<ObjectSizeLessThan>11</ObjectSizeLessThan>',
+    ],
+    [
+      'with a prefix',
+      '<s3:ObjectSizeLessThan xmlns:s3="a">10</s3:ObjectSizeLessThan>',
+      '<s3:ObjectSizeLessThan xmlns:s3="a">11</s3:ObjectSizeLessThan>',
+    ],
+    [
+      'with an attribute',
+      '<ObjectSizeLessThan a="b">10</ObjectSizeLessThan>',
+      '<ObjectSizeLessThan a="b">11</ObjectSizeLessThan>',
+    ],
   ])('%s', (_what, found, made) => {
     expect(map(rule(found))).toBe(rule(made))
   })
@@ -31,7 +43,10 @@ describe('size thresholds', () => {
     ['a number beyond all sizes', '<ObjectSizeLessThan>9999999999999999</ObjectSizeLessThan>'],
     ['digits in a CDATA section', '<ObjectSizeLessThan><![CDATA[10]]></ObjectSizeLessThan>'],
     ['digits as references', '<ObjectSizeLessThan>&#49;0</ObjectSizeLessThan>'],
-    ['a second one in a comment', '<!-- <ObjectSizeLessThan>1</ObjectSizeLessThan> --><ObjectSizeLessThan>1</ObjectSizeLessThan>'],
+    [
+      'a second one in a comment',
+      '<!-- <ObjectSizeLessThan>1</ObjectSizeLessThan> --><ObjectSizeLessThan>1</ObjectSizeLessThan>',
+    ],
     ['markup that does not close', '<ObjectSizeLessThan>1'],
   ])('are refused as %s', (_what, inner) => {
     expect(() => map(rule(inner))).toThrow(expect.objectContaining({ code: 'MalformedXML' }))

@@ -1,37 +1,17 @@
 /** What is left in plaintext in the buckets that may hold it. */
+import { bucketsToCount, countIn } from '../../compose/housekeeping.ts'
 import type { Examination } from './sample.ts'
-
-/** Objects looked at in each bucket. */
-const MOST = 10_000
 
 export async function examineContents({ components, settings, tell, signal }: Examination): Promise<void> {
   const { gateway } = components
-  for (const { match, contents } of settings.buckets) {
-    if (contents !== 'mixed' || match.includes('*')) continue
-    let seen = 0
-    let plain = 0
-    let first = ''
-    let after: string | undefined
-    for (;;) {
-      signal.throwIfAborted()
-      const page = await gateway.store.list(match, {
-        prefix: '',
-        limit: 1_000,
-        ...(after === undefined ? {} : { after }),
-      })
-      const entries = page.objects.map((one) => ({ ...one, modified: one.lastModified.getTime() }))
-      const found = await gateway.plain.arePlain(gateway, match, entries)
-      seen += found.length
-      plain += found.filter(Boolean).length
-      if (first === '') first = entries[found.indexOf(true)]?.key ?? ''
-      after = page.objects.at(-1)?.key
-      if (!page.truncated || after === undefined || seen >= MOST) break
-    }
-    const example = first === '' ? '' : `, the first of them ${first}`
+  if (!settings.buckets.some(({ contents }) => contents === 'mixed')) return
+  for (const bucket of await bucketsToCount(gateway, settings)) {
+    const { examined, plain, example, whole } = await countIn(gateway, bucket, signal)
+    const first = example === undefined ? '' : `, one of them ${example}`
     tell({
-      what: `contents of ${match} are mixed`,
+      what: `contents of ${bucket} are mixed`,
       state: 'note',
-      detail: `${plain} of ${seen} objects lie in plaintext${example}; a removed envelope would look the same`,
+      detail: `${plain} of ${whole ? '' : 'the first '}${examined} objects lie in plaintext${first}; a removed envelope would look the same`,
     })
   }
 }

@@ -1,0 +1,85 @@
+/** Work that no request asks for: once an hour, in each process. */
+import { bucketRule } from '../config/bucket-rules.ts'
+import type { Settings } from '../config/settings.ts'
+import type { Gateway } from '../gateway/gateway.ts'
+import { cleanUploads } from '../jobs/clean-uploads.ts'
+import { countPlaintext, mixedBuckets } from '../jobs/count-plaintext.ts'
+import type { AbandonedUploads } from '../state/abandoned-uploads.ts'
+import { plaintextLeft } from '../telemetry/channels.ts'
+
+const HOUR_MILLISECONDS = 3_600_000
+
+/** Begins. Returns what stops it. */
+export function keepHouse(gateway: Gateway, abandoned: AbandonedUploads, settings: Settings): () => void {
+  const { background, uploads } = gateway
+  const stop = new AbortController()
+  const { signal } = stop
+  const expire = (): void => background.run('forget completed uploads', () => uploads.expireDone())
+  expire()
+  const expiring = setInterval(expire, HOUR_MILLISECONDS).unref()
+  const stops = [
+    hourly(gateway, 'collect all abandoned uploads', () => collect(gateway, abandoned, settings, signal)),
+    ...(settings.buckets.some(({ contents }) => contents === 'mixed')
+      ? [hourly(gateway, 'count what is left in plaintext', () => countAll(gateway, settings, signal))]
+      : []),
+  ]
+  return () => {
+    stop.abort()
+    clearInterval(expiring)
+    for (const end of stops) end()
+  }
+}
+
+async function collect(
+  { store, clock }: Gateway,
+  uploads: AbandonedUploads,
+  { uploads: { abandonedAfter } }: Settings,
+  signal: AbortSignal,
+): Promise<void> {
+  const { whyFailed } = await cleanUploads({ uploads, store, clock }, { abandonedAfter, signal })
+  if (whyFailed !== undefined) throw whyFailed
+}
+
+/** Looks through the buckets of mixed contents and publishes what it finds. Throws what the store throws. */
+export async function countAll(gateway: Gateway, settings: Settings, signal: AbortSignal): Promise<void> {
+  for (const bucket of await bucketsToCount(gateway, settings)) {
+    const { examined, plain } = await countIn(gateway, bucket, signal)
+    plaintextLeft.publish({ bucket, examined, plain })
+  }
+}
+
+/** The buckets whose contents are mixed. */
+export function bucketsToCount({ store }: Gateway, { buckets }: Settings): Promise<string[]> {
+  const named = buckets.map(({ match }) => match).filter((match) => !match.includes('*'))
+  return mixedBuckets(store, named, (bucket) => bucketRule(buckets, bucket).contents === 'mixed')
+}
+
+/** What is left in plaintext in one of them. */
+export function countIn(gateway: Gateway, bucket: string, signal: AbortSignal) {
+  const arePlain: Parameters<typeof countPlaintext>[2]['arePlain'] = (entries) =>
+    gateway.plain.arePlain(gateway, bucket, entries)
+  return countPlaintext(gateway.store, bucket, { arePlain, signal })
+}
+
+/** Runs `work` every hour from a minute of its own: replicas that start together should not do the same together. Never twice at once. */
+function hourly({ background, random }: Gateway, what: string, work: () => Promise<void>): () => void {
+  let running = false
+  const once = async (): Promise<void> => {
+    if (running) return
+    running = true
+    try {
+      await work()
+    } finally {
+      running = false
+    }
+  }
+  const run = (): void => background.run(what, once)
+  let later = setTimeout(
+    () => {
+      run()
+      later = setInterval(run, HOUR_MILLISECONDS).unref()
+    },
+    (random(2).readUInt16BE() / 0x10000) * HOUR_MILLISECONDS,
+  ).unref()
+  return () => clearTimeout(later)
+}

@@ -1,0 +1,71 @@
+/** Metrics in Prometheus' text format, fed by the channels. */
+import { AggregatorRegistry, Counter, Gauge, Registry } from 'prom-client'
+import { plaintextLeft, plaintextSeen } from './channels.ts'
+
+export interface Metrics {
+  readonly contentType: string
+  readonly text: () => Promise<string>
+  readonly stop: () => void
+}
+
+/** Bucket names that become labels; further ones are counted together. */
+const BUCKET_LABELS = 200
+const OTHER = 'other'
+
+/** What this process has to tell. `worker`: it also answers the primary of its cluster, see `clusterMetrics`. */
+export function collectMetrics({ worker = false }: { readonly worker?: boolean } = {}): Metrics {
+  const registry = new Registry()
+  const shared = { labelNames: ['bucket'] as const, registers: [registry] }
+  const left = new Gauge({
+    ...shared,
+    name: 'sealgate_plaintext_objects',
+    help: 'Objects that lie in plaintext at the store, of those that sealgate_plaintext_examined_objects counts; buckets of mixed contents only.',
+    aggregator: 'max',
+  })
+  const examined = new Gauge({
+    ...shared,
+    name: 'sealgate_plaintext_examined_objects',
+    help: 'Objects looked at for plaintext in the last hourly run: the first 10,000 of a bucket of mixed contents.',
+    aggregator: 'max',
+  })
+  const seen = new Counter({
+    ...shared,
+    name: 'sealgate_plaintext_seen_total',
+    help: 'How often a read or a listing met an object that lies in plaintext at the store.',
+  })
+  const label = boundedLabel()
+  const stops = [
+    plaintextSeen.subscribe(({ bucket }) => seen.inc({ bucket: label(bucket) })),
+    plaintextLeft.subscribe((event) => {
+      const labels = { bucket: label(event.bucket) }
+      left.set(labels, event.plain)
+      examined.set(labels, event.examined)
+    }),
+  ]
+  // In a worker its constructor begins to answer the primary's questions.
+  const answering = worker ? new AggregatorRegistry() : undefined
+  if (answering !== undefined) AggregatorRegistry.setRegistries([registry])
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    stop: () => {
+      for (const stop of stops) stop()
+    },
+  }
+}
+
+/** What all workers of this cluster have to tell, asked of each when somebody asks for it. */
+export function clusterMetrics(): Metrics {
+  const registry = new AggregatorRegistry()
+  return { contentType: registry.contentType, text: () => registry.clusterMetrics(), stop: () => undefined }
+}
+
+function boundedLabel(): (bucket: string) => string {
+  const known = new Set<string>()
+  return (bucket) => {
+    if (known.has(bucket)) return bucket
+    if (known.size >= BUCKET_LABELS) return OTHER
+    known.add(bucket)
+    return bucket
+  }
+}

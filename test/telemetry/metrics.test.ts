@@ -1,0 +1,36 @@
+import { afterEach, expect, test } from 'vitest'
+import { plaintextLeft, plaintextSeen } from '../../src/telemetry/channels.ts'
+import { collectMetrics, type Metrics } from '../../src/telemetry/metrics.ts'
+
+let metrics: Metrics
+afterEach(() => metrics.stop())
+
+const lines = async (): Promise<string[]> => (await metrics.text()).split('\n').filter((line) => /^[^#]/.test(line))
+
+test('what is left in plaintext is a gauge, and each meeting with it is counted', async () => {
+  metrics = collectMetrics()
+  plaintextSeen.publish({ bucket: 'old', key: 'a' })
+  plaintextSeen.publish({ bucket: 'old', key: 'a' })
+  plaintextLeft.publish({ bucket: 'old', examined: 10, plain: 7 })
+  plaintextLeft.publish({ bucket: 'old', examined: 12, plain: 3 })
+  expect(await lines()).toEqual([
+    'sealgate_plaintext_objects{bucket="old"} 3',
+    'sealgate_plaintext_examined_objects{bucket="old"} 12',
+    'sealgate_plaintext_seen_total{bucket="old"} 2',
+  ])
+})
+
+test('bucket names beyond a bound are counted together', async () => {
+  metrics = collectMetrics()
+  for (let i = 0; i < 10_000; i += 1) plaintextSeen.publish({ bucket: `bucket-${i}`, key: 'k' })
+  const found = await lines()
+  expect(found).toHaveLength(201)
+  expect(found).toContain('sealgate_plaintext_seen_total{bucket="other"} 9800')
+})
+
+test('nothing is counted after the end', async () => {
+  metrics = collectMetrics()
+  metrics.stop()
+  plaintextSeen.publish({ bucket: 'old', key: 'a' })
+  expect(await lines()).toEqual([])
+})
