@@ -52,7 +52,7 @@ async function startPair(folder: string): Promise<Pair> {
   const env = { SEALGATE_DATA: data, SEALGATE_SERVER_LISTEN: '127.0.0.1:0', SEALGATE_ADMIN_LISTEN: 'off' }
   const gateway = await start(
     // As `npm start` runs it.
-    [process.execPath, '--single-threaded-gc', '--max-semi-space-size=32', join(ROOT, 'bin', 'sealgate.mjs'), 'serve'],
+    [process.execPath, '--single-threaded-gc', join(ROOT, 'bin', 'sealgate.mjs'), 'serve'],
     env,
     /ready at (http:\/\/\S+)/,
   )

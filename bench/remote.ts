@@ -90,7 +90,7 @@ async function startField(minio: string, folder: string): Promise<Field> {
 async function startGateway(folder: string, endpoint: string, profile: string, workers = 1): Promise<Server> {
   const data = mkdtempSync(join(folder, 'data-'))
   const running = await start(
-    [process.execPath, '--single-threaded-gc', '--max-semi-space-size=32', join(ROOT, 'bin', 'sealgate.mjs'), 'serve'],
+    [process.execPath, '--single-threaded-gc', join(ROOT, 'bin', 'sealgate.mjs'), 'serve'],
     {
       SEALGATE_DATA: data,
       SEALGATE_SERVER_LISTEN: '127.0.0.1:0',

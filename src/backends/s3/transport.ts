@@ -297,7 +297,6 @@ function joinSmall(batch: readonly Buffer[]): Buffer[] {
   return joined
 }
 
-const NOTHING = (): void => undefined
 const DONE: IteratorResult<readonly Buffer[]> = { done: true, value: undefined }
 
 /**
@@ -312,7 +311,7 @@ class Incoming implements Body, AsyncIterator<readonly Buffer[]> {
   #held = 0
   #ended = false
   #error: unknown
-  #wake = NOTHING
+  #wake: () => void = () => undefined
 
   /** `length` is what the answer announced. */
   constructor(controller: Dispatcher.DispatchController, length: number | undefined) {
@@ -356,12 +355,11 @@ class Incoming implements Body, AsyncIterator<readonly Buffer[]> {
       return Promise.reject(error instanceof Error ? error : new Internal('an answer failed without an error'))
     }
     if (this.#ended) return Promise.resolve(DONE)
-    return new Promise((resolve) => {
-      this.#wake = () => {
-        this.#wake = NOTHING
-        resolve(this.next())
-      }
+    const arrival = new Promise<void>((resolve) => {
+      this.#wake = resolve
     })
+    // Not in `push` itself: what one read of the socket brings comes in several pieces, and makes one batch.
+    return arrival.then(() => this.next())
   }
 
   return(): Promise<IteratorResult<readonly Buffer[]>> {
