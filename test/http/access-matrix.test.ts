@@ -45,6 +45,8 @@ const calls: Record<string, () => SignedCall> = {
   CreateBucket: () => ({ method: 'PUT', path: '/vault-new', body: Buffer.alloc(0) }),
   DeleteBucket: () => ({ method: 'DELETE', path: '/vault' }),
   HeadBucket: () => ({ method: 'HEAD', path: '/vault' }),
+  GetBucketLifecycleConfiguration: () => ({ method: 'GET', path: '/vault?lifecycle' }),
+  PutBucketLifecycleConfiguration: () => ({ method: 'PUT', path: '/vault?lifecycle', body: Buffer.from('<x/>') }),
   GetBucketLocation: () => ({ method: 'GET', path: '/vault?location' }),
   ListObjects: () => ({ method: 'GET', path: '/vault' }),
   ListObjectVersions: () => ({ method: 'GET', path: '/vault?versions&prefix=mine/' }),
