@@ -5,7 +5,7 @@ import type { Gateway } from '../gateway/gateway.ts'
 import { cleanUploads } from '../jobs/clean-uploads.ts'
 import { countPlaintext, mixedBuckets } from '../jobs/count-plaintext.ts'
 import type { AbandonedUploads } from '../state/abandoned-uploads.ts'
-import { plaintextLeft } from '../telemetry/channels.ts'
+import { alarm, plaintextLeft } from '../telemetry/channels.ts'
 
 const HOUR_MILLISECONDS = 3_600_000
 
@@ -18,10 +18,8 @@ export function keepHouse(gateway: Gateway, abandoned: AbandonedUploads, setting
   expire()
   const expiring = setInterval(expire, HOUR_MILLISECONDS).unref()
   const stops = [
-    hourly(gateway, 'collect all abandoned uploads', () => collect(gateway, abandoned, settings, signal)),
-    ...(settings.buckets.some(({ contents }) => contents === 'mixed')
-      ? [hourly(gateway, 'count what is left in plaintext', () => countAll(gateway, settings, signal))]
-      : []),
+    hourly(gateway, 'collect all abandoned uploads', signal, () => collect(gateway, abandoned, settings, signal)),
+    hourly(gateway, 'count what is left in plaintext', signal, () => countAll(gateway, settings, signal)),
   ]
   return () => {
     stop.abort()
@@ -40,35 +38,49 @@ async function collect(
   if (whyFailed !== undefined) throw whyFailed
 }
 
-/** Looks through the buckets of mixed contents and publishes what it finds. Throws what the store throws. */
+/** Looks through the buckets of mixed contents and publishes what it finds; one that cannot be listed does not keep the others from being counted. Throws the signal's reason. */
 export async function countAll(gateway: Gateway, settings: Settings, signal: AbortSignal): Promise<void> {
   for (const bucket of await bucketsToCount(gateway, settings)) {
-    const { examined, plain } = await countIn(gateway, bucket, signal)
-    plaintextLeft.publish({ bucket, examined, plain })
+    try {
+      const { examined, plain } = await countIn(gateway, bucket, signal)
+      plaintextLeft.publish({ bucket, examined, plain })
+    } catch (cause) {
+      signal.throwIfAborted()
+      alarm.publish({ what: 'could not count what is left in plaintext', detail: { bucket }, cause })
+    }
   }
 }
 
-/** The buckets whose contents are mixed. */
-export function bucketsToCount({ store }: Gateway, { buckets }: Settings): Promise<string[]> {
+/** The buckets whose contents are mixed. The store is not asked where the settings name none. */
+export async function bucketsToCount({ store }: Gateway, { buckets }: Settings): Promise<string[]> {
+  if (!buckets.some(({ contents }) => contents === 'mixed')) return []
   const named = buckets.map(({ match }) => match).filter((match) => !match.includes('*'))
   return mixedBuckets(store, named, (bucket) => bucketRule(buckets, bucket).contents === 'mixed')
 }
 
 /** What is left in plaintext in one of them. */
 export function countIn(gateway: Gateway, bucket: string, signal: AbortSignal) {
-  const arePlain: Parameters<typeof countPlaintext>[2]['arePlain'] = (entries) =>
-    gateway.plain.arePlain(gateway, bucket, entries)
-  return countPlaintext(gateway.store, bucket, { arePlain, signal })
+  return countPlaintext(gateway.store, bucket, {
+    arePlain: (entries) => gateway.plain.arePlain(gateway, bucket, entries),
+    signal,
+  })
 }
 
-/** Runs `work` every hour from a minute of its own: replicas that start together should not do the same together. Never twice at once. */
-function hourly({ background, random }: Gateway, what: string, work: () => Promise<void>): () => void {
+/** Runs `work` every hour from a minute of its own: replicas that start together should not do the same together. Never twice at once. A run that the signal ends has not failed. */
+function hourly(
+  { background, random }: Gateway,
+  what: string,
+  signal: AbortSignal,
+  work: () => Promise<void>,
+): () => void {
   let running = false
   const once = async (): Promise<void> => {
     if (running) return
     running = true
     try {
       await work()
+    } catch (error) {
+      if (!signal.aborted) throw error
     } finally {
       running = false
     }

@@ -1,3 +1,4 @@
+import { Unavailable } from '../errors.ts'
 import { plaintextSize } from '../format/sizes.ts'
 import { mapSizeThresholds } from '../s3/lifecycle-sizes.ts'
 import { forwardRequest } from './forward.ts'
@@ -5,6 +6,13 @@ import type { Operation } from './gateway.ts'
 
 /** GetBucketLifecycleConfiguration: sizes as the client gave them. One that no sealed object has was written at the store itself, and stays. */
 export const getBucketLifecycleConfiguration: Operation = (gateway, request) =>
-  forwardRequest(gateway, request, {
-    answer: (document) => mapSizeThresholds(document, document.length, (stored) => plaintextSize(stored) ?? stored),
-  })
+  forwardRequest(gateway, request, { answer: asTheClientKnowsIt })
+
+/** Throws `Unavailable` for a document that is none: it is the store's fault, not the client's. */
+function asTheClientKnowsIt(document: Buffer): Buffer {
+  try {
+    return mapSizeThresholds(document, document.length, (stored) => plaintextSize(stored) ?? stored)
+  } catch (cause) {
+    throw new Unavailable('the lifecycle rules that the store gave cannot be read', { cause })
+  }
+}

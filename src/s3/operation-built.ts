@@ -203,7 +203,7 @@ export const BUILT_OPERATIONS = {
     ...OBJECT,
     method: 'PUT',
     resource: 'bucket',
-    access: 'admin',
+    access: 'write',
     subresource: 'lifecycle',
     body: 'document',
     query: [],

@@ -5,7 +5,7 @@ import { HeldBody } from '../../src/backends/object-store.ts'
 import { countAll, countIn } from '../../src/compose/housekeeping.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { Denied } from '../../src/errors.ts'
-import { plaintextLeft, type PlaintextLeftEvent } from '../../src/telemetry/channels.ts'
+import { alarm, type AlarmEvent, plaintextLeft, type PlaintextLeftEvent } from '../../src/telemetry/channels.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
 
 const signal = new AbortController().signal
@@ -57,6 +57,23 @@ test('a large bucket is counted as far as the bound', async () => {
   for (let i = 0; i < 10_500; i += 1) await plain('old-a', `k${i}`)
   const found = await countIn(running.gateway, 'old-a', signal)
   expect(found).toMatchObject({ examined: 10_000, plain: 10_000, whole: false })
+})
+
+test('a bucket that cannot be listed is told by name, and the next one is counted', async () => {
+  const list = store.list.bind(store)
+  store.list = (bucket, options) => (bucket === 'old-a' ? Promise.reject(new Denied('no')) : list(bucket, options))
+  const alarms: AlarmEvent[] = []
+  const stopAlarms = alarm.subscribe((event) => alarms.push(event))
+  await countAll(running.gateway, settings({ match: 'old-*', contents: 'mixed' }), signal)
+  stopAlarms()
+  expect(alarms.map(({ detail }) => detail)).toEqual([{ bucket: 'old-a' }])
+  expect(told.map(({ bucket }) => bucket)).toEqual(['old-b'])
+})
+
+test('where nothing is mixed the store is not asked', async () => {
+  store.listBuckets = () => Promise.reject(new Error('asked'))
+  await countAll(running.gateway, settings({ match: 'old-*', contents: 'sealed' }), signal)
+  expect(told).toEqual([])
 })
 
 test('a run that is to stop does', async () => {

@@ -78,6 +78,26 @@ test('what the store refuses is refused in its words, and a document that is non
   expect([refused.status, backend.requests.length]).toEqual([400, asked])
 })
 
+test('rules of the store that cannot be read are its fault', async () => {
+  const body = ruled(1).replace('>1<', '>many<')
+  backend.next(answer(200, { body }), answer(200, { body: '<LifecycleConfiguration>' }))
+  for (const _ of ['a threshold that is none', 'a document that breaks off']) {
+    const { status } = await send(running, { method: 'GET', path: `/${Bucket}?lifecycle` })
+    expect(status).toBe(503)
+  }
+})
+
+test('a precondition that nobody would evaluate is refused, and the rules stay', async () => {
+  const headers = { 'if-none-match': '*' }
+  const refused = await send(running, {
+    method: 'PUT',
+    path: `/${Bucket}?lifecycle`,
+    body: Buffer.from(ruled(1)),
+    headers,
+  })
+  expect([refused.status, backend.requests.length]).toEqual([501, 0])
+})
+
 test('the embedded store has none', async () => {
   const embedded = await startGateway()
   const { status } = await send(embedded, { method: 'GET', path: `/${Bucket}?lifecycle` })

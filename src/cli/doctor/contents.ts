@@ -4,7 +4,6 @@ import type { Examination } from './sample.ts'
 
 export async function examineContents({ components, settings, tell, signal }: Examination): Promise<void> {
   const { gateway } = components
-  if (!settings.buckets.some(({ contents }) => contents === 'mixed')) return
   for (const bucket of await bucketsToCount(gateway, settings)) {
     const { examined, plain, example, whole } = await countIn(gateway, bucket, signal)
     const first = example === undefined ? '' : `, one of them ${example}`
