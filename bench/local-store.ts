@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { LocalStore } from '../src/backends/local.ts'
-import type { Body } from '../src/backends/object-store.ts'
+import type { Body } from '../src/backends/body.ts'
 
 const KIB = 1024
 const MIB = KIB * KIB

@@ -36,6 +36,7 @@ import { parseMasterKeys, readMasterKeysFile } from './keys/master-keys.ts'
 import { MemoryKeyManager } from './keys/memory.ts'
 import { loadChecksums } from './s3/checksum.ts'
 import { AbandonedUploads } from './state/abandoned-uploads.ts'
+import { StateBucketDocuments } from './state/bucket-documents.ts'
 import { StateKeyring } from './state/keyring.ts'
 import { StateStore } from './state/state-store.ts'
 import { Uploads } from './state/uploads.ts'
@@ -95,6 +96,7 @@ export async function openComponents(
     store,
     keys,
     uploads,
+    documents: store.documents ?? new StateBucketDocuments(state, clock),
     tails: new TailCache(TAIL_CACHE_BYTES),
     plain: new PlainLookup(),
     background,

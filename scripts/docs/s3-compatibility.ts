@@ -7,7 +7,7 @@ import type { OperationClass, OperationRow } from '../../src/s3/operation-row.ts
 const CLASSES: Readonly<Record<OperationClass, string>> = {
   sealed: 'translated: contents, sizes or names are not what the backend sees',
   own: 'decided by the gateway itself',
-  forwarded: 'handed on to the backend unchanged',
+  forwarded: 'handed on unchanged to a backend that speaks S3; done here, where it works, for one that does not',
   refused: 'not offered',
 }
 

@@ -4,16 +4,14 @@
  * not before. The first process of a cluster must not open it: each worker does, after it was started.
  */
 import { Unavailable } from '../errors.ts'
-import { BodyFolders, sweepFolders } from './local/body-folders.ts'
-import { type ArrivedBody, BodyWriter } from './local/body-writer.ts'
+import type { ArrivedBody } from './local/body-writer.ts'
 import { type DroppedFile, release, share } from './local/bodies.ts'
 import { openingFailure } from './local/failures.ts'
-import { DISK, explained, type Files } from './local/files.ts'
-import { Garbage } from './local/garbage.ts'
+import { readDocument, removeDocument, removeDocumentsOf, writeDocument } from './local/documents.ts'
+import { DISK, explained } from './local/files.ts'
 import { IndexDb, type Tables } from './local/index-db.ts'
 import { listPage, listUploadsPage } from './local/pages.ts'
-import { ObjectReader } from './local/object-reader.ts'
-import { buryDead, Registration } from './local/processes.ts'
+import { type LocalStoreOptions, openParts, type Parts, systemRandom } from './local/parts.ts'
 import { behind, belowBucket, bucketKey, objectKey, partKey, uploadOrderKey } from './local/row-keys.ts'
 import {
   type BodyRef,
@@ -30,8 +28,9 @@ import {
 } from './local/rows.ts'
 import { checkCondition, dateOf, infoOf, preconditionFailed, requireBucket, requireObject } from './local/objects.ts'
 import { joinParts, partsPage, removeUpload, removeUploadsOf, requireUpload } from './local/uploads.ts'
+import type { Body } from './body.ts'
 import {
-  type Body,
+  type BucketDocuments,
   type BucketInfo,
   type Capabilities,
   type CompleteOptions,
@@ -55,18 +54,6 @@ import {
   type WriteResult,
 } from './object-store.ts'
 
-export interface LocalStoreOptions {
-  readonly folder: string
-  /** Bodies up to this are kept in the index. */
-  readonly inlineBytes?: number
-  readonly files?: Files
-  /** Milliseconds since 1970. */
-  readonly now?: () => number
-  readonly random?: (bytes: number) => Buffer
-}
-
-/** Measured (bench/local-store.ts): in the index a write of this size costs half of one with a file, and a read a tenth. Larger ones gain less and scatter the index. */
-const INLINE_BYTES = 16 * 1024
 /** A change waits for those of other processes; one that takes so long will not come. */
 const PATIENCE_MS = 5_000
 const LEAST_ROOM_BYTES = 16 * 1024 * 1024
@@ -83,20 +70,8 @@ const CAPABILITIES: Capabilities = {
   requestLimit: Number.MAX_SAFE_INTEGER,
   copyLimit: Number.MAX_SAFE_INTEGER,
   checksumsStreams: false,
+  versions: false,
   native: false,
-}
-
-interface Parts {
-  readonly folder: string
-  readonly files: Files
-  readonly index: IndexDb
-  readonly registration: Registration
-  readonly folders: BodyFolders
-  readonly writer: BodyWriter
-  readonly garbage: Garbage
-  readonly reader: ObjectReader
-  readonly now: () => number
-  readonly random: (bytes: number) => Buffer
 }
 
 export class LocalStore implements ObjectStore {
@@ -124,6 +99,12 @@ export class LocalStore implements ObjectStore {
       await index.close()
       throw openingFailure(folder, error)
     }
+  }
+
+  readonly documents: BucketDocuments = {
+    read: async (bucket, name) => this.#read((tables) => readDocument(tables, bucket, name)),
+    write: (bucket, name, document) => this.#change((tables) => writeDocument(tables, bucket, name, document)),
+    remove: (bucket, name) => this.#change((tables) => removeDocument(tables, bucket, name)),
   }
 
   async listBuckets(): Promise<readonly BucketInfo[]> {
@@ -157,6 +138,7 @@ export class LocalStore implements ObjectStore {
         throw new StoreError('bucket-not-empty', `bucket ${bucket} holds objects`)
       }
       removeUploadsOf(tables, bucket, dropped)
+      removeDocumentsOf(tables, bucket)
       tables.buckets.removeSync(bucketKey(bucket))
     })
   }
@@ -357,30 +339,6 @@ export class LocalStore implements ObjectStore {
     })
     garbage.collect(dropped)
     return result
-  }
-}
-
-const systemRandom = (bytes: number): Buffer => Buffer.from(crypto.getRandomValues(new Uint8Array(bytes)).buffer)
-
-async function openParts(
-  { inlineBytes = INLINE_BYTES }: LocalStoreOptions,
-  base: Pick<Parts, 'folder' | 'files' | 'index' | 'now' | 'random'>,
-): Promise<Parts> {
-  const { folder, files, index, random } = base
-  await buryDead(index, files, folder)
-  await sweepFolders(folder, files, index)
-  const registration = await Registration.make(random(16), index, files, folder)
-  const folders = new BodyFolders({ root: folder, files, index, registration, random })
-  const writer = new BodyWriter(folders, registration, inlineBytes)
-  const garbage = new Garbage({ root: folder, files, index, token: registration.token })
-  garbage.sweep()
-  return {
-    ...base,
-    registration,
-    folders,
-    writer,
-    garbage,
-    reader: new ObjectReader({ folder, files, index, garbage }),
   }
 }
 

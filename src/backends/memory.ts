@@ -4,6 +4,7 @@
  */
 import { Internal, Invalid } from '../errors.ts'
 import { type ObjectStore, StoreError } from './object-store.ts'
+import type { Body } from './body.ts'
 import type * as port from './object-store.ts'
 import { namePage } from './memory/name-page.ts'
 import { bytesOf, gather, rangeOf, resolveRange } from './memory/pieces.ts'
@@ -36,6 +37,7 @@ interface StoredBucket {
   readonly names: OrderedNames
   readonly objects: Map<string, StoredObject>
   readonly uploads: Map<string, StoredUpload>
+  readonly documents: Map<string, Buffer>
 }
 
 /** A body that has arrived, with what becomes known at its end. */
@@ -57,6 +59,7 @@ const ABILITIES: port.Capabilities = {
   requestLimit: Number.MAX_SAFE_INTEGER,
   copyLimit: Number.MAX_SAFE_INTEGER,
   checksumsStreams: false,
+  versions: false,
   native: false,
 }
 
@@ -73,6 +76,16 @@ export class MemoryStore implements ObjectStore {
     this.#random = options.random ?? ((bytes) => Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))))
   }
 
+  readonly documents: port.BucketDocuments = {
+    read: async (bucket, name) => this.#buckets.get(bucket)?.documents.get(name),
+    write: async (bucket, name, document) => {
+      this.#bucket(bucket).documents.set(name, document)
+    },
+    remove: async (bucket, name) => {
+      this.#buckets.get(bucket)?.documents.delete(name)
+    },
+  }
+
   listBuckets(): Promise<readonly port.BucketInfo[]> {
     const buckets = [...this.#buckets].map(([name, { created }]) => ({ name, created }))
     return Promise.resolve(buckets.sort((a, b) => compareUtf8(a.name, b.name)))
@@ -85,6 +98,7 @@ export class MemoryStore implements ObjectStore {
       names: new OrderedNames(),
       objects: new Map(),
       uploads: new Map(),
+      documents: new Map(),
     })
   }
 
@@ -99,7 +113,7 @@ export class MemoryStore implements ObjectStore {
     this.#buckets.delete(bucket)
   }
 
-  async put(bucket: string, key: string, body: port.Body, options: port.PutOptions): Promise<port.WriteResult> {
+  async put(bucket: string, key: string, body: Body, options: port.PutOptions): Promise<port.WriteResult> {
     this.#checkMetadata(options.metadata)
     this.#checkCondition(this.#bucket(bucket), key, options.condition)
     const pieces = await this.#gather(body, options)
@@ -168,7 +182,7 @@ export class MemoryStore implements ObjectStore {
   async putPart(
     upload: port.UploadRef,
     partNumber: number,
-    body: port.Body,
+    body: Body,
     options: { readonly length?: number; readonly signal?: AbortSignal },
   ): Promise<{ etag: string }> {
     this.#upload(upload)
@@ -265,7 +279,7 @@ export class MemoryStore implements ObjectStore {
     if (condition.ifMatch !== undefined) checkMatch(found, key, { ifMatch: condition.ifMatch })
   }
 
-  #gather(body: port.Body, options: { readonly length?: number; readonly signal?: AbortSignal }): Promise<Buffer[]> {
+  #gather(body: Body, options: { readonly length?: number; readonly signal?: AbortSignal }): Promise<Buffer[]> {
     const limit = this.capabilities.requestLimit
     if ((options.length ?? 0) > limit) throw new Invalid(`${options.length} bytes are over the limit of ${limit}`)
     return gather(body, { length: options.length, limit, signal: options.signal })

@@ -1,37 +1,11 @@
 /**
  * The port to whatever keeps the sealed bytes. A store knows nothing of plaintext: it keeps bodies, a few metadata
  * entries and, where it can, an opaque `facts` value that it returns with each listed key.
- *
  * Names are JavaScript strings holding well-formed Unicode; stores order and compare them by their UTF-8 bytes and never
  * normalise them. All sizes are bytes of what is stored. Everything a caller can ask and a store cannot do is declared in
  * `capabilities`, never guessed from a name.
  */
-
-/** A body in pieces. Lists of buffers are handed on as they are: nothing on the data path concatenates. */
-export interface Body extends AsyncIterable<readonly Buffer[]> {
-  readonly replayable?: true
-}
-
-/** A body that gives the same bytes each time it is begun, so that a store may send it again. */
-export interface ReplayableBody extends Body {
-  readonly replayable: true
-}
-
-/** One that is in memory. */
-export class HeldBody implements ReplayableBody {
-  readonly replayable = true
-  readonly pieces: readonly Buffer[]
-  readonly length: number
-
-  constructor(pieces: readonly Buffer[]) {
-    this.pieces = pieces
-    this.length = pieces.reduce((sum, piece) => sum + piece.length, 0)
-  }
-
-  async *[Symbol.asyncIterator](): AsyncIterator<readonly Buffer[]> {
-    yield this.pieces
-  }
-}
+import type { Body } from './body.ts'
 
 export interface Capabilities {
   /** Asking costs no round trip over a network: looking before acting is free. */
@@ -56,13 +30,16 @@ export interface Capabilities {
   readonly copyLimit: number
   /** A streamed body carries a checksum, so that damage on the way is refused. */
   readonly checksumsStreams: boolean
-  /** The store speaks S3 itself: versions, tags, locks and storage classes are its own, `attributes` pass through, and `forward` is there. */
+  /** Versions, tags, locks, storage classes and ACLs are kept with objects: `attributes` and version ids mean something. */
+  readonly versions: boolean
+  /** The store speaks S3 itself: it has `versions`, judges `attributes`, and `forward` is there. */
   readonly native: boolean
 }
 
 /**
  * What S3 keeps beside an object that is neither contents nor metadata (versions, locks, storage class, tags), as S3 spells it:
- * lower-case header names. Stores that are not `native` are given none and give none.
+ * lower-case header names. Stores without `versions` are given none and give none; what a store that is not `native` is given has
+ * been judged by the gateway.
  */
 export type Attributes = Readonly<Record<string, string>>
 
@@ -72,9 +49,31 @@ export interface WriteCondition {
   readonly ifNoneMatch?: '*'
 }
 
+/** Of a bucket in which versions were switched on once. */
+export type VersioningStatus = 'Enabled' | 'Suspended'
+
 export interface BucketInfo {
   readonly name: string
   readonly created: Date
+  /** Of stores with `versions` that are not `native`. Absent: versions were never switched on. */
+  readonly versioning?: VersioningStatus
+  /** Of the same stores: versions may be locked. */
+  readonly objectLock?: true
+}
+
+/** What of a bucket can be changed. Object Lock cannot be taken back, and switches versions on. */
+export interface BucketChange {
+  readonly versioning?: VersioningStatus
+  readonly objectLock?: true
+}
+
+/** The configurations of a bucket that its store does not act on: small documents by name. A missing bucket has none. */
+export interface BucketDocuments {
+  read(bucket: string, name: string): Promise<Buffer | undefined>
+  /** Refuses `no-such-bucket`. */
+  write(bucket: string, name: string, document: Buffer): Promise<void>
+  /** No error if there is none. */
+  remove(bucket: string, name: string): Promise<void>
 }
 
 export interface ObjectInfo {
@@ -170,11 +169,38 @@ export interface ListPage {
   readonly truncated: boolean
 }
 
+export interface ListVersionsOptions extends Omit<ListOptions, 'after'> {
+  /** Start after this key or common prefix (`afterPrefix`), or, with `afterVersionId`, after that version of it. */
+  readonly afterKey?: string
+  readonly afterVersionId?: string
+}
+
+export interface ListedVersion extends ListedObject {
+  /** `null` for the version that was written while versions were not switched on. */
+  readonly versionId: string
+  readonly latest: boolean
+  /** Has no body: its size is 0 and its ETag is empty. */
+  readonly deleteMarker: boolean
+}
+
+export interface ListVersionsPage {
+  /** By key, newest first. */
+  readonly versions: readonly ListedVersion[]
+  readonly commonPrefixes: readonly string[]
+  readonly truncated: boolean
+}
+
 export interface PartInfo {
   readonly partNumber: number
   readonly etag: string
   readonly size: number
   readonly lastModified: Date
+}
+
+export interface UploadRef {
+  readonly bucket: string
+  readonly key: string
+  readonly uploadId: string
 }
 
 export interface UploadInfo {
@@ -229,14 +255,18 @@ export type StoreRefusal =
   | 'bucket-not-empty'
   | 'precondition-failed'
   | 'range-not-satisfiable'
-  /** Something else happens to the same name right now; repeated, the request may succeed. */
+  /** Something else happens to the same name right now: to be repeated. */
   | 'conflict'
   /** The store cannot do this at all. */
   | 'not-supported'
-  /** A refusal that concerns the client alone, in the store's own words. */
+  | 'invalid-state'
+  /** The version is under retention or legal hold. */
+  | 'locked'
+  | 'no-such-version'
+  /** Concerns the client alone, in the store's own words. */
   | 'native'
 
-/** What a `native` store answered, where the client should hear just that. */
+/** What a store answered, where the client should hear just that. */
 export interface NativeAnswer {
   readonly status: number
   readonly code: string
@@ -309,6 +339,25 @@ export interface ObjectStore {
     entries: readonly DeleteEntry[],
     options: { readonly attributes?: Attributes },
   ): Promise<readonly DeleteOutcome[]>
+  /** Only with `versions`, not `native`. Refuses `no-such-bucket`, and `invalid-state` for suspending versions where Object Lock is on. */
+  updateBucket?(bucket: string, change: BucketChange): Promise<void>
+  /** Only with `versions`, not `native`: the attributes that a version was given, as they were given. Refuses like `get`. */
+  attributesOf?(
+    bucket: string,
+    key: string,
+    options: { readonly versionId?: string },
+  ): Promise<{ readonly versionId?: string; readonly attributes: Attributes }>
+  /** The same stores: replaces them by what `change` makes of them, in one step; what it throws is thrown, and nothing changes. */
+  changeAttributes?(
+    bucket: string,
+    key: string,
+    options: { readonly versionId?: string },
+    change: (current: Attributes) => Attributes,
+  ): Promise<{ readonly versionId?: string }>
+  /** The same stores: one page, without reading more than the page. Refuses `no-such-bucket`. */
+  listVersions?(bucket: string, options: ListVersionsOptions): Promise<ListVersionsPage>
+  /** Of stores that are not `native`. They go with their bucket. */
+  readonly documents?: BucketDocuments
   /** Same bytes under another name, new metadata, atomic. */
   copy(source: CopySource, target: { bucket: string; key: string }, options: CopyOptions): Promise<WriteResult>
   /** One page in UTF-8 order, without reading more than the page. */
@@ -347,10 +396,4 @@ export interface ObjectStore {
   /** Throws `Unavailable` with a reason when the store cannot serve. */
   health(): Promise<void>
   close(): Promise<void>
-}
-
-export interface UploadRef {
-  readonly bucket: string
-  readonly key: string
-  readonly uploadId: string
 }

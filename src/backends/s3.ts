@@ -2,7 +2,9 @@
 import { Denied, Unavailable } from '../errors.ts'
 import { unquoteEtag } from '../s3/etag.ts'
 import { childText } from '../s3/xml.ts'
-import { HeldBody, type ObjectStore, StoreError } from './object-store.ts'
+import { HeldBody } from './body.ts'
+import { type ObjectStore, StoreError } from './object-store.ts'
+import type { Body } from './body.ts'
 import type * as port from './object-store.ts'
 import { readBounded, type StoreCall, type StoreClient, unbroken } from './s3/client.ts'
 import {
@@ -101,7 +103,7 @@ export class S3Store implements ObjectStore {
     await this.#done({ what: 'DeleteBucket', method: 'DELETE', bucket })
   }
 
-  async put(bucket: string, key: string, body: port.Body, options: port.PutOptions): Promise<port.WriteResult> {
+  async put(bucket: string, key: string, body: Body, options: port.PutOptions): Promise<port.WriteResult> {
     const { metadata, attributes, condition, commit, signal } = options
     requireKept(this.#profile, key)
     const known = await withLength(body, options.length, signal)
@@ -248,7 +250,7 @@ export class S3Store implements ObjectStore {
   async putPart(
     { bucket, key, uploadId }: port.UploadRef,
     partNumber: number,
-    body: port.Body,
+    body: Body,
     options: { readonly length?: number; readonly signal?: AbortSignal },
   ): Promise<{ etag: string }> {
     const known = await withLength(body, options.length, options.signal)

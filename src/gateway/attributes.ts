@@ -9,6 +9,6 @@ export function attributesFor(
   operation: OperationName,
   { headers }: OperationRequest,
 ): { readonly attributes?: Attributes } {
-  if (!gateway.store.capabilities.native) return {}
+  if (!gateway.store.capabilities.versions) return {}
   return { attributes: nativeHeaders(operation, headers) }
 }

@@ -1,11 +1,6 @@
 /** CopyObject. Where re-wrapping the object's key is enough no data is re-encrypted; else the bytes stream through the gateway (docs/format.md, "Copies"). */
-import {
-  type Attributes,
-  type Body,
-  StoreError,
-  type WriteCondition,
-  type WriteResult,
-} from '../backends/object-store.ts'
+import type { Body } from '../backends/body.ts'
+import { type Attributes, StoreError, type WriteCondition, type WriteResult } from '../backends/object-store.ts'
 import { storedSize } from '../format/sizes.ts'
 import { checksumOf, checksumTlv, md5Of, md5Tlv, type Tlv } from '../format/tlv.ts'
 import { CHECKSUMS, checksumOfCode, type ChecksumName, typeOfCode } from '../s3/checksum.ts'

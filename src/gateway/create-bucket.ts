@@ -3,6 +3,7 @@ import { isValidBucketName } from '../s3/address.ts'
 import { checkLocation, MAX_CREATE_BUCKET_BYTES, parseCreateBucket } from '../s3/create-bucket-xml.ts'
 import { S3Error } from '../s3/errors.ts'
 import { attributesFor } from './attributes.ts'
+import { forgetConfigurations } from './configuration/configuration.ts'
 import type { Operation } from './gateway.ts'
 import { readDocument } from './request-document.ts'
 
@@ -14,6 +15,8 @@ export const createBucket: Operation = async (gateway, request) => {
   checkLocation(parseCreateBucket(document).locationConstraint, gateway.region)
   try {
     await gateway.store.createBucket(bucket, attributesFor(gateway, 'CreateBucket', request))
+    // Those of an earlier bucket of that name, if its deletion was cut short.
+    await forgetConfigurations(gateway, bucket)
   } catch (error) {
     const ours = error instanceof StoreError && error.refusal === 'bucket-exists' && error.answer === undefined
     if (!ours || gateway.region !== 'us-east-1') throw error

@@ -1,5 +1,6 @@
 /** What every operation is given, and what it gives back. The table that names the functions is `operations.ts`. */
-import type { Body, ObjectStore } from '../backends/object-store.ts'
+import type { Body } from '../backends/body.ts'
+import type { BucketDocuments, ObjectStore } from '../backends/object-store.ts'
 import type { RandomSource } from '../format/derive.ts'
 import type { BucketKeys } from '../keys/key-manager.ts'
 import type { Headers } from '../s3/headers.ts'
@@ -34,6 +35,8 @@ export interface Gateway {
   readonly store: ObjectStore
   readonly keys: BucketKeys
   readonly uploads: Uploads
+  /** Configurations of buckets that the gateway keeps itself. */
+  readonly documents: BucketDocuments
   readonly tails: TailCache
   readonly plain: PlainLookup
   readonly background: Background

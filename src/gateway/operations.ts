@@ -1,5 +1,6 @@
 /** Operation name → what runs it: an operation that is declared built and has no function does not compile. */
 import type { BuiltOperation } from '../s3/operation.ts'
+import { getBucketRequestPayment, putBucketRequestPayment } from './configuration/request-payment.ts'
 import { copyObject } from './copy-object.ts'
 import { createBucket } from './create-bucket.ts'
 import { deleteBucket } from './delete-bucket.ts'
@@ -35,6 +36,7 @@ export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = 
   DeleteObjects: deleteObjects,
   GetBucketLifecycleConfiguration: getBucketLifecycleConfiguration,
   GetBucketLocation: getBucketLocation,
+  GetBucketRequestPayment: getBucketRequestPayment,
   GetObject: getObject,
   HeadBucket: headBucket,
   HeadObject: headObject,
@@ -45,6 +47,7 @@ export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = 
   ListObjectsV2: listObjectsV2,
   ListParts: listParts,
   PutBucketLifecycleConfiguration: putBucketLifecycleConfiguration,
+  PutBucketRequestPayment: putBucketRequestPayment,
   PutObject: putObject,
   UploadPart: uploadPart,
   UploadPartCopy: uploadPartCopy,

@@ -1,4 +1,4 @@
-import type { Body } from '../backends/object-store.ts'
+import type { Body } from '../backends/body.ts'
 import type { ByteBudget } from './byte-budget.ts'
 
 export interface GatheredPart {

@@ -3,14 +3,8 @@
  * gathered and written as any small object; beyond, the gateway writes parts of its own choosing, one gathered at a time, and the
  * object is presented as not multipart (docs/format.md, "Bodies that do not fit one backend request").
  */
-import {
-  type Attributes,
-  type Body,
-  HeldBody,
-  type UploadRef,
-  type WriteCondition,
-  type WriteResult,
-} from '../backends/object-store.ts'
+import { type Body, HeldBody } from '../backends/body.ts'
+import type { Attributes, UploadRef, WriteCondition, WriteResult } from '../backends/object-store.ts'
 import { newObjectKey } from '../format/derive.ts'
 import { encodeFoot } from '../format/envelope.ts'
 import { NO_SALT } from '../format/metadata.ts'

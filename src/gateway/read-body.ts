@@ -1,5 +1,6 @@
 /** Ciphertext of a store to verified plaintext: whole objects and ranges. */
-import type { Body, GetResult } from '../backends/object-store.ts'
+import type { Body } from '../backends/body.ts'
+import type { GetResult } from '../backends/object-store.ts'
 import { type Layout, layoutOfMetadata, layoutOfTail, storedSpan } from '../format/layout.ts'
 import { ObjectOpener, RangeOpener } from '../format/open-object.ts'
 import type { Gateway } from './gateway.ts'

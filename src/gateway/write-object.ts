@@ -1,8 +1,7 @@
 /** Seals one body as a one-segment object (docs/format.md, "Object body") and gives it to the store. PutObject and streaming copies end here. */
+import { type Body, HeldBody } from '../backends/body.ts'
 import {
   type Attributes,
-  type Body,
-  HeldBody,
   type PutOptions,
   StoreError,
   type WriteCondition,

@@ -14,6 +14,9 @@ const REFUSALS: Record<StoreRefusal, S3ErrorCode> = {
   'range-not-satisfiable': 'InvalidRange',
   conflict: 'ConditionalRequestConflict',
   'not-supported': 'NotImplemented',
+  'invalid-state': 'InvalidBucketState',
+  locked: 'AccessDenied',
+  'no-such-version': 'NoSuchVersion',
   native: 'InternalError',
 }
 

@@ -120,17 +120,18 @@ async function answer(
     { now: new Date(parts.gateway.clock()), region: parts.region, lookup: parts.authoriser.lookup },
   )
   trace.accessKey = caller.accessKey
-  const { native } = parts.gateway.store.capabilities
+  const { native, versions } = parts.gateway.store.capabilities
   requireBuilt(operation, native)
 
   const row = OPERATIONS[operation]
   const may = parts.authoriser.of(caller.accessKey)
   may.operation(operation, row, target)
 
-  if (row.built) screenRequest(operation, headers, target.query, { ownerId: parts.gateway.owner.id, native })
+  const own = isBuilt(operation) && !(native && row.class === 'forwarded') ? OPERATION_FUNCTIONS[operation] : undefined
+  if (own !== undefined) screenRequest(operation, headers, target.query, { ownerId: parts.gateway.owner.id, versions })
   requireLength(row.body, wire)
 
-  const run = isBuilt(operation) ? OPERATION_FUNCTIONS[operation] : forwardRequest
+  const run = own ?? forwardRequest
   const gone = new AbortController()
   res.on('close', () => gone.abort(CLOSED))
   const request: OperationRequest = {

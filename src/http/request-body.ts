@@ -1,6 +1,6 @@
 /** The body of a request as verified plaintext: one decoder at the edge for every dialect of SigV4 payloads. */
 import type { IncomingMessage } from 'node:http'
-import type { Body } from '../backends/object-store.ts'
+import type { Body } from '../backends/body.ts'
 import type { RequestBody } from '../gateway/gateway.ts'
 import { contentSha256Mismatch, type PayloadMode } from '../s3/auth/payload-mode.ts'
 import { type AwsChunkedDecoder, chunkedDecoder } from '../s3/aws-chunked.ts'

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { Body } from '../backends/object-store.ts'
+import type { Body } from '../backends/body.ts'
 
 /** Waits until the client took what was written, or went away. */
 function drained(res: ServerResponse): Promise<void> {

@@ -3,7 +3,7 @@ import type { OperationName } from './operation-name.ts'
 
 /**
  * What the gateway does with an operation. `sealed`: translates, because contents, sizes or names are not what the backend
- * sees. `own`: decides itself. `forwarded`: hands on to the backend unchanged. `refused`: never.
+ * sees. `own`: decides itself. `forwarded`: hands on to a backend that speaks S3, unchanged. `refused`: never.
  */
 export type OperationClass = 'sealed' | 'own' | 'forwarded' | 'refused'
 
@@ -20,7 +20,7 @@ export type Selector = { readonly query: string } | { readonly header: string }
 
 export interface OperationRow {
   readonly class: OperationClass
-  /** Everything else is answered `NotImplemented`. */
+  /** There is a function for it; for `forwarded` it serves the stores that do not speak S3. Everything else is answered `NotImplemented`. */
   readonly built: boolean
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'OPTIONS'
   readonly resource: Resource

@@ -134,8 +134,6 @@ export const UNBUILT_OPERATIONS = {
   GetBucketReplication: ofBucket('forwarded', 'GET', 'replication', REPLICATION),
   PutBucketReplication: ofBucket('forwarded', 'PUT', 'replication', REPLICATION),
   DeleteBucketReplication: ofBucket('forwarded', 'DELETE', 'replication', REPLICATION),
-  GetBucketRequestPayment: ofBucket('forwarded', 'GET', 'requestPayment', PLAIN),
-  PutBucketRequestPayment: ofBucket('forwarded', 'PUT', 'requestPayment', PLAIN),
   GetBucketTagging: ofBucket('forwarded', 'GET', 'tagging', TAGS),
   PutBucketTagging: ofBucket('forwarded', 'PUT', 'tagging', TAGS),
   DeleteBucketTagging: ofBucket('forwarded', 'DELETE', 'tagging', TAGS),

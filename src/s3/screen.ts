@@ -15,8 +15,8 @@ import type { Query } from './query.ts'
 export interface ScreenOptions {
   /** The account id that owns everything, for `x-amz-expected-bucket-owner`. */
   readonly ownerId: string
-  /** The store speaks S3 itself: versions, locks, tags and whatever else it has is for it to judge. */
-  readonly native: boolean
+  /** The store keeps versions, locks, tags and whatever else S3 has beside contents. */
+  readonly versions: boolean
 }
 
 const notImplemented = (what: string): S3Error =>
@@ -118,7 +118,7 @@ const WRITE_SEMANTICS = ['if-match', 'if-none-match', 'if-modified-since', 'if-u
 export const screenRequest = (name: OperationName, headers: Headers, query: Query, options: ScreenOptions): void => {
   const row = OPERATIONS[name]
   for (const header of headers.names()) {
-    if (!header.startsWith('x-amz-') || (options.native && isNativeHeader(name, header))) continue
+    if (!header.startsWith('x-amz-') || (options.versions && isNativeHeader(name, header))) continue
     // Some SDKs send a checksum with every request, also of the body that a GET does not have.
     if (row.body === 'none' && row.access !== 'write' && header.startsWith('x-amz-checksum-')) continue
     screenHeader(row, header, headers.get(header) ?? '', options)
@@ -128,7 +128,7 @@ export const screenRequest = (name: OperationName, headers: Headers, query: Quer
       if (headers.has(header) && !row.headers.includes(header)) throw notImplemented(header)
     }
   }
-  if (!options.native) screenVersion(row, query)
+  if (!options.versions) screenVersion(row, query)
 }
 
 const screenHeader = (row: OperationRow, header: string, value: string, options: ScreenOptions): void => {

@@ -2,14 +2,8 @@
  * Small records over any object store (docs/format.md, "State store"): whole values, written and read at once, guarded by
  * conditional writes. Names, sizes and times are the store's; what records mean is their owners' business.
  */
-import {
-  type Body,
-  type GetResult,
-  HeldBody,
-  type ObjectStore,
-  StoreError,
-  type WriteCondition,
-} from '../backends/object-store.ts'
+import { type Body, HeldBody } from '../backends/body.ts'
+import { type GetResult, type ObjectStore, StoreError, type WriteCondition } from '../backends/object-store.ts'
 import { Integrity, Internal, Invalid, Unavailable } from '../errors.ts'
 
 export interface StateRecord {

@@ -1,5 +1,6 @@
 /** Multipart uploads in the state store (docs/format.md, "State store"): what any replica needs to take any part, and nothing in the users' namespace. */
-import { type Body, type GetResult, StoreError, type UploadRef } from '../backends/object-store.ts'
+import type { Body } from '../backends/body.ts'
+import { type GetResult, StoreError, type UploadRef } from '../backends/object-store.ts'
 import { Integrity } from '../errors.ts'
 import type { RandomSource } from '../format/derive.ts'
 import { newAttempt, openJournalName, type PartAttempt, sealJournalName, stateId } from '../format/journal.ts'

@@ -1,6 +1,7 @@
 /** The S3 backend before a server that says strange things: wrong ranges and lengths, errors inside a 200, other documents; and what is left open afterwards. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type CopyOptions, HeldBody, StoreError } from '../../src/backends/object-store.ts'
+import { HeldBody } from '../../src/backends/body.ts'
+import { type CopyOptions, StoreError } from '../../src/backends/object-store.ts'
 import { Denied, Invalid, Unavailable } from '../../src/errors.ts'
 import { bodyOf, bytes, collect, putOptions } from '../contract/object-store/bench.ts'
 import {

@@ -1,7 +1,8 @@
 /** The S3 backend before a server that fails: what is sent again, after which wait, and what is never sent again. */
 import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type Body, HeldBody, StoreError } from '../../src/backends/object-store.ts'
+import { type Body, HeldBody } from '../../src/backends/body.ts'
+import { StoreError } from '../../src/backends/object-store.ts'
 import { StoreCredentials } from '../../src/backends/s3/credentials.ts'
 import { Denied, Unavailable } from '../../src/errors.ts'
 import { bodyOf, bytes, collect, putOptions } from '../contract/object-store/bench.ts'

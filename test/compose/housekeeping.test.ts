@@ -1,7 +1,7 @@
 /** Counting what is left in plaintext: which buckets, how far, and who is told. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
-import { HeldBody } from '../../src/backends/object-store.ts'
+import { HeldBody } from '../../src/backends/body.ts'
 import { countAll, countIn } from '../../src/compose/housekeeping.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { Denied } from '../../src/errors.ts'

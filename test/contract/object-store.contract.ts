@@ -4,6 +4,7 @@ import type { ObjectStore } from '../../src/backends/object-store.ts'
 import { makeBench } from './object-store/bench.ts'
 import { bucketsContract } from './object-store/buckets.ts'
 import { conditionsContract } from './object-store/conditions.ts'
+import { documentsContract } from './object-store/documents.ts'
 import { listingContract } from './object-store/listing.ts'
 import { objectsContract } from './object-store/objects.ts'
 import { uploadsContract } from './object-store/uploads.ts'
@@ -28,6 +29,7 @@ export function objectStoreContract(
     conditionsContract(bench)
     listingContract(bench)
     uploadsContract(bench)
+    documentsContract(bench)
 
     test('a store that works says so', async () => {
       await bench.store.health()

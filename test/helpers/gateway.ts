@@ -17,6 +17,7 @@ import { createS3Server, type S3ServerOptions } from '../../src/http/s3-server.t
 import { createBucketKeys } from '../../src/keys/bucket-keys.ts'
 import { MemoryKeyManager } from '../../src/keys/memory.ts'
 import { loadChecksums } from '../../src/s3/checksum.ts'
+import { StateBucketDocuments } from '../../src/state/bucket-documents.ts'
 import { StateKeyring } from '../../src/state/keyring.ts'
 import { StateStore } from '../../src/state/state-store.ts'
 import { Uploads } from '../../src/state/uploads.ts'
@@ -68,6 +69,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     store,
     keys,
     uploads: new Uploads({ state, keys, clock, random }),
+    documents: store.documents ?? new StateBucketDocuments(state, clock),
     tails: new TailCache(1024 * 1024),
     plain: new PlainLookup(),
     background: new Background(),

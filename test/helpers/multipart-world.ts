@@ -1,7 +1,8 @@
 /** A backend, a state store and one upload in them, with gateways that share nothing else: what several replicas are to each other. */
 import { createHash } from 'node:crypto'
 import { MemoryStore } from '../../src/backends/memory.ts'
-import type { Body, ListedObject, ObjectStore } from '../../src/backends/object-store.ts'
+import type { Body } from '../../src/backends/body.ts'
+import type { ListedObject, ObjectStore } from '../../src/backends/object-store.ts'
 import { Background } from '../../src/gateway/background.ts'
 import { ByteBudget } from '../../src/gateway/byte-budget.ts'
 import type { Gateway, OperationRequest } from '../../src/gateway/gateway.ts'
@@ -15,6 +16,7 @@ import { MemoryKeyManager } from '../../src/keys/memory.ts'
 import { Headers } from '../../src/s3/headers.ts'
 import { Query } from '../../src/s3/query.ts'
 import { StateKeyring } from '../../src/state/keyring.ts'
+import { StateBucketDocuments } from '../../src/state/bucket-documents.ts'
 import { StateStore } from '../../src/state/state-store.ts'
 import { Uploads } from '../../src/state/uploads.ts'
 import { journalOrder } from './observed-calls.ts'
@@ -97,6 +99,7 @@ export class MultipartWorld {
       store: of.wrap('backend', this.backend),
       keys,
       uploads: new Uploads({ state, keys, clock, random }),
+      documents: new StateBucketDocuments(state, clock),
       tails: new TailCache(1024 * 1024),
       plain: new PlainLookup(),
       background: new Background(),

@@ -1,6 +1,6 @@
 /** Calls of a store's methods as a scheduler sees them: what they say, and what can be learnt from their answers. */
 import { createHash, type Hash } from 'node:crypto'
-import type { Body } from '../../src/backends/object-store.ts'
+import type { Body } from '../../src/backends/body.ts'
 import { prefixOf } from './touches.ts'
 
 /** Which record or part a call is about, for the trace. */

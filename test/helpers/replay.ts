@@ -1,5 +1,6 @@
 /** What was written to stores, to be written again to fresh ones: the same world a thousand times without the work of making it. */
-import type { Body, ObjectStore } from '../../src/backends/object-store.ts'
+import type { Body } from '../../src/backends/body.ts'
+import type { ObjectStore } from '../../src/backends/object-store.ts'
 import { isBody } from './observed-calls.ts'
 
 const WRITES = new Set<string | symbol>(['createBucket', 'put', 'createUpload', 'putPart'])

@@ -1,5 +1,6 @@
 /** Changing what a store holds behind the gateway's back. */
-import type { Body, ObjectStore } from '../../src/backends/object-store.ts'
+import type { Body } from '../../src/backends/body.ts'
+import type { ObjectStore } from '../../src/backends/object-store.ts'
 
 export interface StoredObject {
   readonly bytes: Buffer

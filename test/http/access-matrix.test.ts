@@ -47,6 +47,8 @@ const calls: Record<string, () => SignedCall> = {
   HeadBucket: () => ({ method: 'HEAD', path: '/vault' }),
   GetBucketLifecycleConfiguration: () => ({ method: 'GET', path: '/vault?lifecycle' }),
   PutBucketLifecycleConfiguration: () => ({ method: 'PUT', path: '/vault?lifecycle', body: Buffer.from('<x/>') }),
+  GetBucketRequestPayment: () => ({ method: 'GET', path: '/vault?requestPayment' }),
+  PutBucketRequestPayment: () => ({ method: 'PUT', path: '/vault?requestPayment', body: Buffer.from('<x/>') }),
   GetBucketLocation: () => ({ method: 'GET', path: '/vault?location' }),
   ListObjects: () => ({ method: 'GET', path: '/vault' }),
   ListObjectVersions: () => ({ method: 'GET', path: '/vault?versions&prefix=mine/' }),

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
-import { HeldBody, type ObjectStore, type WriteCondition } from '../../src/backends/object-store.ts'
+import { HeldBody } from '../../src/backends/body.ts'
+import type { ObjectStore, WriteCondition } from '../../src/backends/object-store.ts'
 import { Unavailable } from '../../src/errors.ts'
 import { withProcessLocks } from '../../src/state/process-locks.ts'
 import { StateStore } from '../../src/state/state-store.ts'

@@ -1,6 +1,6 @@
 /** Bodies on their way out: large blocks, one ahead, every file closed whichever way the reading ends. */
 import { Integrity } from '../../errors.ts'
-import type { Body } from '../object-store.ts'
+import type { Body } from '../body.ts'
 import type { Files, OpenFile } from './files.ts'
 import { reasonOf } from './incoming.ts'
 

@@ -1,5 +1,5 @@
 /** Bodies on their way in: small ones into the index, others into files, with few large writes. */
-import type { Body } from '../object-store.ts'
+import type { Body } from '../body.ts'
 import type { BodyFolders, Slot } from './body-folders.ts'
 import type { OpenFile } from './files.ts'
 import { type BodyPromise, checkedBatches } from './incoming.ts'

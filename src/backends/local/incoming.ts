@@ -1,6 +1,6 @@
 /** Reading a body to its end under what was promised about it. */
 import { Invalid } from '../../errors.ts'
-import type { Body } from '../object-store.ts'
+import type { Body } from '../body.ts'
 
 export interface BodyPromise {
   /** Exact bytes, if known. */

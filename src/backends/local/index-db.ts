@@ -11,6 +11,8 @@ type Table = Database<Buffer, Buffer>
 export interface Tables {
   /** bucket -> created. */
   readonly buckets: Table
+  /** `documentKey` -> a configuration of a bucket. */
+  readonly documents: Table
   /** `objectKey` -> `ObjectRow`. */
   readonly objects: Table
   /** body id -> references ‖ bytes. */
@@ -67,6 +69,7 @@ export class IndexDb {
     this.#folder = folder
     this.tables = {
       buckets: table('buckets'),
+      documents: table('documents'),
       objects: table('objects'),
       inline: table('inline'),
       files: table('files'),

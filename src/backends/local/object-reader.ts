@@ -1,6 +1,7 @@
 /** Finding an object and opening its body, while others may replace it. */
 import { Integrity } from '../../errors.ts'
-import { type Body, type GetOptions, type GetResult, StoreError } from '../object-store.ts'
+import type { Body } from '../body.ts'
+import { type GetOptions, type GetResult, StoreError } from '../object-store.ts'
 import { bodyPath } from './body-folders.ts'
 import { once, openSpans, openSpansLater, type Span } from './body-reader.ts'
 import { codeOf } from './failures.ts'

@@ -23,6 +23,11 @@ export function objectKey(bucket: string, key: string): Buffer {
   return belowBucket(bucket, Buffer.from(key))
 }
 
+/** bucket ‖ 0x00 ‖ name of the document. */
+export function documentKey(bucket: string, name: string): Buffer {
+  return belowBucket(bucket, Buffer.from(name))
+}
+
 /** bucket ‖ 0x00 ‖ any bytes: where a listing starts. */
 export function belowBucket(bucket: string, rest: Buffer = Buffer.alloc(0)): Buffer {
   return Buffer.concat([bucketKey(bucket), Buffer.alloc(1), rest])

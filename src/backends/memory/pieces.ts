@@ -1,6 +1,7 @@
 /** Bodies as lists of buffers in memory. */
 import { Invalid } from '../../errors.ts'
-import { type Body, type ByteRange, StoreError } from '../object-store.ts'
+import type { Body } from '../body.ts'
+import { type ByteRange, StoreError } from '../object-store.ts'
 
 /** Everything a body yields, copied: whoever sends may use its buffers again. Stops when the signal is aborted, even if the source is silent. */
 export async function gather(

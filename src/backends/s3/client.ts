@@ -2,7 +2,8 @@
 import { Denied, Unavailable } from '../../errors.ts'
 import { encodeComponent, encodePath } from '../../s3/auth/canonical-request.ts'
 import { type SigningCredentials, signRequest } from '../../s3/auth/sign.ts'
-import { type Body, type ForwardResponse, HeldBody } from '../object-store.ts'
+import { type Body, HeldBody } from '../body.ts'
+import type { ForwardResponse } from '../object-store.ts'
 import type { StoreCredentials } from './credentials.ts'
 import {
   type Failure,

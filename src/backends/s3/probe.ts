@@ -1,6 +1,7 @@
 /** What a store really does where safety depends on it: tried with objects of our own, in a bucket of our own. */
 import { Invalid, Unavailable } from '../../errors.ts'
-import { type Body, HeldBody, type ObjectStore, StoreError, type WriteCondition } from '../object-store.ts'
+import { type Body, HeldBody } from '../body.ts'
+import { type ObjectStore, StoreError, type WriteCondition } from '../object-store.ts'
 import type { Profile } from './profiles.ts'
 
 /** The abilities that are tried; the others only cost a refusal. */

@@ -157,6 +157,7 @@ export function capabilitiesOf(profile: Profile): Capabilities {
     requestLimit: 5 * GIB,
     copyLimit: profile.partCopy ? 5 * 1024 * GIB : 5 * GIB,
     checksumsStreams: profile.checksum === 'crc32',
+    versions: true,
     native: true,
   }
 }

@@ -5,7 +5,7 @@
 import type { Readable } from 'node:stream'
 import { Agent, type Dispatcher, Pool, ProxyAgent } from 'undici'
 import { Internal } from '../../errors.ts'
-import type { Body } from '../object-store.ts'
+import type { Body } from '../body.ts'
 import { guardedConnect } from './guarded-connect.ts'
 
 export interface TransportRequest {

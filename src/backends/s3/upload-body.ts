@@ -3,7 +3,7 @@ import { Internal, Invalid } from '../../errors.ts'
 import { EMPTY_SHA256, UNSIGNED_PAYLOAD } from '../../s3/auth/canonical-request.ts'
 import { newHasher } from '../../s3/checksum.ts'
 import { contentMd5 } from '../../s3/content-md5.ts'
-import { type Body, HeldBody } from '../object-store.ts'
+import { type Body, HeldBody } from '../body.ts'
 import type { ChecksumDialect } from './profiles.ts'
 
 /** What is sent for a body, made anew for each attempt. */

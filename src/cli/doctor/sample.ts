@@ -1,5 +1,6 @@
 /** Known texts, and what the steps of the examination do with them again and again. */
-import type { Body, ObjectInfo } from '../../backends/object-store.ts'
+import type { Body } from '../../backends/body.ts'
+import type { ObjectInfo } from '../../backends/object-store.ts'
 import { type Components, random } from '../../compose.ts'
 import type { Settings } from '../../config/settings.ts'
 import type { S3Client } from '../s3-client.ts'

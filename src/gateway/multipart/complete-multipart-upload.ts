@@ -1,12 +1,6 @@
 /** CompleteMultipartUpload: idempotent, safe from every replica at once; the plan is the one truth (docs/format.md, "State store": Complete). */
-import {
-  type Body,
-  type ReplayableBody,
-  StoreError,
-  type UploadRef,
-  type WriteCondition,
-  type WriteResult,
-} from '../../backends/object-store.ts'
+import type { Body, ReplayableBody } from '../../backends/body.ts'
+import { StoreError, type UploadRef, type WriteCondition, type WriteResult } from '../../backends/object-store.ts'
 import { Unavailable } from '../../errors.ts'
 import { sha256Hex } from '../../format/hash.ts'
 import { segmentSize } from '../../format/sizes.ts'

@@ -1,5 +1,6 @@
 /** One part from plaintext to a place where it is safe (docs/format.md, "The 5 MiB rule" and "State store"). UploadPart and UploadPartCopy end here. */
-import { type Body, StoreError } from '../../backends/object-store.ts'
+import type { Body } from '../../backends/body.ts'
+import { StoreError } from '../../backends/object-store.ts'
 import { Unavailable } from '../../errors.ts'
 import { DATA_OF_PART, SegmentSealer } from '../../format/segment.ts'
 import { MIN_SEGMENT_BYTES, segmentSize } from '../../format/sizes.ts'

@@ -1,4 +1,4 @@
-import { HeldBody } from '../../backends/object-store.ts'
+import { HeldBody } from '../../backends/body.ts'
 import { checksumOfCode, type ChecksumName } from '../../s3/checksum.ts'
 import { parseUploadChecksum } from '../../s3/checksum-headers.ts'
 import { parseContentMd5 } from '../../s3/content-md5.ts'

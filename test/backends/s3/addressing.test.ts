@@ -1,6 +1,6 @@
 /** Names on their way to a store: in the path, in the host, and signed as they are sent, which a real server verifies. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { HeldBody } from '../../../src/backends/object-store.ts'
+import { HeldBody } from '../../../src/backends/body.ts'
 import { StoreClient } from '../../../src/backends/s3/client.ts'
 import { StoreCredentials } from '../../../src/backends/s3/credentials.ts'
 import { Transport, type TransportRequest, type TransportResponse } from '../../../src/backends/s3/transport.ts'

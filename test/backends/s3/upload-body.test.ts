@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type Body, HeldBody } from '../../../src/backends/object-store.ts'
+import { type Body, HeldBody } from '../../../src/backends/body.ts'
 import { beforeLast, objectBody, type OutgoingBody, withLength } from '../../../src/backends/s3/upload-body.ts'
 import { Internal, Invalid } from '../../../src/errors.ts'
 import { AwsChunkedDecoder } from '../../../src/s3/aws-chunked.ts'

@@ -1,13 +1,7 @@
 // What the sections of the object store contract share.
 import { afterAll, beforeAll, beforeEach } from 'vitest'
-import type {
-  Body,
-  ListOptions,
-  ListPage,
-  ObjectStore,
-  PutOptions,
-  WriteResult,
-} from '../../../src/backends/object-store.ts'
+import type { Body } from '../../../src/backends/body.ts'
+import type { ListOptions, ListPage, ObjectStore, PutOptions, WriteResult } from '../../../src/backends/object-store.ts'
 import { StoreError } from '../../../src/backends/object-store.ts'
 
 export const KIB = 1024

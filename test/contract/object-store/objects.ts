@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Body } from '../../../src/backends/object-store.ts'
+import type { Body } from '../../../src/backends/body.ts'
 import { Invalid } from '../../../src/errors.ts'
 import { type Bench, bodyOf, brokenBody, bytes, collect, KIB, naivePage, putOptions, refusal } from './bench.ts'
 

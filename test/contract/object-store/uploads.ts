@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Body, UploadRef } from '../../../src/backends/object-store.ts'
+import type { Body } from '../../../src/backends/body.ts'
+import type { UploadRef } from '../../../src/backends/object-store.ts'
 import { Invalid } from '../../../src/errors.ts'
 import { type Bench, bodyOf, brokenBody, bytes, KIB, refusal } from './bench.ts'
 
