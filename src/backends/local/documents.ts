@@ -21,5 +21,6 @@ export function removeDocument({ documents }: Tables, bucket: string, name: stri
 
 export function removeDocumentsOf({ documents }: Tables, bucket: string): void {
   const start = belowBucket(bucket)
-  for (const key of [...documents.getKeys({ start, end: behind(start) })]) documents.removeSync(key)
+  const keys = [...documents.getKeys({ start, end: behind(start) })]
+  for (const key of keys) documents.removeSync(key)
 }
