@@ -1,6 +1,6 @@
 /** The checksum headers of requests and responses (B36 to B39). */
 import { timingSafeEqual } from 'node:crypto'
-import { CHECKSUMS, UNBUILT_CHECKSUMS, type ChecksumName, type ChecksumRow, type ChecksumType } from './checksum.ts'
+import { CHECKSUMS, type ChecksumName, type ChecksumRow, type ChecksumType } from './checksum.ts'
 import { S3Error } from './errors.ts'
 import type { Headers } from './headers.ts'
 
@@ -14,20 +14,15 @@ const PREFIX = 'x-amz-checksum-'
 /** Headers that begin with the prefix and are no checksums. */
 const NOT_VALUES = new Set([`${PREFIX}algorithm`, `${PREFIX}type`, `${PREFIX}mode`])
 
-const ALGORITHMS = [...Object.keys(CHECKSUMS), ...UNBUILT_CHECKSUMS]
+const ALGORITHMS = Object.keys(CHECKSUMS)
 
 const invalid = (message: string): S3Error => new S3Error('InvalidRequest', { message })
 
-/** The row of an algorithm as a client names it, in any case. `NotImplemented` if only AWS has it, `InvalidRequest` with the valid ones if nobody has (B36). */
+/** The row of an algorithm as a client names it, in any case. `InvalidRequest` with the valid ones for another (B36). */
 const rowOf = (text: string, argument: string): ChecksumRow => {
   const name = text.trim().toUpperCase()
   const known = Object.values(CHECKSUMS).find((candidate) => candidate.name === name)
   if (known !== undefined) return known
-  if (UNBUILT_CHECKSUMS.includes(name)) {
-    throw new S3Error('NotImplemented', {
-      message: `The checksum algorithm ${name} is not implemented. Use one of ${Object.keys(CHECKSUMS).join(', ')}.`,
-    })
-  }
   throw invalid(`Value for ${argument} header is invalid. Valid values are: ${ALGORITHMS.join(', ')}.`)
 }
 

@@ -1,14 +1,15 @@
 /**
- * The checksums of S3: a table of those that are built, hashers, and what a multipart upload makes of its parts' values.
+ * The checksums of S3: the table, hashers, and what a multipart upload makes of its parts' values.
  * Headers and their rules are in `checksum-headers.ts`.
  */
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import { createCRC32, createCRC64, type IHasher } from 'hash-wasm'
+import { createCRC32, createCRC64, createXXHash3, createXXHash64, createXXHash128, type IHasher } from 'hash-wasm'
 import { Internal } from '../errors.ts'
 import { combineCrc, CRC32_SHAPE, CRC32C_SHAPE, CRC64NVME_SHAPE, type CrcShape } from './crc-combine.ts'
 
-export type ChecksumName = 'CRC32' | 'CRC32C' | 'CRC64NVME' | 'SHA1' | 'SHA256'
+export type ChecksumName =
+  'CRC32' | 'CRC32C' | 'CRC64NVME' | 'SHA1' | 'SHA256' | 'SHA512' | 'MD5' | 'XXHASH64' | 'XXHASH3' | 'XXHASH128'
 
 export type ChecksumType = 'FULL_OBJECT' | 'COMPOSITE'
 
@@ -21,7 +22,7 @@ export interface ChecksumRow {
   readonly element: string
   /** Length of the raw value. */
   readonly bytes: number
-  /** What a multipart upload may ask for; the first is its default (B38). */
+  /** What a multipart upload may ask for; the first is its default (B38). Only a CRC of the whole can be had from those of its parts. */
   readonly types: readonly [ChecksumType, ...ChecksumType[]]
   readonly crc?: CrcShape
 }
@@ -48,12 +49,14 @@ export const CHECKSUMS: Readonly<Record<ChecksumName, ChecksumRow>> = {
   CRC64NVME: row('CRC64NVME', 5, 8, ['FULL_OBJECT'], CRC64NVME_SHAPE),
   SHA1: row('SHA1', 3, 20, ['COMPOSITE']),
   SHA256: row('SHA256', 4, 32, ['COMPOSITE']),
+  SHA512: row('SHA512', 7, 64, ['COMPOSITE']),
+  MD5: row('MD5', 6, 16, ['COMPOSITE']),
+  XXHASH64: row('XXHASH64', 8, 8, ['COMPOSITE']),
+  XXHASH3: row('XXHASH3', 9, 8, ['COMPOSITE']),
+  XXHASH128: row('XXHASH128', 10, 16, ['COMPOSITE']),
 }
 
-/** The algorithms that S3 knows and that are not built: answered `NotImplemented`. */
-export const UNBUILT_CHECKSUMS: readonly string[] = ['SHA512', 'MD5', 'XXHASH64', 'XXHASH3', 'XXHASH128']
-
-/** The row of a stored code, or `undefined` for 0 (none) and for algorithms that are not built. */
+/** The row of a stored code, or `undefined` for 0 (none). */
 export const checksumOfCode = (code: number): ChecksumRow | undefined =>
   Object.values(CHECKSUMS).find((known) => known.code === code)
 
@@ -68,24 +71,38 @@ export interface ChecksumHasher {
   digest(): Buffer
 }
 
-let crc32c: IHasher | undefined
-let crc64nvme: IHasher | undefined
+/** Those that Node does not have, and how their machines are made. The three xxHashes have seed 0, as S3 wants them. */
+const MACHINES = {
+  CRC32C: () => createCRC32(Number(CRC32C_SHAPE.polynomial)),
+  CRC64NVME: () => createCRC64(CRC64NVME_SHAPE.polynomial.toString(16)),
+  XXHASH64: () => createXXHash64(),
+  XXHASH3: () => createXXHash3(),
+  XXHASH128: () => createXXHash128(),
+} as const satisfies Partial<Record<ChecksumName, () => Promise<IHasher>>>
 
-/** Makes CRC32C and CRC64NVME ready. Called once at start: WebAssembly can only be loaded asynchronously. */
+const machines = new Map<keyof typeof MACHINES, IHasher>()
+
+/** Makes ready what runs in WebAssembly, which can only be loaded asynchronously. Called once at start. */
 export const loadChecksums = async (): Promise<void> => {
-  crc32c ??= await createCRC32(Number(CRC32C_SHAPE.polynomial))
-  crc64nvme ??= await createCRC64(CRC64NVME_SHAPE.polynomial.toString(16))
+  for (const [name, make] of Object.entries(MACHINES) as [keyof typeof MACHINES, () => Promise<IHasher>][]) {
+    if (!machines.has(name)) machines.set(name, await make())
+  }
 }
 
-/** A hasher for one body. Throws `Internal` for CRC32C and CRC64NVME before `loadChecksums` has resolved. */
+/** A hasher for one body. Throws `Internal` for those in WebAssembly before `loadChecksums` has resolved. */
 export const newHasher = (name: ChecksumName): ChecksumHasher => HASHERS[name]()
 
 const HASHERS: Readonly<Record<ChecksumName, () => ChecksumHasher>> = {
   CRC32: () => zlibHasher(),
-  CRC32C: () => wasmHasher(crc32c),
-  CRC64NVME: () => wasmHasher(crc64nvme),
+  CRC32C: () => wasmHasher('CRC32C'),
+  CRC64NVME: () => wasmHasher('CRC64NVME'),
   SHA1: () => createHash('sha1'),
   SHA256: () => createHash('sha256'),
+  SHA512: () => createHash('sha512'),
+  MD5: () => createHash('md5'),
+  XXHASH64: () => wasmHasher('XXHASH64'),
+  XXHASH3: () => wasmHasher('XXHASH3'),
+  XXHASH128: () => wasmHasher('XXHASH128'),
 }
 
 const zlibHasher = (): ChecksumHasher => {
@@ -103,10 +120,11 @@ const zlibHasher = (): ChecksumHasher => {
 }
 
 /**
- * All streams share one WebAssembly machine: its state is a dozen bytes, so it is swapped in and out around each
- * piece, which costs nothing measurable and needs no pool that could run dry.
+ * All streams share one WebAssembly machine for each algorithm: its state is a dozen bytes, or 580 of XXH3, so it is swapped
+ * in and out around each piece, which costs nothing measurable and needs no pool that could run dry.
  */
-const wasmHasher = (machine: IHasher | undefined): ChecksumHasher => {
+const wasmHasher = (name: keyof typeof MACHINES): ChecksumHasher => {
+  const machine = machines.get(name)
   if (machine === undefined) throw new Internal('loadChecksums() has not been awaited')
   let state = machine.init().save()
   return {

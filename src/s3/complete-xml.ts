@@ -1,5 +1,5 @@
 /** The request of CompleteMultipartUpload (B72, B73, B77). */
-import { CHECKSUMS, type ChecksumName, UNBUILT_CHECKSUMS } from './checksum.ts'
+import { CHECKSUMS, type ChecksumName } from './checksum.ts'
 import { S3Error } from './errors.ts'
 import { unquoteEtag } from './etag.ts'
 import type { Headers } from './headers.ts'
@@ -55,10 +55,7 @@ const partChecksum = (element: XmlElement): CompletePart['checksum'] => {
   if (checksum === undefined) return undefined
   if (others.length > 1) throw new S3Error('MalformedXML')
   const row = Object.values(CHECKSUMS).find(({ element: name }) => name === checksum.name)
-  if (row === undefined) {
-    if (UNBUILT_CHECKSUMS.some((name) => `Checksum${name}` === checksum.name)) throw new S3Error('NotImplemented')
-    throw new S3Error('MalformedXML')
-  }
+  if (row === undefined) throw new S3Error('MalformedXML')
   const text = checksum.text.trim()
   const value = Buffer.from(text, 'base64')
   if (value.length !== row.bytes || value.toString('base64') !== text) {

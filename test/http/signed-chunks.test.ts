@@ -195,7 +195,7 @@ describe('what is said about checksums', () => {
     ['a Content-MD5 without padding', { 'content-md5': 'AAAAAAAAAAAAAAAAAAAAAA' }, 'InvalidDigest'],
     ['an unknown algorithm', { 'x-amz-sdk-checksum-algorithm': 'CRC16' }, 'InvalidRequest'],
     ['a checksum of an unknown algorithm', { 'x-amz-checksum-crc16': 'AAA=' }, 'NotImplemented'],
-    ['a checksum that is not built', { 'x-amz-checksum-xxhash64': 'AAAAAAAAAAA=' }, 'NotImplemented'],
+    ['a checksum that is too long', { 'x-amz-checksum-xxhash64': 'AAAAAAAAAAAAAAAA' }, 'InvalidRequest'],
     [
       'an algorithm beside the checksum of another',
       { 'x-amz-sdk-checksum-algorithm': 'SHA1', 'x-amz-checksum-crc32': crc32(body) },

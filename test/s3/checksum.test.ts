@@ -16,11 +16,12 @@ import {
 const NAMES = Object.values(CHECKSUMS).map(({ name }) => name)
 const CRCS: readonly ChecksumName[] = ['CRC32', 'CRC32C', 'CRC64NVME']
 
-test('CRC32C and CRC64NVME need loadChecksums', async () => {
+test('what runs in WebAssembly needs loadChecksums', async () => {
   vi.resetModules()
   const { newHasher: early } = await import('../../src/s3/checksum.ts')
-  expect(() => early('CRC32C')).toThrow('loadChecksums')
-  expect(() => early('CRC64NVME')).toThrow('loadChecksums')
+  for (const name of ['CRC32C', 'CRC64NVME', 'XXHASH64', 'XXHASH3', 'XXHASH128'] as const) {
+    expect(() => early(name)).toThrow('loadChecksums')
+  }
 })
 
 describe('Checksums', () => {
@@ -32,6 +33,14 @@ describe('Checksums', () => {
     ['CRC64NVME', 'ae8b14860a799888'],
     ['SHA1', 'f7c3bc1d808e04732adf679965ccc34ca7ae3441'],
     ['SHA256', '15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225'],
+    [
+      'SHA512',
+      'd9e6762dd1c8eaf6d61b3c6192fc408d4d6d5f1176d0c29169bc24e71c3f274ad27fcd5811b313d681f7e55ec02d73d499c95455b6b5bb503acf574fba8ffe85',
+    ],
+    ['MD5', '25f9e794323b453885f5181f1b624d0b'],
+    ['XXHASH64', '8cb841db40e6ae83'],
+    ['XXHASH3', '72dcb18b67a17dff'],
+    ['XXHASH128', '33119477ede5dcd5e9716427681d5860'],
   ] as const)('%s of 123456789 is the published check value', (name, value) => {
     expect(checksumOf(name, Buffer.from('123456789')).toString('hex')).toBe(value)
   })
@@ -47,10 +56,15 @@ describe('Checksums', () => {
       SHA1: 3,
       SHA256: 4,
       CRC64NVME: 5,
+      MD5: 6,
+      SHA512: 7,
+      XXHASH64: 8,
+      XXHASH3: 9,
+      XXHASH128: 10,
     })
     for (const name of NAMES) expect(checksumOfCode(CHECKSUMS[name].code)?.name).toBe(name)
     expect(checksumOfCode(0)).toBeUndefined()
-    expect(checksumOfCode(6)).toBeUndefined()
+    expect(checksumOfCode(11)).toBeUndefined()
     expect(typeOfCode(TYPE_CODES.COMPOSITE)).toBe('COMPOSITE')
     expect(typeOfCode(TYPE_CODES.FULL_OBJECT)).toBe('FULL_OBJECT')
   })

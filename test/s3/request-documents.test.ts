@@ -112,7 +112,8 @@ describe('CompleteMultipartUpload', () => {
     [part(1, 'a', '<Other/>'), 'MalformedXML'],
     [part(1, 'a', '<ChecksumCRC32>y/Q5Jg==</ChecksumCRC32><ChecksumSHA1>x</ChecksumSHA1>'), 'MalformedXML'],
     [part(1, 'a', '<ChecksumCRC32>AAAA</ChecksumCRC32>'), 'InvalidRequest'],
-    [part(1, 'a', '<ChecksumMD5>AAAA</ChecksumMD5>'), 'NotImplemented'],
+    [part(1, 'a', '<ChecksumMD5>AAAA</ChecksumMD5>'), 'InvalidRequest'],
+    [part(1, 'a', '<ChecksumCRC16>AAA=</ChecksumCRC16>'), 'MalformedXML'],
   ])('%s is %s (B72)', (inner, code) => {
     expect(codeOf(() => parse(inner))).toBe(code)
   })
