@@ -19,7 +19,7 @@ import { GATHER_BYTES } from './put-object.ts'
 import { gather, openWhole } from './read-body.ts'
 import { type SealedDescription, sealDescription, sealListed } from './sealed-description.ts'
 import type { Place } from './place.ts'
-import { allTlvs, getSame, headStored, rereading, type SealedObject, type StoredObject } from './sealed-object.ts'
+import { allTlvs, getSame, headNamed, rereading, type SealedObject, type StoredObject } from './sealed-object.ts'
 import { versionOf } from './versions.ts'
 import { type ConditionalStep, storeCondition } from './write-conditions.ts'
 import { foundOurs, type Plaintext, writeObject } from './write-object.ts'
@@ -78,7 +78,7 @@ export const sourceVersion = ({ versionId }: Place): Record<string, string> =>
   versionId === undefined ? {} : { 'x-amz-copy-source-version-id': versionId }
 
 async function copyOnce(gateway: Gateway, request: OperationRequest, asked: Asked): Promise<Copied> {
-  const sealed = await headStored(gateway, asked.source)
+  const sealed = await headNamed(gateway, asked.source)
   evaluateCopySource(parseConditions(request.headers, 'x-amz-copy-source-'), {
     etag: sealed.etag,
     lastModified: sealed.info.lastModified,

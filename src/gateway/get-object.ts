@@ -5,7 +5,7 @@ import type { Gateway, Operation, OperationRequest, OperationResponse } from './
 import { openRange, openWhole } from './read-body.ts'
 import { viewOf, type Wanted } from './read-view.ts'
 import { atVersion, type Place } from './place.ts'
-import { getSame, headStored, rereading, type StoredObject, unseal } from './sealed-object.ts'
+import { getSame, headNamed, headStored, rereading, type StoredObject, unseal } from './sealed-object.ts'
 import { versionOf } from './versions.ts'
 
 /** GetObject: whole, a range, or one part; every byte verified before it is sent (docs/format.md, "What a read costs"). */
@@ -47,7 +47,7 @@ async function begin(
 ): Promise<{ sealed: StoredObject; stored?: GetResult }> {
   const place = placeOf(gateway, request)
   const { range, part } = wanted
-  if (part !== undefined || range?.kind === 'suffix') return { sealed: await headStored(gateway, place) }
+  if (part !== undefined || range?.kind === 'suffix') return { sealed: await headNamed(gateway, place) }
   try {
     const span = range === undefined ? {} : { range: guessSpan(range.first, range.last) }
     const version = atVersion(place)

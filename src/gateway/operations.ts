@@ -10,6 +10,7 @@ import type { Operation } from './gateway.ts'
 import { getBucketLifecycleConfiguration } from './get-bucket-lifecycle-configuration.ts'
 import { getBucketLocation } from './get-bucket-location.ts'
 import { getObject } from './get-object.ts'
+import { getObjectAttributes } from './get-object-attributes.ts'
 import { headBucket } from './head-bucket.ts'
 import { headObject } from './head-object.ts'
 import { listBuckets } from './list-buckets.ts'
@@ -38,6 +39,7 @@ export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = 
   GetBucketLocation: getBucketLocation,
   GetBucketRequestPayment: getBucketRequestPayment,
   GetObject: getObject,
+  GetObjectAttributes: getObjectAttributes,
   HeadBucket: headBucket,
   HeadObject: headObject,
   ListBuckets: listBuckets,

@@ -6,7 +6,7 @@ import { httpDate } from '../s3/dates.ts'
 import { quoteEtag } from '../s3/etag.ts'
 import { responseOverrides } from '../s3/metadata.ts'
 import { contentRange, type RequestedRange, resolvePart, resolveRange } from '../s3/range.ts'
-import type { ChecksumValue } from '../format/tail-record.ts'
+import type { ChecksumValue, TailRecord } from '../format/tail-record.ts'
 import { checksumOf } from '../format/tlv.ts'
 import type { Gateway, OperationRequest } from './gateway.ts'
 import { etagSign } from './etag.ts'
@@ -62,10 +62,13 @@ export async function viewOf(
     }
   }
   if (checksumModeEnabled(request.headers)) {
-    const checksum = await storedChecksum(gateway, sealed, request.signal)
-    if (checksum !== undefined) Object.assign(headers, checksumHeaders(checksum))
+    addChecksum(headers, await storedChecksum(gateway, sealed, request.signal))
   }
   return { status: 200, length: sealed.size, headers }
+}
+
+function addChecksum(headers: Record<string, string>, checksum: StoredChecksum | undefined): void {
+  if (checksum !== undefined) Object.assign(headers, checksumHeaders(checksum))
 }
 
 /** `InvalidRange` tells a size, and a client that reads to the end may stop there: one that only the stored size implies is verified first. */
@@ -96,32 +99,55 @@ async function partView(
   part: number,
   headers: Record<string, string>,
 ): Promise<ReadView> {
-  const found = resolvePart(part, await partSizes(gateway, sealed, request.signal), sealed.size)
+  const record = await tailOfParts(gateway, sealed, request.signal)
+  const found = resolvePart(part, record === undefined ? undefined : partSizes(record), sealed.size)
+  if (record !== undefined) headers['x-amz-mp-parts-count'] = String(record.segments)
+  if (checksumModeEnabled(request.headers)) {
+    const whole = record === undefined ? await storedChecksum(gateway, sealed, request.signal) : undefined
+    addChecksum(headers, record === undefined ? whole : partChecksum(record, part))
+  }
   if (found === undefined) return { status: 206, length: 0, headers }
   const range = { first: found.first, last: found.last }
-  if (found.partsCount !== undefined) headers['x-amz-mp-parts-count'] = String(found.partsCount)
   headers['content-range'] = contentRange(range, sealed.size)
   return { status: 206, range, length: range.last - range.first + 1, headers }
 }
 
-/** Plaintext bytes of each part, or `undefined` if the client did not write the object in parts. */
-async function partSizes(gateway: Gateway, sealed: StoredObject, signal: AbortSignal): Promise<number[] | undefined> {
+/** The verified tail of an object that the client wrote in parts; `undefined` for any other, whatever the gateway made of it. */
+export async function tailOfParts(
+  gateway: Gateway,
+  sealed: StoredObject,
+  signal: AbortSignal,
+): Promise<TailRecord | undefined> {
   if (sealed.kind === 'plain' || sealed.envelope.flags.sizeInMetadata) return undefined
   const record = await readTail(gateway, sealed, signal)
-  if (record.kind === 1) return undefined
-  return record.segments === 1 ? [record.plaintextBytes] : record.entries.map((entry) => entry.plaintextBytes)
+  return record.kind === 1 ? undefined : record
 }
 
-/** The checksum of the whole object, if one is kept: free from the headers, one small read from the tail where settings allow. */
+/** Plaintext bytes of each part. */
+const partSizes = ({ segments, plaintextBytes, entries }: TailRecord): number[] =>
+  segments === 1 ? [plaintextBytes] : entries.map((entry) => entry.plaintextBytes)
+
+/** The part's own checksum, which S3 tells where it is one of which the object's is composed, or where it is the object's. */
+function partChecksum({ segments, checksum, entries }: TailRecord, part: number): StoredChecksum | undefined {
+  const row = checksum === undefined ? undefined : checksumOfCode(checksum.algorithm)
+  if (checksum === undefined || row === undefined) return undefined
+  const type = typeOfCode(checksum.type)
+  if (segments > 1 && type === 'FULL_OBJECT') return undefined
+  const value = segments === 1 ? checksum.value : entries[part - 1]?.checksum
+  return value === undefined ? undefined : { name: row.name, type, value }
+}
+
+/** The checksum of the whole object, if one is kept: free from the headers, one small read from the tail if `fromTail` allows. */
 export async function storedChecksum(
   gateway: Gateway,
   sealed: StoredObject,
   signal: AbortSignal,
+  fromTail = gateway.checksums.onGet === 'always',
 ): Promise<StoredChecksum | undefined> {
   if (sealed.kind === 'plain') return undefined
   const near = checksumOf(sealed.metadata.tlvs)
   if (near !== undefined) return named(near, undefined)
-  if (gateway.checksums.onGet === 'headers-only' || sealed.facts?.checksumAlgorithm === 0) return undefined
+  if (!fromTail || sealed.facts?.checksumAlgorithm === 0) return undefined
   const record = await readTail(gateway, sealed, signal)
   if (record.checksum === undefined || !record.checksumValid) return undefined
   return named(record.checksum, record.kind === 2 ? record.segments : undefined)

@@ -201,3 +201,17 @@ export async function headStored(gateway: Gateway, place: Place): Promise<Stored
   }
   return unseal(gateway, place, info)
 }
+
+/** As `headStored`, for answers that have a body: a far store says of a HEAD only 404, so it is asked whether it is the bucket that is missing. */
+export async function headNamed(gateway: Gateway, place: Place): Promise<StoredObject> {
+  try {
+    return await headStored(gateway, place)
+  } catch (error) {
+    const missing = error instanceof S3Error && ['NoSuchKey', 'NoSuchVersion'].includes(error.code)
+    const far = !gateway.store.capabilities.near
+    if (missing && far && (await gateway.store.headBucket(place.bucket)) === undefined) {
+      throw new S3Error('NoSuchBucket', { cause: error })
+    }
+    throw error
+  }
+}

@@ -34,6 +34,7 @@ const NATIVE_HEADERS: Readonly<Partial<Record<OperationName, readonly string[]>>
   DeleteObjects: DELETION,
   GetBucketLifecycleConfiguration: OWNER,
   GetObject: OWNER,
+  GetObjectAttributes: OWNER,
   HeadObject: OWNER,
   PutBucketLifecycleConfiguration: OWNER,
   PutObject: NEW_OBJECT,

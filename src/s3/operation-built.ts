@@ -92,6 +92,16 @@ export const BUILT_OPERATIONS = {
     headers: ['x-amz-checksum-mode'],
     reason: 'The same headers as GetObject, from the sealed metadata.',
   },
+  GetObjectAttributes: {
+    ...OBJECT,
+    method: 'GET',
+    access: 'read',
+    subresource: 'attributes',
+    body: 'none',
+    query: ['versionId'],
+    headers: ['x-amz-max-parts', 'x-amz-object-attributes', 'x-amz-part-number-marker'],
+    reason: 'Size, ETag, checksums and parts of the plaintext, from the sealed metadata and the tail.',
+  },
   DeleteObject: {
     ...OBJECT,
     method: 'DELETE',

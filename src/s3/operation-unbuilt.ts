@@ -151,7 +151,6 @@ export const UNBUILT_OPERATIONS = {
   ListObjectAnnotations: ofObject('sealed', 'GET', 'annotation', ANNOTATIONS),
   PutObjectAnnotation: ofObject('sealed', 'PUT', 'annotation', ANNOTATIONS),
   DeleteObjectAnnotation: ofObject('sealed', 'DELETE', 'annotation', ANNOTATIONS),
-  GetObjectAttributes: ofObject('sealed', 'GET', 'attributes', 'To be answered with the facts of the plaintext.'),
   GetObjectLegalHold: ofObject('forwarded', 'GET', 'legal-hold', LOCK),
   PutObjectLegalHold: ofObject('forwarded', 'PUT', 'legal-hold', LOCK),
   GetObjectRetention: ofObject('forwarded', 'GET', 'retention', LOCK),

@@ -78,21 +78,16 @@ export const requestedPart = (headers: Headers, query: Query): number | undefine
   return parsePartNumber(text)
 }
 
-/** Where a part lies, and how many there are if the object was uploaded in parts. */
-export interface ResolvedPart extends ResolvedRange {
-  readonly partsCount?: number
-}
-
 /**
  * The bytes of a part (B45). `partSizes` are the plaintext bytes of the parts in order, `undefined` for an object that was
- * put in one piece: that has a part 1, the whole of it, and no count. The result is `undefined` if the part has no
+ * put in one piece: that has a part 1, the whole of it. The result is `undefined` if the part has no
  * bytes: the answer then has no Content-Range. Throws `InvalidPartNumber` (416) beyond the last part.
  */
 export const resolvePart = (
   partNumber: number,
   partSizes: readonly number[] | undefined,
   size: number,
-): ResolvedPart | undefined => {
+): ResolvedRange | undefined => {
   const sizes = partSizes ?? [size]
   const bytes = sizes[partNumber - 1]
   if (bytes === undefined) {
@@ -102,6 +97,5 @@ export const resolvePart = (
   }
   if (bytes === 0) return undefined
   const first = sizes.slice(0, partNumber - 1).reduce((sum, part) => sum + part, 0)
-  const range = { first, last: first + bytes - 1 }
-  return partSizes === undefined ? range : { ...range, partsCount: partSizes.length }
+  return { first, last: first + bytes - 1 }
 }

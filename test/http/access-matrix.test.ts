@@ -61,6 +61,11 @@ const calls: Record<string, () => SignedCall> = {
     headers: { 'content-md5': 'D6R7Bv0rxAT6tzxkhBmTyA==' },
   }),
   GetObject: () => ({ method: 'GET', path: KEY }),
+  GetObjectAttributes: () => ({
+    method: 'GET',
+    path: `${KEY}?attributes`,
+    headers: { 'x-amz-object-attributes': 'ETag' },
+  }),
   HeadObject: () => ({ method: 'HEAD', path: KEY }),
   PutObject: () => ({ method: 'PUT', path: KEY, body: Buffer.from('overwritten') }),
   CopyObject: () => ({ method: 'PUT', path: '/vault/mine/b', headers: source }),
@@ -80,6 +85,7 @@ const READS = new Set([
   'ListObjectVersions',
   'ListMultipartUploads',
   'GetObject',
+  'GetObjectAttributes',
   'HeadObject',
   'ListParts',
 ])

@@ -48,6 +48,8 @@ const BUILT: readonly (readonly [string, OperationName, Record<string, string>?]
   ['PUT /b/k', 'CopyObject', COPY],
   ['GET /b/k', 'GetObject'],
   ['GET /b/k?partNumber=1&versionId=null&response-content-type=x', 'GetObject'],
+  ['GET /b/k?attributes', 'GetObjectAttributes'],
+  ['GET /b/k?attributes&versionId=null', 'GetObjectAttributes'],
   ['HEAD /b/k?partNumber=1', 'HeadObject'],
   ['DELETE /b/k', 'DeleteObject'],
   ['POST /b/k?uploads', 'CreateMultipartUpload'],

@@ -7,7 +7,7 @@ import { sourceOf, sourceVersion } from '../copy-object.ts'
 import { etagSign, keepsMd5 } from '../etag.ts'
 import type { Gateway, Operation, OperationRequest } from '../gateway.ts'
 import { openRange, openWhole, type PlainRange } from '../read-body.ts'
-import { getSame, headStored, rereading, type StoredObject } from '../sealed-object.ts'
+import { getSame, headNamed, rereading, type StoredObject } from '../sealed-object.ts'
 import { storePart } from './store-part.ts'
 import { checksumNameOf } from './upload-part.ts'
 import { uploadOf } from './upload-of.ts'
@@ -19,7 +19,7 @@ export const uploadPartCopy: Operation = async (gateway, request) => {
   const asked = parseCopySourceRange(request.headers.get('x-amz-copy-source-range'))
   const upload = await uploadOf(gateway, request)
   const { body, length } = await rereading(async () => {
-    const sealed = await headStored(gateway, source)
+    const sealed = await headNamed(gateway, source)
     evaluateCopySource(parseConditions(request.headers, 'x-amz-copy-source-'), {
       etag: sealed.etag,
       lastModified: sealed.info.lastModified,
