@@ -3,7 +3,7 @@ import type { Body } from '../backends/body.ts'
 import { type Attributes, StoreError, type WriteCondition, type WriteResult } from '../backends/object-store.ts'
 import { storedSize } from '../format/sizes.ts'
 import { checksumOf, checksumTlv, md5Of, md5Tlv, type Tlv } from '../format/tlv.ts'
-import { CHECKSUMS, checksumOfCode, type ChecksumName, typeOfCode } from '../s3/checksum.ts'
+import { CHECKSUMS, type ChecksumName, typeOfCode } from '../s3/checksum.ts'
 import { parseCopyChecksum, type StoredChecksum } from '../s3/checksum-headers.ts'
 import { evaluateCopySource, parseConditions, parseWriteConditions } from '../s3/conditions.ts'
 import { checkCopySize, checkSelfCopy, type Directive, metadataDirective, parseCopySource } from '../s3/copy-source.ts'
@@ -17,6 +17,7 @@ import { type PlaintextClaims, PlaintextVerifier } from './plaintext-verifier.ts
 import { putInParts } from './put-in-parts.ts'
 import { GATHER_BYTES } from './put-object.ts'
 import { gather, openWhole } from './read-body.ts'
+import { storedChecksum } from './read-view.ts'
 import { type SealedDescription, sealDescription, sealListed } from './sealed-description.ts'
 import type { Place } from './place.ts'
 import { allTlvs, getSame, headNamed, rereading, type SealedObject, type StoredObject } from './sealed-object.ts'
@@ -128,6 +129,8 @@ async function copyInStore(
     keepsArea: directive === 'COPY' && envelope.flags.areaUsed,
   }).catch(unlessTooLarge)
   if (description === undefined) return undefined
+  // Of a far store the tail would cost a request, for an answer that HEAD gives too.
+  const told = await storedChecksum(gateway, sealed, request.signal, gateway.store.capabilities.near)
   const condition = await targetCondition(gateway, request, asked, sealed, 'copy')
   const options = {
     sourceIfMatch: info.etag,
@@ -144,7 +147,7 @@ async function copyInStore(
     return ours
   })
   const etag = keepsMd5(gateway) ? sealed.etag : opaqueEtag(written.etag)
-  return { etag, written, checksum: nearChecksum(near) }
+  return { etag, written, checksum: told }
 }
 
 function listedFacts(
@@ -192,14 +195,6 @@ function digestsOf(tlvs: readonly Tlv[]): Tlv[] {
   ]
 }
 
-function nearChecksum(tlvs: readonly Tlv[]): StoredChecksum | undefined {
-  const kept = checksumOf(tlvs)
-  const row = kept === undefined ? undefined : checksumOfCode(kept.algorithm)
-  return kept === undefined || row === undefined
-    ? undefined
-    : { name: row.name, type: typeOfCode(kept.type), value: kept.value }
-}
-
 /** Decrypts the source and seals it anew under another object key. */
 async function copyThrough(
   gateway: Gateway,
@@ -214,11 +209,7 @@ async function copyThrough(
     directive === 'REPLACE'
       ? describeObject(request.headers)
       : carriedOver(await allTlvs(gateway, sealed, request.signal))
-  const kept =
-    algorithm ??
-    (sealed.kind === 'plain'
-      ? undefined
-      : checksumOfCode(checksumOf(sealed.metadata.tlvs)?.algorithm ?? sealed.facts?.checksumAlgorithm ?? 0)?.name)
+  const kept = algorithm ?? (await storedChecksum(gateway, sealed, request.signal, true))?.name
   const stored = await getSame(gateway, sealed, { first: 0, last: sealed.info.size - 1 }, request.signal)
   const body = await openWhole(gateway, sealed, stored, request.signal)
   const claims = {

@@ -6,7 +6,7 @@ import { NO_SALT } from '../../format/metadata.ts'
 import { MAX_OBJECT_BYTES, MAX_SEGMENTS, MIN_SEGMENT_BYTES, segmentSize } from '../../format/sizes.ts'
 import { finishParts } from '../../format/tail.ts'
 import { NO_MD5, type TailRecord } from '../../format/tail-record.ts'
-import { checksumOfCode, multipartChecksum, typeOfCode } from '../../s3/checksum.ts'
+import { CHECKSUMS, checksumOfCode, multipartChecksum, TYPE_CODES, typeOfCode } from '../../s3/checksum.ts'
 import { type CompleteChecksum, verifyChecksum } from '../../s3/checksum-headers.ts'
 import type { CompletePart } from '../../s3/complete-xml.ts'
 import { S3Error } from '../../s3/errors.ts'
@@ -157,14 +157,15 @@ function answerOf({ record }: OpenUpload, request: CompleteRequest, chosen: read
   const etag = digest === undefined ? '' : md5Etag(digest, chosen.length)
   const versionId = undefined
   const { checksum } = request
-  if (record.checksum === undefined) {
+  const kept = record.checksum ?? defaultChecksum(chosen)
+  if (kept === undefined) {
     if (checksum.value === undefined && checksum.type === undefined)
       return { etag, versionId, checksum: undefined, parts: chosen.length }
     throw mismatch(checksum, 'null')
   }
-  const row = checksumOfCode(record.checksum.algorithm)
+  const row = checksumOfCode(kept.algorithm)
   if (row === undefined) throw new S3Error('InternalError', { cause: 'an upload with an unknown checksum algorithm' })
-  const type = typeOfCode(record.checksum.type)
+  const type = typeOfCode(kept.type)
   if ((checksum.name ?? row.name) !== row.name) throw mismatch(checksum, row.name)
   if ((checksum.type ?? type) !== type) {
     throw new S3Error('InvalidRequest', {
@@ -178,7 +179,14 @@ function answerOf({ record }: OpenUpload, request: CompleteRequest, chosen: read
   )
   if (checksum.value !== undefined) verifyChecksum(row.name, checksum.value, value)
   if (checksum.parts !== undefined && checksum.parts !== chosen.length) throw new S3Error('BadDigest')
-  return { etag, versionId, checksum: { ...record.checksum, value }, parts: chosen.length }
+  return { etag, versionId, checksum: { ...kept, value }, parts: chosen.length }
+}
+
+/** S3's default for an upload that names no algorithm, where every part has it: because it was sent, or because settings want it. */
+function defaultChecksum(chosen: readonly JournalEntry[]): OpenUpload['record']['checksum'] {
+  const algorithm = CHECKSUMS.CRC64NVME.code
+  const complete = chosen.every((part) => part.checksum?.algorithm === algorithm)
+  return complete ? { algorithm, type: TYPE_CODES.FULL_OBJECT } : undefined
 }
 
 function mismatch(checksum: CompleteChecksum, expected: string): S3Error {

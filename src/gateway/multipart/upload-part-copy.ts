@@ -9,7 +9,7 @@ import type { Gateway, Operation, OperationRequest } from '../gateway.ts'
 import { openRange, openWhole, type PlainRange } from '../read-body.ts'
 import { getSame, headNamed, rereading, type StoredObject } from '../sealed-object.ts'
 import { storePart } from './store-part.ts'
-import { checksumNameOf } from './upload-part.ts'
+import { partChecksumOf } from './upload-part.ts'
 import { uploadOf } from './upload-of.ts'
 
 /** UploadPartCopy: a range of another object is decrypted and sealed as a part, since key, salt and part number differ. */
@@ -29,7 +29,7 @@ export const uploadPartCopy: Operation = async (gateway, request) => {
     checkCopySize(bytes)
     return { body: await open(gateway, request, sealed, asked), length: bytes }
   })
-  const name = checksumNameOf(upload.record.checksum?.algorithm)
+  const name = partChecksumOf(gateway, upload.record)
   const { verified, etag } = await storePart(gateway, {
     upload,
     partNumber,

@@ -66,10 +66,16 @@ function claimsOf(gateway: Gateway, request: OperationRequest, { record }: OpenU
     contentMd5: parseContentMd5(request.headers),
     keepMd5: keepsMd5(gateway),
     checksum,
-    extraChecksum: expected,
+    extraChecksum: partChecksumOf(gateway, record),
   }
 }
 
-export function checksumNameOf(code: number | undefined): ChecksumName | undefined {
+/** What a part is hashed with although the client sent no value: the algorithm of its upload, or S3's default where settings want it of any body. */
+export function partChecksumOf(gateway: Gateway, { checksum }: OpenUpload['record']): ChecksumName | undefined {
+  const name = checksumNameOf(checksum?.algorithm)
+  return name ?? (gateway.checksums.default === 'always' ? 'CRC64NVME' : undefined)
+}
+
+function checksumNameOf(code: number | undefined): ChecksumName | undefined {
   return code === undefined ? undefined : checksumOfCode(code)?.name
 }
