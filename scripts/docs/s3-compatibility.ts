@@ -97,7 +97,7 @@ const DEVIATIONS: readonly (readonly [string, string])[] = [
   ],
   [
     'User metadata',
-    'Kept and returned as the bytes received. AWS returns values that are not ASCII in RFC 2047 encoding.',
+    'Kept as the bytes received. Values beyond ASCII are returned in RFC 2047 encoding, as on AWS, which reads UTF-8 bytes as ISO-8859-1 first; here they are what they say. Values with unprintable characters are left out and counted in `x-amz-missing-meta`.',
   ],
   [
     'Continuation inside a common prefix',

@@ -1,6 +1,7 @@
 /** What a client stores beside the bytes: content headers and user metadata, kept as the bytes received (B35, B58, B59). */
 import { S3Error } from './errors.ts'
 import type { Headers } from './headers.ts'
+import { mailSafe } from './mail-safe.ts'
 import type { Query } from './query.ts'
 
 /** Values are latin1 strings: one character for each byte received. */
@@ -69,14 +70,20 @@ export const readUserMetadata = (headers: Headers): UserMetadata => {
   return entries.sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
-/** The response headers of an object: its content headers, the default type, its user metadata. */
+/** The response headers of an object: its content headers, the default type, its user metadata, and how much of it no header can carry (B59). */
 export const objectHeaders = (content: ContentHeaders, user: UserMetadata): Record<string, string> => {
   const headers: Record<string, string> = { 'content-type': DEFAULT_CONTENT_TYPE }
   for (const [field, header] of FIELDS) {
     const value = content[field]
     if (value !== undefined) headers[header] = value
   }
-  for (const [name, value] of user) headers[META + name] = value
+  let missing = 0
+  for (const [name, value] of user) {
+    const safe = mailSafe(value)
+    if (safe === undefined) missing += 1
+    else headers[META + name] = safe
+  }
+  if (missing > 0) headers['x-amz-missing-meta'] = String(missing)
   return headers
 }
 

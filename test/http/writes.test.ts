@@ -57,7 +57,7 @@ describe('keys that look like folders', () => {
 })
 
 describe('user metadata', () => {
-  test('names are lower-cased, duplicates joined, and bytes beyond ASCII come back as they were', async () => {
+  test('B59 names are lower-cased, duplicates joined, and bytes beyond ASCII come back in the encoded words of RFC 2047', async () => {
     const connection = await RawConnection.open(running.port)
     const utf8 = Buffer.from('Grüße').toString('latin1')
     const headers = signedHeaders(running, {
@@ -84,12 +84,32 @@ describe('user metadata', () => {
     ).toEqual([
       ['x-amz-meta-twice', 'one,two'],
       ['x-amz-meta-upper', 'A'],
-      ['x-amz-meta-wide', utf8],
+      ['x-amz-meta-wide', '=?UTF-8?Q?Gr=C3=BC=C3=9Fe?='],
     ])
     connection.close()
   })
 
-  test('over 2 KB is told with both sizes', async () => {
+  test('B59 encoded words are understood, and values with unprintable characters are counted, not sent', async () => {
+    await put('words', 'x', {
+      'x-amz-meta-ascii': '=?UTF-8?B?aGVsbG8=?=',
+      'x-amz-meta-split': '=?ISO-8859-1?Q?Gr=FC?= =?UTF-8?B?w59l?=',
+      'x-amz-meta-broken': '=?UTF-8?B?***?= =?x-none?Q?a?=',
+      'x-amz-meta-control': '=?UTF-8?Q?a=0D=0Aset-cookie:=20b?=',
+      'x-amz-meta-zero': '=?UTF-8?B?AA==?=',
+    })
+    for (const method of ['GET', 'HEAD']) {
+      const { headers } = await send(running, { method, path: '/writes/words' })
+      const meta = Object.entries(headers).filter(([name]) => name.includes('-meta'))
+      expect(Object.fromEntries(meta)).toEqual({
+        'x-amz-meta-ascii': 'hello',
+        'x-amz-meta-split': '=?UTF-8?Q?Gr=C3=BC=C3=9Fe?=',
+        'x-amz-meta-broken': '=?UTF-8?B?***?= =?x-none?Q?a?=',
+        'x-amz-missing-meta': '2',
+      })
+    }
+  })
+
+  test('B59 over 2 KB is told with both sizes', async () => {
     const answer = await put('meta', '', { 'x-amz-meta-a': 'x'.repeat(1_500), 'x-amz-meta-b': 'x'.repeat(1_500) })
     expect(outcome(answer)).toEqual([400, 'MetadataTooLarge'])
     expect(answer.bytes.toString()).toContain('<Size>3002</Size>')

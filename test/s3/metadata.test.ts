@@ -68,6 +68,21 @@ describe('User metadata (B59)', () => {
     expect(readUserMetadata(headers({ 'x-amz-meta-a': value }))).toEqual([['a', value]])
   })
 
+  test('B59 comes back in the encoded words of RFC 2047; what nobody could print is counted', () => {
+    const user = [
+      ['a', Buffer.from('Grüße').toString('latin1')],
+      ['b', 'plain = ?text'],
+      ['c', '=?UTF-8?B?AAE=?='],
+      ['d', '=?utf-8?q?line=0D=0Abreak?='],
+    ] as const
+    expect(objectHeaders({}, user)).toEqual({
+      'content-type': 'binary/octet-stream',
+      'x-amz-meta-a': '=?UTF-8?Q?Gr=C3=BC=C3=9Fe?=',
+      'x-amz-meta-b': 'plain = ?text',
+      'x-amz-missing-meta': '2',
+    })
+  })
+
   test('holds 2,048 bytes of names and values and no more', () => {
     const meta = (bytes: number) =>
       headers({ 'x-amz-meta-abc': 'x'.repeat(bytes - 3 - 4), 'x-amz-meta-de': '\xc3\xa9' })
