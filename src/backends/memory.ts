@@ -9,6 +9,7 @@ import type * as port from './object-store.ts'
 import { namePage } from './memory/name-page.ts'
 import { bytesOf, gather, rangeOf, resolveRange } from './memory/pieces.ts'
 import { OrderedNames } from './memory/ordered-names.ts'
+import { checkUploadMarker } from './upload-marker.ts'
 import { compareUtf8 } from './utf8.ts'
 
 export interface MemoryStoreOptions {
@@ -223,6 +224,7 @@ export class MemoryStore implements ObjectStore {
     bucket: string,
     { prefix, afterKey, afterUploadId, limit }: port.ListUploadsOptions,
   ): Promise<{ uploads: readonly port.UploadInfo[]; truncated: boolean }> {
+    checkUploadMarker(afterUploadId)
     const all = [...this.#bucket(bucket).uploads.values()]
       .filter(({ key }) => key.startsWith(prefix))
       .sort(byKeyAndStart)

@@ -6,7 +6,14 @@ import { checksumOf, checksumTlv, md5Of, md5Tlv, type Tlv } from '../format/tlv.
 import { CHECKSUMS, type ChecksumName, typeOfCode } from '../s3/checksum.ts'
 import { parseCopyChecksum, type StoredChecksum } from '../s3/checksum-headers.ts'
 import { evaluateCopySource, parseConditions, parseWriteConditions } from '../s3/conditions.ts'
-import { checkCopySize, checkSelfCopy, type Directive, metadataDirective, parseCopySource } from '../s3/copy-source.ts'
+import {
+  changesAttributes,
+  checkCopySize,
+  checkSelfCopy,
+  type Directive,
+  metadataDirective,
+  parseCopySource,
+} from '../s3/copy-source.ts'
 import { S3Error } from '../s3/errors.ts'
 import { renderCopyObject } from '../s3/result-xml.ts'
 import { attributesFor } from './attributes.ts'
@@ -48,7 +55,7 @@ export const copyObject: Operation = async (gateway, request) => {
   const directive = metadataDirective(request.headers)
   const algorithm = parseCopyChecksum(request.headers)
   const attributes = attributesFor(gateway, 'CopyObject', request)
-  checkSelfCopy({ source, target, directive, changes: algorithm !== undefined })
+  checkSelfCopy({ source, target, directive, changes: changesAttributes(request.headers) })
   for (let attempt = 1; ; attempt += 1) {
     try {
       const asked = { source, target, directive, algorithm, attributes }
@@ -119,7 +126,7 @@ async function copyInStore(
   const { source, target, directive, attributes } = asked
   const { envelope, metadata, objectKey, info } = sealed
   const near = metadata.tlvs
-  const described = directive === 'REPLACE' ? describeObject(request.headers) : carriedOver(near)
+  const described = directive === 'REPLACE' ? describeObject(request.headers) : carriedOver(near, request.headers)
   const { plaintextBytes, salt, commitment } = metadata
   const description = await sealDescription(gateway, target, {
     objectKey,
@@ -208,7 +215,7 @@ async function copyThrough(
   const tlvs =
     directive === 'REPLACE'
       ? describeObject(request.headers)
-      : carriedOver(await allTlvs(gateway, sealed, request.signal))
+      : carriedOver(await allTlvs(gateway, sealed, request.signal), request.headers)
   const kept = algorithm ?? (await storedChecksum(gateway, sealed, request.signal, true))?.name
   const stored = await getSame(gateway, sealed, { first: 0, last: sealed.info.size - 1 }, request.signal)
   const body = await openWhole(gateway, sealed, stored, request.signal)

@@ -36,16 +36,21 @@ export function describeContent(headers: Headers): Tlv[] {
     const value = content[name]
     if (value !== undefined) tlvs.push(textTlv(tag, value))
   }
-  const redirect = readWebsiteRedirect(headers)
-  if (redirect !== undefined) tlvs.push(textTlv(TLV.websiteRedirect, redirect))
+  tlvs.push(...redirectOf(headers))
   for (const [name, value] of readUserMetadata(headers)) tlvs.push(userMetadataTlv(name, value))
   return tlvs
 }
 
-/** The TLVs that a copy keeps of its source: all but what says where the object is and who wrote it. */
-export function carriedOver(tlvs: readonly Tlv[]): Tlv[] {
+function redirectOf(headers: Headers): Tlv[] {
+  const redirect = readWebsiteRedirect(headers)
+  return redirect === undefined ? [] : [textTlv(TLV.websiteRedirect, redirect)]
+}
+
+/** The TLVs that a copy keeps of its source: all but what says where the object is and who wrote it. A redirect is the request's or none (S3 behaviour 68). */
+export function carriedOver(tlvs: readonly Tlv[], headers: Headers): Tlv[] {
   const dropped: readonly number[] = [TLV.websiteRedirect, TLV.program, TLV.checksum, TLV.md5]
-  return [...tlvs.filter((tlv) => !dropped.includes(tlv.tag)), textTlv(TLV.program, PROGRAM)]
+  const kept = tlvs.filter((tlv) => !dropped.includes(tlv.tag))
+  return [...kept, ...redirectOf(headers), textTlv(TLV.program, PROGRAM)]
 }
 
 /** The response headers that say again what the client said. */

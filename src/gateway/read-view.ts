@@ -86,9 +86,9 @@ async function resolveVerified(
   }
 }
 
-/** What a 304 may carry (RFC 9110, 15.4.5). */
+/** What a 304 may carry (RFC 9110, 15.4.5), and which version it speaks of (S3 behaviour 47). */
 function cacheHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
-  const kept = ['etag', 'last-modified', 'cache-control', 'expires']
+  const kept = ['etag', 'last-modified', 'cache-control', 'expires', 'x-amz-version-id']
   return Object.fromEntries(Object.entries(headers).filter(([name]) => kept.includes(name)))
 }
 

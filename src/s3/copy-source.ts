@@ -111,9 +111,17 @@ export interface PlannedCopy {
   readonly source: CopySource
   readonly target: CopySource
   readonly directive: Directive
-  /** Another checksum algorithm is asked for. */
+  /** See `changesAttributes`. */
   readonly changes: boolean
 }
+
+/** What makes a copy of an object onto itself one that changes something, whatever the object has now (B63). */
+const ATTRIBUTES = ['x-amz-checksum-algorithm', 'x-amz-storage-class', 'x-amz-website-redirect-location']
+
+/** Whether a copy asks for storage class, website redirect, encryption or checksum: naming them is enough for S3, which does not compare. */
+export const changesAttributes = (headers: Headers): boolean =>
+  ATTRIBUTES.some((name) => headers.has(name)) ||
+  [...headers.names()].some((name) => name.startsWith('x-amz-server-side-encryption'))
 
 /** Throws `InvalidRequest` for a copy of an object onto itself that changes nothing (B63). */
 export const checkSelfCopy = (copy: PlannedCopy): void => {

@@ -78,6 +78,7 @@ export const detectOperation = (
   const resource = resourceOf(target)
   const subresource = subresourceOf(query)
   requirePlace(method, resource, subresource)
+  if (resource === 'object' && isOfBucket(method, subresource)) throw keyNotExpected(method, subresource)
   const methods = TABLE.get(place(resource, subresource))
   const candidates = methods?.get(method)
   if (candidates === undefined) throw methodNotAllowed(method, resource, subresource, methods)
@@ -112,14 +113,21 @@ const subresourceOf = (query: Query): string | undefined => {
 
 const requirePlace = (method: string, resource: Resource, subresource: string | undefined): void => {
   if (subresource === undefined || SUBRESOURCES.get(subresource)?.has(resource) === true) return
-  if (resource === 'object') {
-    throw new S3Error('InvalidRequest', {
-      message: `Key is not expected for the ${method} method ?${subresource} subresource`,
-    })
-  }
+  if (resource === 'object') throw keyNotExpected(method, subresource)
   const missing = resource === 'service' ? 'bucket' : 'key'
   throw new S3Error('InvalidRequest', { message: `A ${missing} must be specified for the ?${subresource} subresource` })
 }
+
+/** Whether the method makes sense of the bucket's sub-resource alone, where a key has one of that name too (B80). */
+const isOfBucket = (method: string, subresource: string | undefined): boolean =>
+  subresource !== undefined &&
+  TABLE.get(place('bucket', subresource))?.has(method) === true &&
+  TABLE.get(place('object', subresource))?.has(method) !== true
+
+const keyNotExpected = (method: string, subresource: string | undefined): S3Error =>
+  new S3Error('InvalidRequest', {
+    message: `Key is not expected for the ${method} method ?${subresource} subresource`,
+  })
 
 const methodNotAllowed = (
   method: string,

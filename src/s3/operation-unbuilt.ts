@@ -160,10 +160,10 @@ export const UNBUILT_OPERATIONS = {
   DeleteObjectTagging: ofObject('forwarded', 'DELETE', 'tagging', TAGS),
   GetObjectTorrent: ofObject('refused', 'GET', 'torrent', 'AWS has discontinued BitTorrent.'),
   RenameObject: ofObject(
-    'sealed',
+    'refused',
     'PUT',
     'renameObject',
-    'To wrap the data key anew for the new name; AWS has it for directory buckets only.',
+    'AWS has it for directory buckets only, as it has appending.',
   ),
   RestoreObject: ofObject(
     'forwarded',

@@ -66,7 +66,7 @@ describe('Expect: 100-continue', () => {
 })
 
 describe('a connection after an early error', () => {
-  test('serves the next request when the unread body was small', async () => {
+  test('B113 serves the next request when the unread body was small', async () => {
     const connection = await RawConnection.open(running.port)
     const body = Buffer.alloc(10_000, 'GET / HTTP/1.1\r\n\r\n')
     connection.write(put('/no-such-bucket/k', body))
@@ -79,7 +79,7 @@ describe('a connection after an early error', () => {
     connection.close()
   })
 
-  test('is closed when the unread body is large, and its bytes are never taken for a request', async () => {
+  test('B113 is closed when the unread body is large, and its bytes are never taken for a request', async () => {
     const connection = await RawConnection.open(running.port)
     const body = Buffer.alloc(3_000_000, get('/wire?list-type=2'))
     connection.write(put('/no-such-bucket/k', body))
@@ -93,7 +93,7 @@ describe('a connection after an early error', () => {
 })
 
 describe('bodies', () => {
-  test('without a length are accepted in chunks', async () => {
+  test('B25 without a length are accepted in chunks', async () => {
     const headers = signedHeaders(running, { method: 'PUT', path: '/wire/chunked' })
     const connection = await RawConnection.open(running.port)
     connection.write(head('PUT', '/wire/chunked', { ...headers, 'transfer-encoding': 'chunked' }))
@@ -187,7 +187,7 @@ describe('addressing', () => {
     expect(answer.headers['x-amz-id-2']).toBe('host-id')
   })
 
-  test('errors of HEAD have no body', async () => {
+  test('B49 errors of HEAD have no body', async () => {
     for (const path of ['/wire/none', '/no-such-bucket']) {
       const answer = await send(running, { method: 'HEAD', path })
       expect([answer.status, answer.bytes.length]).toEqual([404, 0])

@@ -84,7 +84,7 @@ async function refused(query: string, bucket = 'listing'): Promise<[number, stri
 describe.each(['v1', 'v2'])('%s', (version) => {
   const v: Record<string, string> = version === 'v2' ? { 'list-type': '2' } : {}
 
-  test('is in UTF-8 order and names every key as it is', async () => {
+  test('B83 is in UTF-8 order and names every key as it is', async () => {
     const page = await list(v)
     expect(page.keys).toEqual(KEYS)
     expect(page.value('IsTruncated')).toBe('false')
@@ -92,7 +92,7 @@ describe.each(['v1', 'v2'])('%s', (version) => {
     expect(page.raw).toContain('<Key>&#x1;</Key>')
   })
 
-  test('with encoding-type=url gives names percent-encoded, slashes apart', async () => {
+  test('B89 with encoding-type=url gives names percent-encoded, slashes apart', async () => {
     const page = await list({ ...v, 'encoding-type': 'url' })
     expect(page.value('EncodingType')).toBe('url')
     expect(page.keys.map((key) => decodeURIComponent(key.replaceAll('+', '%20')))).toEqual(KEYS)
@@ -105,7 +105,7 @@ describe.each(['v1', 'v2'])('%s', (version) => {
     ])
   })
 
-  test('groups by a delimiter; a prefix counts as one', async () => {
+  test('B85 groups by a delimiter; a prefix counts as one', async () => {
     const page = await list({ ...v, delimiter: '/' })
     expect(page.prefixes).toEqual(['../', '/', 'a/', 'quux ab/'])
     expect(page.keys).toEqual(KEYS.filter((key) => !key.includes('/')))
@@ -117,7 +117,7 @@ describe.each(['v1', 'v2'])('%s', (version) => {
     ])
   })
 
-  test.each(['b', '+', '%', '\n', 'ü', '//', '\u{1f600}'])('groups by any delimiter: %j', async (delimiter) => {
+  test.each(['b', '+', '%', '\n', 'ü', '//', '\u{1f600}'])('B90 groups by any delimiter: %j', async (delimiter) => {
     const page = await list({ ...v, delimiter })
     const grouped = (key: string): string | undefined =>
       key.includes(delimiter) ? key.slice(0, key.indexOf(delimiter) + delimiter.length) : undefined
@@ -125,12 +125,12 @@ describe.each(['v1', 'v2'])('%s', (version) => {
     expect(page.prefixes).toEqual([...new Set(KEYS.map(grouped).filter((one) => one !== undefined))])
   })
 
-  test('with an empty delimiter groups nothing and does not echo it', async () => {
+  test('B90 with an empty delimiter groups nothing and does not echo it', async () => {
     const page = await list({ ...v, delimiter: '' })
     expect([page.keys, page.value('Delimiter')]).toEqual([KEYS, undefined])
   })
 
-  test('of no keys, of too many, and of what is no number', async () => {
+  test('B84 of no keys, of too many, and of what is no number', async () => {
     const none = await list({ ...v, 'max-keys': '0' })
     expect([none.keys, none.value('IsTruncated'), none.value('MaxKeys')]).toEqual([[], 'false', '0'])
     expect((await list({ ...v, 'max-keys': '5000' })).value('MaxKeys')).toBe('1000')
@@ -140,14 +140,14 @@ describe.each(['v1', 'v2'])('%s', (version) => {
     expect(await refused(`${query}encoding-type=base64`)).toEqual([400, 'InvalidArgument'])
   })
 
-  test('of a bucket that is missing is NoSuchBucket, before anything else about it', async () => {
+  test('B93 of a bucket that is missing is NoSuchBucket, before anything else about it', async () => {
     const query = version === 'v2' ? 'list-type=2' : ''
     expect(await refused(query, 'no-such-bucket')).toEqual([404, 'NoSuchBucket'])
     expect(await refused(`${query}&max-keys=0`, 'no-such-bucket')).toEqual([404, 'NoSuchBucket'])
   })
 
   test.each([undefined, '/'])(
-    'to completion in pages of any size is the whole listing (delimiter %j)',
+    'B86 B87 to completion in pages of any size is the whole listing (delimiter %j)',
     async (delimiter) => {
       const options = { ...v, ...(delimiter === undefined ? {} : { delimiter }) }
       const whole = await list(options)
@@ -175,21 +175,21 @@ describe.each(['v1', 'v2'])('%s', (version) => {
 })
 
 describe('v1 alone', () => {
-  test('has owners, and a marker that need not exist', async () => {
+  test('B86 B91 has owners, and a marker that need not exist', async () => {
     const page = await list({ marker: 'a+' })
     expect(page.keys[0]).toBe('a+b')
     expect(page.value('Marker')).toBe('a+')
     expect(all(page.document, 'Contents').every((one) => one.children.some(({ name }) => name === 'Owner'))).toBe(true)
   })
 
-  test('goes on behind a common prefix, also from a marker inside of it', async () => {
+  test('B88 goes on behind a common prefix, also from a marker inside of it', async () => {
     for (const marker of ['a/', 'a/b']) expect((await list({ delimiter: '/', marker })).prefixes).toEqual(['quux ab/'])
   })
 })
 
 describe('v2 alone', () => {
   const v = { 'list-type': '2' }
-  test('has owners only where they are asked for', async () => {
+  test('B91 has owners only where they are asked for', async () => {
     const owners = async (query: Record<string, string>): Promise<boolean> =>
       (await list({ ...v, ...query })).raw.includes('<Owner>')
     expect([
@@ -199,7 +199,7 @@ describe('v2 alone', () => {
     ]).toEqual([false, false, true])
   })
 
-  test('a token wins over start-after, and both are echoed', async () => {
+  test('B87 a token wins over start-after, and both are echoed', async () => {
     const first = await list({ ...v, 'max-keys': '3' })
     const token = first.value('NextContinuationToken') ?? ''
     const second = await list({ ...v, 'continuation-token': token, 'start-after': 'zzz' })
@@ -209,9 +209,12 @@ describe('v2 alone', () => {
     expect(after.keys).toEqual(KEYS.slice(KEYS.indexOf('ü') + 1))
   })
 
-  test.each(['', 'x', 'AAAA', '%00', 'eyJhIjoxfQ'])('a token that is none (%j) is InvalidArgument', async (token) => {
-    expect(await refused(`list-type=2&continuation-token=${token}`)).toEqual([400, 'InvalidArgument'])
-  })
+  test.each(['', 'x', 'AAAA', '%00', 'eyJhIjoxfQ'])(
+    'B87 a token that is none (%j) is InvalidArgument',
+    async (token) => {
+      expect(await refused(`list-type=2&continuation-token=${token}`)).toEqual([400, 'InvalidArgument'])
+    },
+  )
 
   test('another list-type is InvalidArgument', async () => {
     expect(await refused('list-type=3')).toEqual([400, 'InvalidArgument'])
@@ -296,7 +299,7 @@ test('a bucket of random keys: every way of paging gives the same', async () => 
 })
 
 describe('buckets', () => {
-  test('are listed in pages, by prefix and by token', async () => {
+  test('B94 are listed in pages, by prefix and by token', async () => {
     const s3 = running.client()
     for (const Bucket of ['page-a', 'page-b', 'page-c']) await s3.send(new CreateBucketCommand({ Bucket }))
     const page = async (query: string): Promise<{ names: string[]; token: string | undefined }> => {

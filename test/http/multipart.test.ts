@@ -120,7 +120,7 @@ describe('reads of a multipart object', () => {
     expect((await read(Key, { Range: 'bytes=-20000' })).equals(bytes.subarray(-20_000))).toBe(true)
   })
 
-  test('partNumber returns the part with its place and the number of parts', async () => {
+  test('B45 partNumber returns the part with its place and the number of parts', async () => {
     const got = await s3.send(new GetObjectCommand({ Bucket, Key, PartNumber: 2 }))
     expect(got.PartsCount).toBe(3)
     expect(got.ContentRange).toBe(
@@ -133,7 +133,7 @@ describe('reads of a multipart object', () => {
   })
 })
 
-test('a re-uploaded part replaces the one before, also across the 5 MiB bound', async () => {
+test('B75 a re-uploaded part replaces the one before, also across the 5 MiB bound', async () => {
   const Key = 'again'
   const id = await create(Key)
   await upload(Key, id, 1, randomBytes(5 * MIB))
@@ -154,7 +154,7 @@ test('a re-uploaded part replaces the one before, also across the 5 MiB bound', 
   expect((await read(Key)).equals(Buffer.concat([first, small]))).toBe(true)
 })
 
-test('parts that are not listed do not count', async () => {
+test('B74 parts that are not listed do not count', async () => {
   const Key = 'subset'
   const id = await create(Key)
   const parts = [randomBytes(5 * MIB), randomBytes(5 * MIB), randomBytes(5 * MIB)]
@@ -172,7 +172,7 @@ test('parts that are not listed do not count', async () => {
 })
 
 describe('Complete refuses', () => {
-  test('a small part that is not the last, and the upload goes on', async () => {
+  test('B72 a small part that is not the last, and the upload goes on', async () => {
     const Key = 'too-small'
     const id = await create(Key)
     const one = await upload(Key, id, 1, randomBytes(100))
@@ -186,7 +186,7 @@ describe('Complete refuses', () => {
     expect((await read(Key)).length).toBe(100)
   })
 
-  test('unknown parts, wrong ETags and wrong sizes', async () => {
+  test('B72 B77 unknown parts, wrong ETags and wrong sizes', async () => {
     const Key = 'refusals'
     const id = await create(Key)
     const one = await upload(Key, id, 1, randomBytes(10))
@@ -196,7 +196,7 @@ describe('Complete refuses', () => {
     await complete(Key, id, [[1, one]], { MpuObjectSize: 10 })
   })
 
-  test('a condition that fails, and another request may complete it then', async () => {
+  test('B60 B81 a condition that fails, and another request may complete it then', async () => {
     const Key = 'condition'
     await s3.send(new PutObjectCommand({ Bucket, Key, Body: 'there' }))
     const id = await create(Key)
@@ -209,7 +209,7 @@ describe('Complete refuses', () => {
   })
 })
 
-test('a repeated Complete gets the same answer; another list does not', async () => {
+test('B76 a repeated Complete gets the same answer; another list does not', async () => {
   const Key = 'repeat'
   const id = await create(Key)
   const one = await upload(Key, id, 1, randomBytes(10))
@@ -232,7 +232,7 @@ test('two Completes at once both succeed, with one object', async () => {
   expect((await complete(Key, id, [[1, one]])).ETag).toBe([...etags][0])
 })
 
-test('abort ends an upload for good', async () => {
+test('B76 abort ends an upload for good', async () => {
   const Key = 'aborted'
   const id = await create(Key)
   const one = await upload(Key, id, 1, randomBytes(10))
@@ -245,7 +245,7 @@ test('abort ends an upload for good', async () => {
   await expect(s3.send(new HeadObjectCommand({ Bucket, Key }))).rejects.toMatchObject({ name: 'NotFound' })
 })
 
-test('uploads in progress are listed by key, with prefix and delimiter', async () => {
+test('B80 uploads in progress are listed by key, with prefix and delimiter', async () => {
   const ids = new Map<string, string>()
   for (const Key of ['list/b', 'list/a', 'list/c/1', 'list/c/2']) ids.set(Key, await create(Key))
   const all = await s3.send(new ListMultipartUploadsCommand({ Bucket, Prefix: 'list/' }))
@@ -266,7 +266,7 @@ test('uploads in progress are listed by key, with prefix and delimiter', async (
   expect(rest.Uploads?.map((one) => one.Key)).toEqual(['list/c/2'])
 })
 
-test('ListParts pages by part number', async () => {
+test('B79 ListParts pages by part number', async () => {
   const Key = 'pages'
   const id = await create(Key)
   for (let n = 1; n <= 5; n += 1) await upload(Key, id, n, Buffer.alloc(n))

@@ -129,7 +129,7 @@ describe('copies', () => {
     expect((await bytesOf('copy')).equals(bytes)).toBe(true)
   })
 
-  test('onto itself without a change is refused', async () => {
+  test('B63 onto itself without a change is refused', async () => {
     const copy = new CopyObjectCommand({ Bucket, Key: 'copy', CopySource: `${Bucket}/copy` })
     await expect(s3.send(copy)).rejects.toMatchObject({ name: 'InvalidRequest' })
   })

@@ -83,7 +83,7 @@ describe.each(Object.keys(plain))('%s', (key) => {
     expect(answer.bytes.equals(body)).toBe(true)
   })
 
-  test('by ranges at every kind of border, and at random', async () => {
+  test('B41 B42 B44 by ranges at every kind of border, and at random', async () => {
     if (size === 0) {
       for (const range of ['bytes=0-', 'bytes=0-0', 'bytes=-1', 'bytes=40-50'])
         expect([range, (await read(key, { range })).status, codeOf(await read(key, { range }))]).toEqual([
@@ -116,7 +116,7 @@ describe.each(Object.keys(plain))('%s', (key) => {
     }
   })
 
-  test('by parts', async () => {
+  test('B45 by parts', async () => {
     const sizes = key === 'parts' ? [5 * MIB, 5 * MIB, 3 * CHUNK] : [size]
     const multipart = key === 'parts' || key === 'lonely'
     let at = 0
@@ -139,7 +139,7 @@ describe.each(Object.keys(plain))('%s', (key) => {
 })
 
 describe('dates', () => {
-  test('are compared in whole seconds: an object’s own date is neither before nor after it', async () => {
+  test('B53 are compared in whole seconds: an object’s own date is neither before nor after it', async () => {
     const date = String((await read('one', {}, '', 'HEAD')).headers['last-modified'])
     const later = new Date(Date.parse(date) + 1_000).toUTCString()
     const earlier = new Date(Date.parse(date) - 1_000).toUTCString()
@@ -156,7 +156,7 @@ describe('dates', () => {
       expect([headers, (await read('one', headers)).status]).toEqual([headers, status])
   })
 
-  test('of a weak or listed ETag', async () => {
+  test('B48 of a weak or listed ETag', async () => {
     const etag = `"${createHash('md5').update(plain['one']!).digest('hex')}"`
     for (const value of [`"x", ${etag}`, `W/${etag}`, `${etag},"y"`, '*'])
       expect([value, (await read('one', { 'if-none-match': value })).status]).toEqual([value, 304])
@@ -165,7 +165,7 @@ describe('dates', () => {
 })
 
 describe('response-* parameters', () => {
-  test('may not break out of their header', async () => {
+  test('B16 may not break out of their header', async () => {
     for (const value of ['a%0d%0aX-Injected:1', 'a%0aX-Injected:1', 'a%00b']) {
       const answer = await read('one', {}, `?response-content-type=${value}`)
       expect(answer.headers['x-injected']).toBeUndefined()
@@ -173,7 +173,7 @@ describe('response-* parameters', () => {
     }
   })
 
-  test('are ISO-8859-1, as on AWS', async () => {
+  test('B16 are ISO-8859-1, as on AWS', async () => {
     const wide = (name: string): Promise<SignedAnswer> =>
       read('one', {}, `?response-content-disposition=${encodeURIComponent(`attachment; filename="${name}"`)}`)
     expect((await wide('Grüße.txt')).headers['content-disposition']).toBe('attachment; filename="Grüße.txt"')
@@ -182,7 +182,7 @@ describe('response-* parameters', () => {
     expect(refused.bytes.toString()).toContain('Header value cannot be represented using ISO-8859-1.')
   })
 
-  test('hold for ranges, and not for what is not sent', async () => {
+  test('B16 hold for ranges, and not for what is not sent', async () => {
     const query =
       '?response-content-type=x%2Fy&response-expires=never&response-content-language=de&response-content-encoding=gzip'
     const part = await read('chunks', { range: 'bytes=0-0' }, query)

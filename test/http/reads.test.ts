@@ -34,7 +34,7 @@ describe('Range', () => {
     ['bytes=0-0,2-2', 200, '0123456789', undefined],
     ['lines=0-1', 200, '0123456789', undefined],
     ['bytes=a-b', 200, '0123456789', undefined],
-  ])('%s is %i', async (range, status, text, contentRange) => {
+  ])('B41 B42 B43 %s is %i', async (range, status, text, contentRange) => {
     const answer = await get({ range })
     expect([answer.status, answer.bytes.toString(), answer.headers['content-range']]).toEqual([
       status,
@@ -45,11 +45,14 @@ describe('Range', () => {
     expect([head.status, head.headers['content-length'], head.bytes.length]).toEqual([status, String(text.length), 0])
   })
 
-  test.each(['bytes=10-', 'bytes=10-20', 'bytes=-0'])('%s cannot be satisfied', async (range) => {
+  test.each(['bytes=10-', 'bytes=10-20', 'bytes=-0'])('B41 B42 B44 %s cannot be satisfied', async (range) => {
     const answer = await get({ range })
     expect([answer.status, codeOf(answer)]).toEqual([416, 'InvalidRange'])
     expect(answer.bytes.toString()).toContain('<ActualObjectSize>10</ActualObjectSize>')
+    expect(answer.bytes.toString()).toContain(`<RangeRequested>${range}</RangeRequested>`)
     expect((await get({ range }, '/reads/empty')).status).toBe(416)
+    const head = await get({ range }, '/reads/ten', 'HEAD')
+    expect([head.status, head.bytes.length, head.headers['content-range']]).toEqual([416, 0, 'bytes */10'])
   })
 })
 
@@ -70,7 +73,7 @@ describe('conditions', () => {
     [{ 'if-match': etag, 'if-unmodified-since': EARLY }, 200],
     [{ 'if-none-match': etag, 'if-modified-since': EARLY }, 304],
     [{ 'if-none-match': '"other"', 'if-modified-since': LATE }, 200],
-  ] as [Record<string, string>, number][])('%j is %i', async (headers, status) => {
+  ] as [Record<string, string>, number][])('B46 B47 B48 %j is %i', async (headers, status) => {
     for (const method of ['GET', 'HEAD']) {
       const answer = await get(headers, '/reads/ten', method)
       expect(answer.status).toBe(status)
@@ -84,7 +87,7 @@ describe('conditions', () => {
     }
   })
 
-  test('come before the range', async () => {
+  test('B46 come before the range', async () => {
     expect((await get({ 'if-match': '"other"', range: 'bytes=50-' })).status).toBe(412)
     expect((await get({ 'if-none-match': etag, range: 'bytes=50-' })).status).toBe(304)
   })
@@ -96,7 +99,7 @@ describe('conditions', () => {
 })
 
 describe('what is answered', () => {
-  test('response-* parameters override headers on success alone', async () => {
+  test('B16 response-* parameters override headers on success alone', async () => {
     const query =
       'response-content-type=a%2Fb&response-cache-control=x&response-content-disposition=d&response-expires=e'
     const answer = await get({}, `/reads/ten?${query}`)
@@ -109,7 +112,7 @@ describe('what is answered', () => {
     expect((await get({}, `/reads/none?${query}`)).headers['content-type']).toBe('application/xml')
   })
 
-  test('partNumber of an object that was not written in parts', async () => {
+  test('B45 partNumber of an object that was not written in parts; with a Range it is InvalidRequest', async () => {
     const one = await get({}, '/reads/ten?partNumber=1')
     expect([one.status, one.headers['content-range'], one.headers['x-amz-mp-parts-count']]).toEqual([
       206,
@@ -123,7 +126,7 @@ describe('what is answered', () => {
     expect([empty.bytes.length, empty.headers['content-range']]).toEqual([0, undefined])
   })
 
-  test('the default content type, and dates in whole seconds', async () => {
+  test('B53 B56 B58 the default content type, and dates in whole seconds', async () => {
     const head = await get({}, '/reads/empty', 'HEAD')
     expect(head.headers).toMatchObject({ 'content-length': '0', etag: '"d41d8cd98f00b204e9800998ecf8427e"' })
     const put = await send(running, { method: 'PUT', path: '/reads/bare', body })
@@ -134,7 +137,7 @@ describe('what is answered', () => {
     expect(list.bytes.toString()).toMatch(/<LastModified>[\d-]+T[\d:]+\.000Z</)
   })
 
-  test('metadata over 2 KB is refused by the client’s part alone', async () => {
+  test('B59 metadata over 2 KB is refused by the client’s part alone', async () => {
     const fits = { 'x-amz-meta-a': 'x'.repeat(2_047) }
     expect((await send(running, { method: 'PUT', path: '/reads/meta', body, headers: fits })).status).toBe(200)
     const over = { 'x-amz-meta-a': 'x'.repeat(2_048) }

@@ -43,7 +43,7 @@ const md5 = (text: string): string => createHash('md5').update(text).digest('hex
 const outcome = (answer: SignedAnswer): [number, string | undefined] => [answer.status, codeOf(answer)]
 
 describe('keys that look like folders', () => {
-  test('are objects like any other', async () => {
+  test('B57 are objects like any other', async () => {
     await put('dir/', 'has contents')
     await put('dir/below', '')
     expect((await get('dir')).status).toBe(404)
@@ -129,7 +129,7 @@ describe('conditions of a PUT', () => {
     [{ 'if-match': '*' }, 200, undefined],
     [{ 'if-modified-since': 'Wed, 01 Jan 2020 00:00:00 GMT' }, 501, 'NotImplemented'],
   ] as [Record<string, string>, number, string | undefined][])(
-    '%j on what exists is %i',
+    'B60 %j on what exists is %i',
     async (headers, status, code) => {
       for (const text of ['small', 'x'.repeat(1_100_000)]) {
         await put('source', 'source')
@@ -139,12 +139,12 @@ describe('conditions of a PUT', () => {
     },
   )
 
-  test('If-Match on what does not exist is NoSuchKey', async () => {
+  test('B60 If-Match on what does not exist is NoSuchKey', async () => {
     for (const value of [etag, '*'])
       expect(outcome(await put('none', 'x', { 'if-match': value }))).toEqual([404, 'NoSuchKey'])
   })
 
-  test.each([10, 1_100_000])('of many creations at once exactly one succeeds (%i bytes)', async (size) => {
+  test.each([10, 1_100_000])('B60 of many creations at once exactly one succeeds (%i bytes)', async (size) => {
     const key = `once-${size}`
     const answers = await Promise.all(
       Array.from({ length: 12 }, (_, i) =>
@@ -159,7 +159,7 @@ describe('conditions of a PUT', () => {
 })
 
 describe('deletes', () => {
-  test('under If-Match only what matches goes', async () => {
+  test('B61 under If-Match only what matches goes, and a missing key is deleted already', async () => {
     const path = '/writes/source'
     expect(outcome(await send(running, { method: 'DELETE', path, headers: { 'if-match': '"other"' } }))[0]).toBe(412)
     expect((await get('source')).status).toBe(200)
@@ -186,18 +186,18 @@ describe('deletes', () => {
     ['no document', ''],
     ['what is no XML', '<Delete><Object>'],
     ['a document type', `<!DOCTYPE d [<!ENTITY e "x">]><Delete>${objects(['&e;'])}</Delete>`],
-  ])('of %s are MalformedXML', async (_what, body) => {
+  ])('B62 of %s are MalformedXML', async (_what, body) => {
     expect(outcome(await many(body))).toEqual([400, 'MalformedXML'])
   })
 
-  test('need a digest, and the right one', async () => {
+  test('B62 need a digest, and the right one', async () => {
     const body = `<Delete>${objects(['source'])}</Delete>`
     expect(outcome(await many(body, {}))).toEqual([400, 'InvalidRequest'])
     expect(outcome(await many(body, { 'content-md5': 'AAAAAAAAAAAAAAAAAAAAAA==' }))).toEqual([400, 'BadDigest'])
     expect((await get('source')).status).toBe(200)
   })
 
-  test('of a thousand keys, some missing, some twice, some with control characters', async () => {
+  test('B62 of a thousand keys, some missing, some twice, some with control characters', async () => {
     const odd = '\u0001\u001f <&>'
     await put(odd, 'x')
     const keys = Array.from({ length: 997 }, (_, i) => `missing-${i}`)
@@ -207,7 +207,7 @@ describe('deletes', () => {
     expect([(await get('source')).status, (await get(odd)).status]).toEqual([404, 404])
   })
 
-  test('that are quiet tell errors alone', async () => {
+  test('B62 that are quiet tell errors alone', async () => {
     const answer = await many(
       `<Delete><Quiet>true</Quiet>${objects(['source', 'k'.repeat(1_025)])}<Object><Key>a</Key><VersionId>v1</VersionId></Object></Delete>`,
     )
@@ -218,14 +218,14 @@ describe('deletes', () => {
 
 describe('copies', () => {
   test.each(['/writes/source', 'writes/source', 'writes%2Fsource', '/writes/sour%63e', 'writes/source?versionId=null'])(
-    'from %s',
+    'B64 from %s',
     async (source) => {
       expect((await copy('copied', source)).status).toBe(200)
       expect((await get('copied')).bytes.toString()).toBe('source')
     },
   )
 
-  test.each(['a+b', 'a%b', 'ü/\u{1f600}', 'a b', '?', '#'])('of a key with special characters: %j', async (key) => {
+  test.each(['a+b', 'a%b', 'ü/\u{1f600}', 'a b', '?', '#'])('B64 of a key with special characters: %j', async (key) => {
     await put(key, key)
     expect((await copy('copied', `/writes/${encodeURIComponent(key)}`)).status).toBe(200)
     expect((await get('copied')).bytes.toString()).toBe(key)
@@ -240,12 +240,12 @@ describe('copies', () => {
     ['/writes/none', 404, 'NoSuchKey'],
     ['/missing/none', 404, 'NoSuchBucket'],
     ['/writes/source?versionId=x', 501, 'NotImplemented'],
-  ])('from %s is %i %s', async (source, status, code) => {
+  ])('B64 from %s is %i %s', async (source, status, code) => {
     expect(outcome(await copy('never', source))).toEqual([status, code])
     expect(await running.store.head('writes', 'never')).toBeUndefined()
   })
 
-  test('keep what the source has, or take all from the request', async () => {
+  test('B68 keep what the source has, or take all from the request', async () => {
     const described = async (headers: Record<string, string>): Promise<Record<string, unknown>> => {
       expect((await copy('copied', '/writes/source', headers)).status).toBe(200)
       const { headers: found } = await get('copied')
@@ -284,14 +284,14 @@ describe('copies', () => {
     [{ 'x-amz-copy-source-if-unmodified-since': 'Wed, 01 Jan 2020 00:00:00 GMT' }, 412],
     [{ 'if-none-match': '*' }, 412],
     [{ 'if-match': '"other"' }, 412],
-  ] as [Record<string, string>, number][])('under %j are %i', async (headers, status) => {
+  ] as [Record<string, string>, number][])('B66 under %j are %i', async (headers, status) => {
     await put('copied', 'was there')
     const answer = await copy('copied', '/writes/source', headers)
     expect(outcome(answer)).toEqual([status, status === 412 ? 'PreconditionFailed' : undefined])
     expect((await get('copied')).bytes.toString()).toBe(status === 200 ? 'source' : 'was there')
   })
 
-  test('a copy source where nothing is copied is InvalidArgument', async () => {
+  test('B70 a copy source where nothing is copied is InvalidArgument', async () => {
     for (const [method, path] of [
       ['POST', '/writes/x?uploads'],
       ['GET', '/writes/source'],
@@ -302,7 +302,7 @@ describe('copies', () => {
     }
   })
 
-  test('of a part: ranges that are none are InvalidArgument, those behind the end InvalidRange', async () => {
+  test('B67 of a part: ranges that are none are InvalidArgument, those behind the end InvalidRange', async () => {
     const create = await send(running, { method: 'POST', path: '/writes/parts?uploads' })
     const id = /<UploadId>([^<]+)</.exec(create.bytes.toString())?.[1] ?? ''
     const part = (range: string): Promise<SignedAnswer> =>
@@ -318,7 +318,7 @@ describe('copies', () => {
   })
 })
 
-test('a copy that takes long keeps the connection alive and then tells its result, or its error, in the 200', async () => {
+test('B65 a copy that takes long keeps the connection alive and then tells its result, or its error, in the 200', async () => {
   for (const fails of [false, true]) {
     let go = (): void => {}
     const started = new Promise<void>((begun) => {

@@ -175,7 +175,10 @@ describe('Query parameters (B22)', () => {
   })
 
   test('?uploads of a key is a POST only (B80)', () => {
-    expect(codeOf(() => detect('GET /b/k?uploads'))).toBe('MethodNotAllowed')
+    expect(refusal(() => detect('GET /b/k?uploads')).message).toBe(
+      'Key is not expected for the GET method ?uploads subresource',
+    )
+    expect(codeOf(() => detect('DELETE /b/k?uploads'))).toBe('MethodNotAllowed')
   })
 
   test('half of what names a part never writes a whole object', () => {

@@ -1,4 +1,5 @@
 /** Pages of names, read in one snapshot of the index and never further than the page. */
+import { checkUploadMarker } from '../upload-marker.ts'
 import type { ListOptions, ListPage, ListUploadsOptions, UploadInfo } from '../object-store.ts'
 import type { Tables } from './index-db.ts'
 import {
@@ -66,6 +67,7 @@ export function listUploadsPage(
   bucket: string,
   options: ListUploadsOptions,
 ): { uploads: readonly UploadInfo[]; truncated: boolean } {
+  checkUploadMarker(options.afterUploadId)
   const all = uploadOrderPrefix(bucket, options.prefix)
   const start = uploadStart(tables, bucket, options)
   const range = { start: Buffer.compare(start, all) > 0 ? start : all, end: behind(all), limit: options.limit + 1 }
@@ -86,7 +88,7 @@ function uploadStart(tables: Tables, bucket: string, { afterKey, afterUploadId }
   const ofKey = Buffer.concat([uploadOrderPrefix(bucket, afterKey), Buffer.alloc(1)])
   if (afterUploadId === undefined) return behind(ofKey)
   const id = Buffer.from(afterUploadId, 'hex')
-  const row = id.length === 16 ? tables.uploads.get(id) : undefined
+  const row = tables.uploads.get(id)
   const marker = row === undefined ? undefined : decodeUpload(row)
   if (marker?.bucket !== bucket || marker.key !== afterKey) return ofKey
   return after(uploadOrderKey(bucket, afterKey, marker.initiated, id))
