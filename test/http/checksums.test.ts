@@ -14,6 +14,7 @@ import { createXXHash128, createXXHash3, createXXHash64 } from 'hash-wasm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CHECKSUMS, type ChecksumName, checksumOf, newHasher } from '../../src/s3/checksum.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { s3Store } from '../helpers/s3-store.ts'
 import { codeOf, send, type SignedAnswer } from '../helpers/signed-request.ts'
 
 const MIB = 1024 * 1024
@@ -347,5 +348,34 @@ test('B37 an upload without an algorithm has the CRC64NVME of the whole, where s
     expect(head).toMatchObject({ ChecksumCRC64NVME: value, ChecksumType: 'FULL_OBJECT' })
   } finally {
     await always.close()
+  }
+})
+
+test('B40 no checksum of the plaintext goes to a store; what goes there is of the ciphertext', async () => {
+  const backend = await startGateway()
+  const sent: Record<string, string>[] = []
+  const profile = { checksum: 'sha256' } as const
+  const store = s3Store({ endpoint: backend.endpoint, profile, onSend: ({ headers }) => sent.push({ ...headers }) })
+  const before = await startGateway({ store })
+  try {
+    await before.client().send(new CreateBucketCommand({ Bucket }))
+    for (const [i, body] of [Buffer.from('small'), randomBytes(2 * MIB)].entries()) {
+      const path = `/${Bucket}/sent-${i}`
+      const digests = { 'content-md5': base64('MD5', body), [headerOf('SHA256')]: base64('SHA256', body) }
+      sent.length = 0
+      expect((await send(before, { method: 'PUT', path, body, headers: digests })).status).toBe(200)
+      expect(sent.length).toBeGreaterThan(0)
+      const values = sent.flatMap((headers) => Object.values(headers))
+      const plain = NAMES.flatMap((name) => [base64(name, body), checksumOf(name, body).toString('hex')])
+      expect(values.filter((value) => plain.includes(value))).toEqual([])
+      // Gathered bodies carry it in a header, streamed ones announce a trailer.
+      expect(sent.some((headers) => Object.keys(headers).some((name) => /^x-amz-(checksum-|trailer)/.test(name)))).toBe(
+        true,
+      )
+    }
+  } finally {
+    await before.close()
+    await store.close()
+    await backend.close()
   }
 })
