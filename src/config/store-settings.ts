@@ -93,7 +93,9 @@ const s3Fields = {
     .describe('HTTP proxy on the way to an `s3` store.'),
   connections: count({ least: 1, most: 10_000 })
     .default(256)
-    .describe('Connections to an `s3` store, in each worker; further requests wait.'),
+    .describe(
+      'Connections to an `s3` store, in each worker: this many for bodies that are read, and as many for everything else; further requests wait.',
+    ),
   connectTimeout: duration('10s', { least: '100ms', most: '5m' }).describe('How long a connection may take to open.'),
   idleTimeout: duration('1m', { least: '1s', most: '1h' }).describe(
     'How long an `s3` store may be silent within a request. There is no limit on its whole duration.',

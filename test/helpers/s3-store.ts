@@ -1,10 +1,11 @@
 /** Our S3 backend, pointed at any server. */
 import { S3Store } from '../../src/backends/s3.ts'
+import type { TransportOptions } from '../../src/backends/s3/agent.ts'
 import { StoreClient } from '../../src/backends/s3/client.ts'
 import { StoreCredentials } from '../../src/backends/s3/credentials.ts'
 import { type Profile, PROFILES } from '../../src/backends/s3/profiles.ts'
 import type { RetryPolicy, Timing } from '../../src/backends/s3/retry.ts'
-import { Transport, type TransportOptions, type TransportRequest } from '../../src/backends/s3/transport.ts'
+import { Transport, type TransportRequest } from '../../src/backends/s3/transport.ts'
 import { ACCESS_KEY, SECRET_KEY } from './gateway.ts'
 
 export interface S3StoreOptions {

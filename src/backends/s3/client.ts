@@ -214,6 +214,7 @@ export class StoreClient {
         headers,
         ...(outgoing.body === undefined ? {} : { body: outgoing.body }),
         signal: call.signal,
+        handedOn: call.examine === undefined,
       })
       return { kind: 'answered', response }
     } catch (error) {

@@ -125,8 +125,11 @@ async function uploadAttributes(client: StoreClient, { source, options, tags }: 
   const version = source.versionId === undefined ? [] : ([['versionId', source.versionId]] as const)
   const { bucket, key } = source
   const query = [['tagging', ''], ...version] as const
-  const response = await client.send({ what: 'GetObjectTagging', method: 'GET', bucket, key, query })
-  const set = child(readDocument(await readBounded(response)), 'TagSet')
+  const root = await client.sendAndRead(
+    { what: 'GetObjectTagging', method: 'GET', bucket, key, query },
+    async (response) => ({ value: readDocument(await readBounded(response)) }),
+  )
+  const set = child(root, 'TagSet')
   const pairs = (set === undefined ? [] : childrenNamed(set, 'Tag')).map(
     (tag) => `${encodeComponent(childText(tag, 'Key') ?? '')}=${encodeComponent(childText(tag, 'Value') ?? '')}`,
   )

@@ -3,10 +3,10 @@
  * library can be exchanged: what it costs for large bodies is most of what a gateway costs.
  */
 import type { Readable } from 'node:stream'
-import { Agent, type Dispatcher, Pool, ProxyAgent } from 'undici'
+import type { Dispatcher } from 'undici'
 import { Internal } from '../../errors.ts'
 import type { Body } from '../body.ts'
-import { guardedConnect } from './guarded-connect.ts'
+import { openAgent, type TransportOptions } from './agent.ts'
 
 export interface TransportRequest {
   readonly method: string
@@ -16,7 +16,10 @@ export interface TransportRequest {
   readonly headers: Readonly<Record<string, string>>
   /** Bytes at hand, or as they come; their number is in `content-length`. */
   readonly body?: Buffer | Body
+  /** Names the task that the request is part of, and ends it. */
   readonly signal?: AbortSignal | undefined
+  /** The answer is handed on: it stays open for as long as its reader likes. */
+  readonly handedOn?: boolean
 }
 
 export interface TransportResponse {
@@ -40,66 +43,36 @@ export class TransportError extends Error {
   }
 }
 
-export interface TransportOptions {
-  readonly connections: number
-  /** Milliseconds. */
-  readonly connectTimeout: number
-  /** Milliseconds of silence, before an answer begins and within it. */
-  readonly idleTimeout: number
-  readonly tls: {
-    readonly ca?: string
-    readonly cert?: string
-    readonly key?: string
-    readonly insecure: boolean
-  }
-  readonly proxy?: string
-}
-
 /** Bytes taken from the socket ahead of the consumer. */
 const READ_AHEAD_BYTES = 256 * 1024
-/** Stores close connections after some idle seconds; a request that is already on its way when they do fails for nothing. */
-const KEEP_ALIVE_MILLISECONDS = 4_000
-
+/**
+ * Two pools: whoever has an answer open may need another request before it reads on (the tail of an object, the PUT of a copy), and
+ * of connections that all carry such answers none would ever come free. So the first answer of a task that is handed on takes its
+ * connection from one pool, and whatever else is asked from the other, in which no request waits for a further one.
+ */
 export class Transport {
-  readonly #agent: Dispatcher
+  readonly #handedOn: Dispatcher
+  readonly #others: Dispatcher
+  /** Tasks that have a connection of `#handedOn`, or wait for one. */
+  readonly #reading = new WeakSet<AbortSignal>()
 
-  constructor({ connections, connectTimeout, idleTimeout, tls, proxy }: TransportOptions) {
-    const { ca, cert, key, insecure } = tls
-    const trust = {
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      ...(insecure ? { rejectUnauthorized: false } : {}),
-    }
-    const options = {
-      connections,
-      headersTimeout: idleTimeout,
-      bodyTimeout: idleTimeout,
-      keepAliveTimeout: KEEP_ALIVE_MILLISECONDS,
-      // A length that is not met must fail the request and never shorten it.
-      strictContentLength: true,
-      factory: (origin: string | URL, more: Pool.Options) =>
-        new Pool(origin, { ...more, connect: guardedConnect(more.connect) }),
-    }
-    this.#agent =
-      proxy === undefined
-        ? new Agent({ ...options, connect: { ...trust, timeout: connectTimeout } })
-        : new ProxyAgent({
-            ...options,
-            uri: proxy,
-            requestTls: { ...trust, timeout: connectTimeout },
-            proxyTls: { ...(ca === undefined ? {} : { ca }), timeout: connectTimeout },
-            // Of the requests for a tunnel: else a silent proxy would hold us for minutes.
-            clientFactory: (origin, more) => new Pool(origin, { ...more, headersTimeout: connectTimeout }),
-          })
+  constructor(options: TransportOptions) {
+    this.#handedOn = openAgent(options)
+    this.#others = openAgent(options)
   }
 
   /** Resolves with the head of the answer. Throws `TransportError`, what the request's body throws, or the signal's reason. */
   send(request: TransportRequest): Promise<TransportResponse> {
     return new Promise((resolve, reject) => {
-      const exchange = new Exchange(request, resolve, reject)
-      if (request.signal?.aborted === true) return exchange.onResponseError(undefined, reasonOf(request.signal))
-      this.#agent.dispatch(
+      const { signal: task } = request
+      const first = request.handedOn === true && (task === undefined || !this.#reading.has(task))
+      const exchange = new Exchange(request, resolve, reject, () => {
+        if (first && task !== undefined) this.#reading.delete(task)
+      })
+      if (task?.aborted === true) return exchange.onResponseError(undefined, reasonOf(task))
+      if (first && task !== undefined) this.#reading.add(task)
+      const agent = first ? this.#handedOn : this.#others
+      agent.dispatch(
         {
           origin: request.origin,
           path: request.path,
@@ -115,7 +88,7 @@ export class Transport {
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy()
+    await Promise.all([this.#handedOn.destroy(), this.#others.destroy()])
   }
 }
 
@@ -129,6 +102,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #resolve: (response: TransportResponse) => void
   readonly #reject: (error: unknown) => void
   readonly #signal: AbortSignal | undefined
+  readonly #onSettled: () => void
   readonly #onAbort: () => void
   #controller: Dispatcher.DispatchController | undefined
   #received: Incoming | undefined
@@ -141,6 +115,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     { body, signal }: TransportRequest,
     resolve: (response: TransportResponse) => void,
     reject: (error: unknown) => void,
+    onSettled: () => void,
   ) {
     const sent = (): Readable =>
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see `body`
@@ -149,6 +124,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#resolve = resolve
     this.#reject = reject
     this.#signal = signal
+    this.#onSettled = onSettled
     this.#onAbort = () => {
       if (signal === undefined) return
       // One that still waits for a connection has no controller; it is dropped when its turn comes.
@@ -206,6 +182,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #settle(): void {
     this.#ended = true
+    this.#onSettled()
     this.#interrupt(ENDED)
     this.#signal?.removeEventListener('abort', this.#onAbort)
   }
