@@ -263,7 +263,7 @@ export class S3Store implements ObjectStore {
         ['partNumber', String(partNumber)],
         ['uploadId', uploadId],
       ],
-      body: () => objectBody(known.body, known.length, this.#profile.checksum),
+      body: () => objectBody(known.body, known.length, this.#profile.partChecksum),
       replayable: known.body.replayable === true,
       signal: options.signal,
     })

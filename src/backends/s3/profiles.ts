@@ -29,6 +29,11 @@ export interface Profile {
   /** UploadPartCopy with a range. */
   readonly partCopy: boolean
   readonly checksum: ChecksumDialect
+  /**
+   * The same for parts. `crc32` only where a part may carry one that its upload has not announced: an upload that has, AWS completes
+   * only with consecutive part numbers, and a part that is held back leaves a gap (docs/format.md, "The 5 MiB rule").
+   */
+  readonly partChecksum: ChecksumDialect
   /** Bytes of user metadata, names included. */
   readonly metadataLimit: number
   readonly versions: boolean
@@ -52,6 +57,7 @@ const FULL = {
   copySourceIfMatch: true,
   partCopy: true,
   checksum: 'sha256',
+  partChecksum: 'sha256',
   metadataLimit: 2_048,
   versions: true,
   tags: true,
@@ -72,8 +78,15 @@ export const PROFILES = {
     conditionalDelete: true,
     note: 'Nothing is relied on that the first contact does not find.',
   },
-  aws: { ...FULL, label: 'AWS S3', tried: undefined, checksum: 'crc32', conditionalDelete: true },
-  minio: { ...FULL, label: 'MinIO', tried: '2026-02-12', checksum: 'crc32' },
+  aws: {
+    ...FULL,
+    label: 'AWS S3',
+    tried: undefined,
+    checksum: 'crc32',
+    conditionalDelete: true,
+    note: 'Parts of uploads carry no checksum header: AWS completes an upload that has them only if its part numbers are consecutive. Damage on the way is found when the object is read; under Object Lock AWS refuses such parts.',
+  },
+  minio: { ...FULL, label: 'MinIO', tried: '2026-02-12', checksum: 'crc32', partChecksum: 'crc32' },
   ceph: {
     ...FULL,
     ...UNCONDITIONAL,
