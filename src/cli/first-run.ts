@@ -2,13 +2,13 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { formatCredentialsFile, generateCredential } from '../access/credentials.ts'
+import { StoreError } from '../backends/object-store.ts'
 import { CREDENTIALS_FILE, clock, random } from '../compose.ts'
 import { openS3Store } from '../compose/s3-store.ts'
 import type { Settings } from '../config/settings.ts'
 import { Invalid, Unavailable } from '../errors.ts'
 import { createMasterKeysFile } from '../keys/master-keys.ts'
 import { writeSecretFile } from '../keys/secret-file.ts'
-import { StateStore } from '../state/state-store.ts'
 
 /** The secrets that settings expect as files of our own making. */
 interface OwnFiles {
@@ -68,9 +68,12 @@ async function usedBucket({ data, credentials, state }: Settings): Promise<strin
   const ownCredentials = credentials === undefined ? join(data, CREDENTIALS_FILE) : undefined
   const objects = openS3Store(state, { role: 'state', ownCredentials, clock, random })
   try {
-    if ((await objects.headBucket(state.bucket)) === undefined) return undefined
-    const { records } = await new StateStore(objects, state.bucket, state.prefix).list('keyring/', { limit: 1 })
-    return records.length > 0 ? `the bucket ${state.bucket} at ${state.endpoint}` : undefined
+    // Not by HEAD: whatever stands before the store may answer 404, and only a document says of what.
+    const page = await objects.list(state.bucket, { prefix: `${state.prefix}keyring/`, limit: 1 })
+    return page.objects.length > 0 ? `the bucket ${state.bucket} at ${state.endpoint}` : undefined
+  } catch (error) {
+    if (error instanceof StoreError && error.refusal === 'no-such-bucket') return undefined
+    throw error
   } finally {
     await objects.close()
   }

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { HeldBody } from '../../src/backends/body.ts'
 import { type CopyOptions, StoreError } from '../../src/backends/object-store.ts'
 import { Denied, Invalid, Unavailable } from '../../src/errors.ts'
+import { StateStore } from '../../src/state/state-store.ts'
 import { bodyOf, bytes, collect, putOptions } from '../contract/object-store/bench.ts'
 import {
   answer,
@@ -104,6 +105,25 @@ describe('lengths', () => {
     server.otherwise(step)
     const read = store.get('b', 'k').then(({ body }) => collect(body))
     await expect(read).rejects.toThrow(Unavailable)
+  })
+
+  test('a 404 of whatever stands before the store is an outage, never a missing object', async () => {
+    const store = open()
+    server.otherwise(answer(404, { headers: { 'content-type': 'text/plain' }, body: '404 page not found' }))
+    const state = new StateStore(store, 'b')
+    const outcomes = await Promise.allSettled([
+      store.get('b', 'k'),
+      store.list('b', { prefix: '', limit: 1 }),
+      store.delete('b', 'k'),
+      store.deleteBucket('b'),
+      store.put('b', 'k', bodyOf(bytes(9)), putOptions({ length: 9 })),
+      store.abortUpload({ bucket: 'b', key: 'k', uploadId: 'u' }),
+      state.get('keyring/k'),
+    ])
+    const reasons = outcomes.map((one) => (one.status === 'rejected' ? (one.reason as unknown) : one.value))
+    expect(reasons.filter((reason) => !(reason instanceof Unavailable))).toEqual([])
+    // Of HEAD there is no more to say.
+    expect(await store.head('b', 'k')).toBeUndefined()
   })
 
   test('an object without a length is an outage', async () => {

@@ -26,6 +26,7 @@ import { loadSettings } from '../../src/config/load.ts'
 import { Unavailable } from '../../src/errors.ts'
 import { freePort, type Started, Workplace } from '../helpers/command.ts'
 import { clientOf, each, Ledger, read, Replica, RoundRobin, storeSettings } from '../helpers/fleet.ts'
+import { answer, ScriptedServer } from '../helpers/scripted-server.ts'
 
 const Bucket = 'shared'
 const STATE = 'sealgate-state'
@@ -202,6 +203,11 @@ describe('two gateways before one store', () => {
       await expect(prepareData(settingsIn(place, { ...shared(), ...unknown }))).rejects.toThrow(Unavailable)
       const denied = { SEALGATE_STATE_SECRET_ACCESS_KEY: 'another' }
       await expect(prepareData(settingsIn(place, { ...shared(), ...denied }))).rejects.toThrow()
+      const balancer = await ScriptedServer.start()
+      balancer.otherwise(answer(404, { body: '404 page not found' }))
+      const before = { SEALGATE_STATE_ENDPOINT: balancer.endpoint, SEALGATE_STATE_RETRY_ATTEMPTS: '1' }
+      await expect(prepareData(settingsIn(place, { ...shared(), ...before }))).rejects.toThrow(Unavailable)
+      await balancer.close()
       expect(existsSync(place.path('sealgate-data'))).toBe(false)
       place.remove()
     })

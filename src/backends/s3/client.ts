@@ -176,7 +176,7 @@ export class StoreClient {
     progress.begun = true
     if (response.status < 300) return this.#examined(call, outcome)
     const bytes = await readBounded(response).catch(() => Buffer.alloc(0))
-    return { kind: 'failed', failure: readFailure(response.status, response.headers, bytes) }
+    return { kind: 'failed', failure: readFailure(call.method, response, bytes) }
   }
 
   async #examined(call: StoreCall, outcome: Extract<Outcome, { kind: 'answered' }>): Promise<Outcome> {

@@ -16,12 +16,18 @@ export interface Failure {
   readonly size: number | undefined
   /** As it came. */
   readonly document: Buffer
+  /** An answer to HEAD: what there is to say, its status says. */
+  readonly head: boolean
 }
 
 const MAX_DOCUMENT_BYTES = 1024 * 1024
 
 /** Reads an error document; one that is none gives an empty code. */
-export function readFailure(status: number, headers: Readonly<Record<string, string>>, bytes: Buffer): Failure {
+export function readFailure(
+  method: string,
+  { status, headers }: Pick<Failure, 'status' | 'headers'>,
+  bytes: Buffer,
+): Failure {
   const root = parsed(bytes)
   const text = (name: string): string | undefined => (root === undefined ? undefined : childText(root, name))
   const size = /^bytes \*\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1] ?? text('ActualObjectSize')
@@ -33,6 +39,7 @@ export function readFailure(status: number, headers: Readonly<Record<string, str
     headers,
     size: size !== undefined && /^\d{1,15}$/.test(size) ? Number(size) : undefined,
     document: bytes,
+    head: method === 'HEAD',
   }
 }
 
@@ -42,7 +49,8 @@ export function failureIn(root: XmlElement, headers: Readonly<Record<string, str
   const code = childText(root, 'Code') ?? 'InternalError'
   const status = TRANSIENT_CODES.has(code) ? 503 : (STATUS_OF[code] ?? 400)
   const message = childText(root, 'Message') ?? ''
-  return { status, code, message, region: undefined, headers, size: undefined, document: Buffer.alloc(0) }
+  const nothing = { region: undefined, size: undefined, document: Buffer.alloc(0), head: false }
+  return { status, code, message, headers, ...nothing }
 }
 
 /** Errors that come as a 200 have no status of their own. */
@@ -127,7 +135,7 @@ const REFUSALS: Readonly<Record<string, StoreRefusal>> = {
   ConditionalRequestConflict: 'conflict',
 }
 
-/** Where there is no document, or one that says less than the status. */
+/** For HEAD, and for a document that says less than the status. */
 const BY_STATUS: Readonly<Record<number, StoreRefusal>> = {
   404: 'no-such-key',
   409: 'conflict',
@@ -190,8 +198,10 @@ export function toError(what: string, failure: Failure): Error {
     return new StoreError(refusal, said, failure.size, nativeAnswer(failure))
   }
   const refusal = REFUSALS[code] ?? BY_STATUS[status]
-  if (refusal !== undefined) return new StoreError(refusal, said, failure.size)
-  return byStatus(status, said)
+  if (refusal === undefined) return byStatus(status, said)
+  // Whatever stands before a store answers so too; believed, it would make an object missing and a DELETE succeed.
+  if (code === '' && !failure.head) return new Unavailable(`${said} (without an error document of S3)`)
+  return new StoreError(refusal, said, failure.size)
 }
 
 /** What the status says where the code says nothing that we know. */

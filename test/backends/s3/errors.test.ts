@@ -15,7 +15,7 @@ import { parseXml } from '../../../src/s3/xml.ts'
 const document = (code: string, more = ''): Buffer =>
   Buffer.from(`<Error><Code>${code}</Code><Message>words</Message>${more}</Error>`)
 const failure = (status: number, code: string, headers: Record<string, string> = {}): Failure =>
-  readFailure(status, headers, code === '' ? Buffer.alloc(0) : document(code))
+  readFailure('GET', { status, headers }, code === '' ? Buffer.alloc(0) : document(code))
 const kind = (error: Error): string =>
   error instanceof StoreError
     ? `${error.refusal}${error.answer === undefined ? '' : ` "${error.answer.code}"`}`
@@ -43,22 +43,24 @@ test.each([
   [301, 'PermanentRedirect', false, Unavailable.name],
   [307, 'TemporaryRedirect', false, Unavailable.name],
   [505, '', false, Unavailable.name],
+  // What may be the word of whatever stands before the store.
+  [404, '', false, Unavailable.name],
+  [409, '', false, Unavailable.name],
+  [412, '', false, Unavailable.name],
+  [416, '', false, Unavailable.name],
   // Refusals.
   [403, 'AccessDenied', false, Denied.name],
   [403, '', false, Denied.name],
   [401, '', false, Denied.name],
   [404, 'NoSuchBucket', false, 'no-such-bucket'],
   [404, 'NoSuchKey', false, 'no-such-key'],
-  [404, '', false, 'no-such-key'],
   [404, 'NoSuchUpload', false, 'no-such-upload'],
   [400, 'InvalidPart', false, 'invalid-part'],
   [400, 'InvalidPartOrder', false, 'invalid-part'],
   [409, 'BucketAlreadyOwnedByYou', false, 'bucket-exists'],
   [409, 'BucketNotEmpty', false, 'bucket-not-empty'],
   [409, 'ConditionalRequestConflict', false, 'conflict'],
-  [409, '', false, 'conflict'],
   [412, 'PreconditionFailed', false, 'precondition-failed'],
-  [412, '', false, 'precondition-failed'],
   [416, 'InvalidRange', false, 'range-not-satisfiable'],
   [501, 'NotImplemented', false, 'not-supported'],
   [400, 'InvalidRequest', false, Invalid.name],
@@ -73,10 +75,19 @@ test.each([
   expect([isTransient(found), kind(toError('What', found))]).toEqual([transient, expected])
 })
 
+test.each([
+  [404, 'no-such-key'],
+  [409, 'conflict'],
+  [412, 'precondition-failed'],
+  [416, 'range-not-satisfiable'],
+])('%i to HEAD, which never has a document, is believed', (status, expected) => {
+  expect(kind(toError('What', readFailure('HEAD', { status, headers: {} }, Buffer.alloc(0))))).toBe(expected)
+})
+
 describe('what an answer says', () => {
   test('is read from the document and the headers', () => {
     const headers = { 'content-range': 'bytes */77', 'x-amz-bucket-region': 'eu-north-1' }
-    expect(readFailure(416, headers, document('InvalidRange'))).toMatchObject({
+    expect(readFailure('GET', { status: 416, headers }, document('InvalidRange'))).toMatchObject({
       status: 416,
       code: 'InvalidRange',
       message: 'words',
@@ -84,7 +95,11 @@ describe('what an answer says', () => {
       size: 77,
     })
     expect(
-      readFailure(400, {}, document('X', '<Region>a</Region><ActualObjectSize>5</ActualObjectSize>')),
+      readFailure(
+        'GET',
+        { status: 400, headers: {} },
+        document('X', '<Region>a</Region><ActualObjectSize>5</ActualObjectSize>'),
+      ),
     ).toMatchObject({
       region: 'a',
       size: 5,
@@ -94,7 +109,11 @@ describe('what an answer says', () => {
   test.each([[''], ['<html/>'], ['<Error><Code>'], ['\u0000'], ['{"Code":"AccessDenied"}'], ['<!DOCTYPE a><Error/>']])(
     'is nothing where there is no document: %j',
     (text) => {
-      expect(readFailure(500, {}, Buffer.from(text))).toMatchObject({ code: '', message: '', size: undefined })
+      expect(readFailure('GET', { status: 500, headers: {} }, Buffer.from(text))).toMatchObject({
+        code: '',
+        message: '',
+        size: undefined,
+      })
     },
   )
 
