@@ -104,6 +104,7 @@ async function answer(
   const { raw, res } = context
   const wire = new Headers(raw.rawHeaders)
   const method = raw.method ?? ''
+  requireHost(raw, wire)
   const target = parseTarget(raw.url ?? '/', wire.get('host'), parts.domains)
   Object.assign(
     trace,
@@ -152,6 +153,13 @@ async function answer(
     throw missing ? new S3Error('AccessDenied', { cause: error }) : error
   })
   return SLOW.has(operation) ? sendSlowly(context, running, toS3Error) : sendResponse(context, await running)
+}
+
+/** A request of HTTP/1.1 names one host (RFC 9112, 3.2): two readers might disagree about which of several counts. */
+function requireHost(raw: IncomingMessage, wire: Headers): void {
+  const hosts = wire.all('host').length
+  if (hosts === 1 || (hosts === 0 && raw.httpVersion === '1.0')) return
+  throw new S3Error('InvalidRequest', { message: 'A request needs exactly one Host header' })
 }
 
 const place = (target: Target): { bucket: string; key: string } => ({

@@ -65,6 +65,8 @@ function createServer(options: S3ServerOptions, handler: (raw: IncomingMessage, 
     headersTimeout: options.headerTimeout,
     keepAliveTimeout: options.keepAliveTimeout,
     requestTimeout: 0,
+    // Node's own answer has no document; the pipeline has one.
+    requireHostHeader: false,
     connectionsCheckingInterval: Math.min(30_000, Math.max(1_000, Math.floor(options.headerTimeout / 2))),
   }
   const server =

@@ -10,18 +10,22 @@ const THRESHOLD = /<((?:[\w.-]+:)?ObjectSize(?:Greater|Less)Than)(\s[^<>]*)?>\s*
  * plain whole numbers: passed on as they are, they would be compared with other sizes than the client meant.
  */
 export const mapSizeThresholds = (document: Buffer, maxBytes: number, map: (bytes: number) => number): Buffer => {
-  const thresholds = countThresholds(parseXml(document, maxBytes))
-  if (thresholds === 0) return document
-  let mapped = 0
+  const asked = thresholds(parseXml(document, maxBytes))
+  if (asked.length === 0) return document
+  let matches = 0
   const text = document
     .toString('utf8')
     .replaceAll(THRESHOLD, (_, name: string, attributes: string | undefined, bytes: string) => {
-      mapped += 1
+      matches += 1
       return `<${name}${attributes ?? ''}>${map(Number(bytes))}</${name}>`
     })
-  if (mapped !== thresholds) throw new S3Error('MalformedXML')
-  return Buffer.from(text)
+  const mapped = Buffer.from(text)
+  // What looks like a threshold may stand in a comment, and a threshold may not look like one: only the result tells.
+  const found = thresholds(parseXml(mapped, mapped.length))
+  const exact = asked.every((bytes, i) => /^\d{1,15}$/.test(bytes) && found[i] === String(map(Number(bytes))))
+  if (!exact || matches !== asked.length) throw new S3Error('MalformedXML')
+  return mapped
 }
 
-const countThresholds = ({ name, children }: XmlElement): number =>
-  children.reduce((count, child) => count + countThresholds(child), NAMES.has(name) ? 1 : 0)
+const thresholds = ({ name, text, children }: XmlElement): readonly string[] =>
+  NAMES.has(name) ? [text.trim()] : children.flatMap(thresholds)

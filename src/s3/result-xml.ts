@@ -128,14 +128,21 @@ export interface ErrorDocument {
   readonly extra?: Readonly<Record<string, string>>
 }
 
-/** Error documents have no namespace. */
+/** What no document of XML 1.0 can hold, not even as a reference. */
+// eslint-disable-next-line no-control-regex -- control characters are what this is about
+const UNREADABLE = /[\0-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\p{Cs}]/gu
+
+/** Names in listings must come back as they are; an error quotes the client, and being read matters more (B20). */
+const readable = (text: string): string => text.replace(UNREADABLE, '\ufffd')
+
+/** Error documents have no namespace. Every parser can read them, whatever the client is told to have sent. */
 export const renderError = (error: ErrorDocument, options?: RenderOptions): string =>
   (options?.declaration === false ? '' : XML_DECLARATION) +
   group(
     'Error',
     el('Code', error.code),
-    el('Message', error.message),
-    ...Object.entries(error.extra ?? {}).map(([name, text]) => el(name, text)),
+    el('Message', readable(error.message)),
+    ...Object.entries(error.extra ?? {}).map(([name, text]) => el(name, readable(text))),
     el('Resource', error.resource),
     el('RequestId', error.requestId),
     el('HostId', error.hostId),

@@ -33,6 +33,7 @@ export interface TestGatewayOptions {
   readonly region?: string
   readonly rules?: (bucket: string) => Partial<BucketRules>
   readonly clock?: () => number
+  readonly random?: (bytes: number) => Buffer
   readonly server?: Partial<S3ServerOptions>
   readonly checksums?: Gateway['checksums']
   readonly xmlBytes?: number
@@ -51,9 +52,12 @@ export interface TestGateway {
   readonly close: () => Promise<void>
 }
 
-export async function startGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+/** A gateway that does not listen: `app.server` takes connections as anybody hands them over. */
+export type IdleGateway = Pick<TestGateway, 'app' | 'gateway' | 'store' | 'state'>
+
+export async function prepareGateway(options: TestGatewayOptions = {}): Promise<IdleGateway> {
   await loadChecksums()
-  const random = (bytes: number): Buffer => randomBytes(bytes)
+  const random = options.random ?? ((bytes: number): Buffer => randomBytes(bytes))
   const clock = options.clock ?? Date.now
   const store = options.store ?? new MemoryStore()
   const stateObjects = options.state ?? new MemoryStore()
@@ -111,15 +115,18 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
       ...options.server,
     },
   )
+  return { app, gateway, store, state: stateObjects }
+}
+
+export async function startGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const idle = await prepareGateway(options)
+  const { app, gateway } = idle
   await app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = app.server.address() as AddressInfo
   const endpoint = `http://127.0.0.1:${port}`
   const clients: S3Client[] = []
   return {
-    app,
-    gateway,
-    store,
-    state: stateObjects,
+    ...idle,
     host: '127.0.0.1',
     port,
     endpoint,

@@ -153,6 +153,27 @@ describe('what never becomes a request', () => {
   })
 })
 
+describe('the Host header', () => {
+  test.each([
+    ['none', ''],
+    ['two', 'host: a\r\nhost: b\r\n'],
+  ])('%s: 400 with a document', async (_name, lines) => {
+    const connection = await RawConnection.open(running.port)
+    connection.write(`GET /wire HTTP/1.1\r\n${lines}\r\n`)
+    const answer = await connection.answer()
+    expect(answer?.status).toBe(400)
+    expect(answer?.body).toContain('<Code>InvalidRequest</Code>')
+    connection.close()
+  })
+
+  test('may be missing in HTTP/1.0', async () => {
+    const connection = await RawConnection.open(running.port)
+    connection.write('GET /wire HTTP/1.0\r\n\r\n')
+    expect((await connection.answer())?.status).toBe(403)
+    connection.close()
+  })
+})
+
 describe('addressing', () => {
   test('path style and virtual-host style name the same bucket', async () => {
     await running.client().send(new PutObjectCommand({ Bucket: 'wire', Key: 'styles', Body: 'same' }))

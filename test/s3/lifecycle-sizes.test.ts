@@ -47,6 +47,10 @@ describe('size thresholds', () => {
       'a second one in a comment',
       '<!-- <ObjectSizeLessThan>1</ObjectSizeLessThan> --><ObjectSizeLessThan>1</ObjectSizeLessThan>',
     ],
+    [
+      'one in a comment beside one that does not look like any',
+      '<!-- <ObjectSizeLessThan>1</ObjectSizeLessThan> --><ObjectSizeLessThan><!-- -->1</ObjectSizeLessThan>',
+    ],
     ['markup that does not close', '<ObjectSizeLessThan>1'],
   ])('are refused as %s', (_what, inner) => {
     expect(() => map(rule(inner))).toThrow(expect.objectContaining({ code: 'MalformedXML' }))

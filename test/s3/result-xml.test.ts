@@ -72,4 +72,11 @@ describe('Result documents', () => {
     expect(renderError(error)).toBe(XML + body)
     expect(renderError(error, { declaration: false })).toBe(body)
   })
+
+  test('errors can be read by every parser, whatever they quote (B20)', () => {
+    const error = { code: 'InvalidArgument', message: 'a\u0000b', requestId: 'r', hostId: 'h' } as const
+    const body = renderError({ ...error, extra: { ArgumentValue: '\u0001\ufffe\ud800\t<ü' } })
+    expect(body).toContain('<Message>a\ufffdb</Message>')
+    expect(body).toContain('<ArgumentValue>\ufffd\ufffd\ufffd&#x9;&lt;ü</ArgumentValue>')
+  })
 })

@@ -1,0 +1,92 @@
+/** Every header that is read, by every function that reads one. */
+import {
+  checksumModeEnabled,
+  parseCompleteChecksum,
+  parseCopyChecksum,
+  parseMultipartChecksum,
+  parseTrailerChecksum,
+  parseUploadChecksum,
+} from '../../../src/s3/checksum-headers.ts'
+import { parseObjectSize } from '../../../src/s3/complete-xml.ts'
+import {
+  evaluateCopySource,
+  evaluateRead,
+  evaluateWrite,
+  parseConditions,
+  parseDeleteConditions,
+  parseWriteConditions,
+  rangeApplies,
+} from '../../../src/s3/conditions.ts'
+import { parseContentMd5 } from '../../../src/s3/content-md5.ts'
+import { directive } from '../../../src/s3/copy-source.ts'
+import { Headers } from '../../../src/s3/headers.ts'
+import { objectHeaders, readContentHeaders, readUserMetadata, readWebsiteRedirect } from '../../../src/s3/metadata.ts'
+import { rawHeaders } from '../arbitraries.ts'
+import { orRefuse, parserTarget } from '../target.ts'
+
+const ETAGS = ['"a"', 'W/"a"', '*', '"a", "b,c"', '&quot;a&quot;', 'a', '"']
+const DATES = [
+  'Sun, 06 Nov 1994 08:49:37 GMT',
+  'Sunday, 06-Nov-94 08:49:37 GMT',
+  'Sun Nov  6 08:49:37 1994',
+  '19941106T084937Z',
+]
+
+const input = rawHeaders({
+  'if-match': ETAGS,
+  'if-none-match': ETAGS,
+  'if-range': [...ETAGS, ...DATES],
+  'if-modified-since': DATES,
+  'if-unmodified-since': DATES,
+  'x-amz-copy-source-if-match': ETAGS,
+  'x-amz-copy-source-if-none-match': ETAGS,
+  'x-amz-copy-source-if-modified-since': DATES,
+  'x-amz-copy-source-if-unmodified-since': DATES,
+  'content-md5': ['1B2M2Y8AsgTpgAmY7PhCfg==', 'AAAA', ''],
+  'content-encoding': ['aws-chunked', 'gzip, aws-chunked', 'AWS-CHUNKED,br'],
+  'content-type': ['text/plain', 'a/b; charset="x"'],
+  'cache-control': ['no-store'],
+  'x-amz-meta-': ['a'],
+  'x-amz-meta-name': ['value', 'v'.repeat(2048)],
+  'x-amz-checksum-crc32': ['AAAAAA==', 'AAAAAA==-3'],
+  'x-amz-checksum-sha256': ['47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='],
+  'x-amz-checksum-md5': ['1B2M2Y8AsgTpgAmY7PhCfg=='],
+  'x-amz-checksum-algorithm': ['CRC32', 'sha256', 'CRC64NVME', 'MD5', 'toString'],
+  'x-amz-checksum-type': ['COMPOSITE', 'FULL_OBJECT', 'constructor'],
+  'x-amz-checksum-mode': ['ENABLED', 'disabled'],
+  'x-amz-sdk-checksum-algorithm': ['CRC32', 'SHA1', '__proto__'],
+  'x-amz-trailer': ['x-amz-checksum-crc32', 'x-amz-checksum-crc32,x-amz-checksum-sha1', 'x-amz-checksum-type'],
+  'x-amz-mp-object-size': ['5', '0'],
+  'x-amz-metadata-directive': ['COPY', 'REPLACE'],
+  'x-amz-website-redirect-location': ['/a', 'https://a.example/'],
+})
+
+const VALIDATORS = { etag: 'a', lastModified: new Date(784_111_777_000) }
+
+export const headersTarget = parserTarget('headers', 15, input, (raw) => {
+  const headers = new Headers(raw)
+  const read = orRefuse(() => parseConditions(headers))
+  if (read !== undefined) orRefuse(() => evaluateRead(read, VALIDATORS))
+  const source = orRefuse(() => parseConditions(headers, 'x-amz-copy-source-'))
+  if (source !== undefined) orRefuse(() => evaluateCopySource(source, VALIDATORS))
+  const write = orRefuse(() => parseWriteConditions(headers))
+  if (write !== undefined) orRefuse(() => evaluateWrite(write, { etag: 'a' }))
+  orRefuse(() => rangeApplies(headers, VALIDATORS))
+  for (const parse of PARSERS) orRefuse(() => parse(headers))
+  const user = orRefuse(() => readUserMetadata(headers))
+  if (user !== undefined) objectHeaders(readContentHeaders(headers), user)
+})
+
+const PARSERS: readonly ((headers: Headers) => unknown)[] = [
+  parseDeleteConditions,
+  parseContentMd5,
+  parseUploadChecksum,
+  parseCopyChecksum,
+  parseMultipartChecksum,
+  parseCompleteChecksum,
+  checksumModeEnabled,
+  parseObjectSize,
+  readWebsiteRedirect,
+  (headers) => directive(headers, 'x-amz-metadata-directive'),
+  (headers) => parseTrailerChecksum('CRC32', headers.get('x-amz-checksum-crc32') ?? ''),
+]
