@@ -3,6 +3,7 @@ import { awsCli } from './aws-cli.mjs'
 import { barman } from './barman.mjs'
 import { boto3 } from './boto3.mjs'
 import { data } from './data.mjs'
+import { differential } from './differential.mjs'
 import { duplicity } from './duplicity.mjs'
 import { mc } from './mc.mjs'
 import { pgbackrest } from './pgbackrest.mjs'
@@ -21,4 +22,4 @@ const SDKS = [boto3, sdkJs, sdkGo, sdkJava, sdkRust, minioGo]
 const TOOLS = [awsCli, rclone, s5cmd, mc, s3cmd, s3fs]
 const BACKUPS = [restic, duplicity, barman, pgbackrest]
 
-export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader, scaleOut]
+export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader, scaleOut, differential]
