@@ -107,6 +107,18 @@ const DEVIATIONS: readonly (readonly [string, string])[] = [
     'Keys with control characters',
     'Written as character references where the client does not ask for `encoding-type=url`. Request documents may hold them as references or raw.',
   ],
+  [
+    'Copies of multipart objects',
+    'Keep their parts, their checksum and the `-N` of their ETag where the sealed body is shared. AWS writes such a copy in one piece, with the MD5 and the checksum of the whole.',
+  ],
+  [
+    'Parts of an upload with a checksum algorithm',
+    'Of a COMPOSITE one each part must come with its checksum, as on AWS; of a FULL_OBJECT one the gateway computes what is not sent.',
+  ],
+  [
+    '`x-amz-object-attributes`: `ObjectParts`',
+    'Parts are listed where the checksum of the object is composed of theirs; otherwise their number alone is told, as on AWS.',
+  ],
   ['`x-amz-copy-source`', 'A `+` that is not encoded is a space, as on AWS. Access points are `NotImplemented`.'],
   ['Location constraint', 'None at all is accepted whatever the region is.'],
   ['If-Range', 'Honoured: a range of an object that has changed since is answered with the whole object.'],
