@@ -71,7 +71,7 @@ const PROVIDERS: Record<string, string[]> = {
     'keys/bucket-keys.ts',
     'keys/key-cache.ts',
   ],
-  backends: ['backends/object-store.ts', 'backends/body.ts', 'backends/utf8.ts'],
+  backends: ['backends/object-store.ts', 'backends/body.ts', 'backends/upload-marker.ts', 'backends/utf8.ts'],
 }
 
 const MAX_LINES = 400

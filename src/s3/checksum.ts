@@ -9,7 +9,16 @@ import { Internal } from '../errors.ts'
 import { combineCrc, CRC32_SHAPE, CRC32C_SHAPE, CRC64NVME_SHAPE, type CrcShape } from './crc-combine.ts'
 
 export type ChecksumName =
-  'CRC32' | 'CRC32C' | 'CRC64NVME' | 'SHA1' | 'SHA256' | 'SHA512' | 'MD5' | 'XXHASH64' | 'XXHASH3' | 'XXHASH128'
+  | 'CRC32'
+  | 'CRC32C'
+  | 'CRC64NVME'
+  | 'SHA1'
+  | 'SHA256'
+  | 'SHA512'
+  | 'MD5'
+  | 'XXHASH64'
+  | 'XXHASH3'
+  | 'XXHASH128'
 
 export type ChecksumType = 'FULL_OBJECT' | 'COMPOSITE'
 
@@ -72,19 +81,19 @@ export interface ChecksumHasher {
 }
 
 /** Those that Node does not have, and how their machines are made. The three xxHashes have seed 0, as S3 wants them. */
-const MACHINES = {
-  CRC32C: () => createCRC32(Number(CRC32C_SHAPE.polynomial)),
-  CRC64NVME: () => createCRC64(CRC64NVME_SHAPE.polynomial.toString(16)),
-  XXHASH64: () => createXXHash64(),
-  XXHASH3: () => createXXHash3(),
-  XXHASH128: () => createXXHash128(),
-} as const satisfies Partial<Record<ChecksumName, () => Promise<IHasher>>>
+const MACHINES: ReadonlyMap<ChecksumName, () => Promise<IHasher>> = new Map([
+  ['CRC32C', () => createCRC32(Number(CRC32C_SHAPE.polynomial))],
+  ['CRC64NVME', () => createCRC64(CRC64NVME_SHAPE.polynomial.toString(16))],
+  ['XXHASH64', () => createXXHash64()],
+  ['XXHASH3', () => createXXHash3()],
+  ['XXHASH128', () => createXXHash128()],
+])
 
-const machines = new Map<keyof typeof MACHINES, IHasher>()
+const machines = new Map<ChecksumName, IHasher>()
 
 /** Makes ready what runs in WebAssembly, which can only be loaded asynchronously. Called once at start. */
 export const loadChecksums = async (): Promise<void> => {
-  for (const [name, make] of Object.entries(MACHINES) as [keyof typeof MACHINES, () => Promise<IHasher>][]) {
+  for (const [name, make] of MACHINES) {
     if (!machines.has(name)) machines.set(name, await make())
   }
 }
@@ -123,7 +132,7 @@ const zlibHasher = (): ChecksumHasher => {
  * All streams share one WebAssembly machine for each algorithm: its state is a dozen bytes, or 580 of XXH3, so it is swapped
  * in and out around each piece, which costs nothing measurable and needs no pool that could run dry.
  */
-const wasmHasher = (name: keyof typeof MACHINES): ChecksumHasher => {
+const wasmHasher = (name: ChecksumName): ChecksumHasher => {
   const machine = machines.get(name)
   if (machine === undefined) throw new Internal('loadChecksums() has not been awaited')
   let state = machine.init().save()

@@ -72,9 +72,11 @@ const WORD_TEXT_BYTES = 75 - '=?UTF-8?Q??='.length
 
 /** Text that is mostly ASCII stays legible; other text is shorter in base64. */
 const encodeWords = (text: string): string => {
-  const beyond = [...text].filter((character) => !PLAIN.test(character)).length
-  const encoding = beyond * 2 < [...text].length ? 'Q' : 'B'
-  return wordsOf([...text], encoding === 'Q' ? quote : toBase64)
+  // Code points, since a word may hold no half of one (RFC 2047 section 5); what they look like together is no matter.
+  const characters = Array.from(text)
+  const beyond = characters.filter((character) => !PLAIN.test(character)).length
+  const encoding = beyond * 2 < characters.length ? 'Q' : 'B'
+  return wordsOf(characters, encoding === 'Q' ? quote : toBase64)
     .map((encoded) => `=?UTF-8?${encoding}?${encoded}?=`)
     .join(' ')
 }
