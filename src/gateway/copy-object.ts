@@ -2,7 +2,7 @@
 import type { Body } from '../backends/body.ts'
 import { type Attributes, StoreError, type WriteCondition, type WriteResult } from '../backends/object-store.ts'
 import { storedSize } from '../format/sizes.ts'
-import { checksumOf, checksumTlv, md5Of, md5Tlv, type Tlv } from '../format/tlv.ts'
+import { checksumOf, checksumTlv, md5Of, md5Tlv, TLV, type Tlv, textOf } from '../format/tlv.ts'
 import { CHECKSUMS, type ChecksumName, typeOfCode } from '../s3/checksum.ts'
 import { parseCopyChecksum, type StoredChecksum } from '../s3/checksum-headers.ts'
 import { evaluateCopySource, parseConditions, parseWriteConditions } from '../s3/conditions.ts'
@@ -126,6 +126,7 @@ async function copyInStore(
   const { source, target, directive, attributes } = asked
   const { envelope, metadata, objectKey, info } = sealed
   const near = metadata.tlvs
+  if (directive === 'COPY' && (await redirectsFromArea(gateway, request, sealed))) return undefined
   const described = directive === 'REPLACE' ? describeObject(request.headers) : carriedOver(near, request.headers)
   const { plaintextBytes, salt, commitment } = metadata
   const description = await sealDescription(gateway, target, {
@@ -155,6 +156,13 @@ async function copyInStore(
   })
   const etag = keepsMd5(gateway) ? sealed.etag : opaqueEtag(written.etag)
   return { etag, written, checksum: told }
+}
+
+/** Whether the finished tail, which a shared body keeps, holds a redirect that the copy must not have. */
+async function redirectsFromArea(gateway: Gateway, request: OperationRequest, sealed: SealedObject): Promise<boolean> {
+  if (!sealed.envelope.flags.areaUsed) return false
+  const near = textOf(sealed.metadata.tlvs, TLV.websiteRedirect)
+  return textOf(await allTlvs(gateway, sealed, request.signal), TLV.websiteRedirect) !== near
 }
 
 function listedFacts(

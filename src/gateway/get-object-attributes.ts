@@ -83,7 +83,7 @@ function partChecksums(record: TailRecord): AttributePart[] | undefined {
   const entries = record.segments === 1 ? single : record.entries
   const parts: AttributePart[] = []
   for (const { partNumber, plaintextBytes, checksum } of entries) {
-    if (checksum === undefined) return undefined
+    if (checksum === undefined || checksum.length === 0) return undefined
     parts.push({ partNumber, size: plaintextBytes, checksum: { name: row.name, value: checksum } })
   }
   return parts

@@ -134,7 +134,7 @@ function partChecksum({ segments, checksum, entries }: TailRecord, part: number)
   const type = typeOfCode(checksum.type)
   if (segments > 1 && type === 'FULL_OBJECT') return undefined
   const value = segments === 1 ? checksum.value : entries[part - 1]?.checksum
-  return value === undefined ? undefined : { name: row.name, type, value }
+  return value === undefined || value.length === 0 ? undefined : { name: row.name, type, value }
 }
 
 /** The checksum of the whole object, if one is kept: free from the headers, one small read from the tail if `fromTail` allows. */

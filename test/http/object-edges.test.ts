@@ -400,3 +400,23 @@ test('the storage class of a store that has them is handed on, echoed, and told 
     await running.close()
   }
 })
+
+test('B68 a redirect that only the end of the sealed body has room for does not go with a copy either', async () => {
+  const running = await startGateway({ store: new MemoryStore({ capabilities: { metadataLimit: 2_048 } }) })
+  try {
+    await running.client().send(new CreateBucketCommand({ Bucket: 'edges' }))
+    const location = `/${'r'.repeat(2_000)}`
+    const headers = { 'x-amz-website-redirect-location': location, 'x-amz-meta-kept': 'yes' }
+    const body = randomBytes(5 * MIB)
+    expect((await send(running, { method: 'PUT', path: '/edges/far', body, headers })).status).toBe(200)
+    const told = await send(running, { method: 'HEAD', path: '/edges/far' })
+    expect(told.headers['x-amz-website-redirect-location']).toBe(location)
+    const source = { 'x-amz-copy-source': 'edges/far' }
+    expect((await send(running, { method: 'PUT', path: '/edges/near', headers: source })).status).toBe(200)
+    const copied = await send(running, { method: 'GET', path: '/edges/near' })
+    expect(copied.headers['x-amz-website-redirect-location']).toBeUndefined()
+    expect([copied.headers['x-amz-meta-kept'], copied.bytes.equals(body)]).toEqual(['yes', true])
+  } finally {
+    await running.close()
+  }
+})
