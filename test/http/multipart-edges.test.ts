@@ -1,15 +1,31 @@
 /** Requests about uploads at their edges, as they go over the wire (S3 behaviour 72 to 82). */
 import { createHash, randomBytes } from 'node:crypto'
 import { CreateBucketCommand, DeleteBucketCommand } from '@aws-sdk/client-s3'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { MemoryStore } from '../../src/backends/memory.ts'
+import type { ObjectStore } from '../../src/backends/object-store.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
 import { codeOf, send, type SignedAnswer } from '../helpers/signed-request.ts'
 
 const MIB = 1024 * 1024
 let running: TestGateway
 
+/** Runs before the store completes an upload. */
+let beforeComplete: (() => Promise<void>) | undefined
+
 beforeAll(async () => {
-  running = await startGateway()
+  const inner = new MemoryStore()
+  const completeUpload: ObjectStore['completeUpload'] = async (...args) => {
+    await beforeComplete?.()
+    return inner.completeUpload(...args)
+  }
+  const store = new Proxy<ObjectStore>(inner, {
+    get(target, name) {
+      const value: unknown = name === 'completeUpload' ? completeUpload : Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  running = await startGateway({ store })
   await running.client().send(new CreateBucketCommand({ Bucket: 'edges' }))
 })
 afterAll(() => running.close())
@@ -169,6 +185,38 @@ describe('Complete', () => {
     await complete('fixed', id, [[1, etag]], { 'x-amz-meta-said': 'at the end', 'content-type': 'text/xml' })
     expect((await call('HEAD', 'fixed')).headers).toMatchObject(said)
   })
+})
+
+test('B65 a Complete that takes long keeps the connection alive, then tells its result or its error in the 200', async () => {
+  for (const fails of [false, true]) {
+    const key = `slow-${fails}`
+    const id = await create(key)
+    const etag = await upload(key, id, 1, Buffer.from('slow'))
+    let go = (): void => undefined
+    const started = new Promise<void>((begun) => {
+      beforeComplete = async () => {
+        begun()
+        await new Promise<void>((resolve) => (go = resolve))
+        if (fails) throw new Error('a bug of the store')
+      }
+    })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'setInterval', 'clearTimeout', 'clearInterval'] })
+    try {
+      const answer = complete(key, id, [[1, etag]])
+      await started
+      await vi.advanceTimersByTimeAsync(20_002)
+      go()
+      vi.useRealTimers()
+      const { status, bytes } = await answer
+      expect(status).toBe(200)
+      const root = fails ? 'Error><Code>InternalError</Code' : 'CompleteMultipartUploadResult'
+      expect(bytes.toString()).toMatch(new RegExp(`^<\\?xml version="1.0" encoding="UTF-8"\\?>\n +<${root}`))
+    } finally {
+      vi.useRealTimers()
+      beforeComplete = undefined
+    }
+    expect((await call('HEAD', key)).status).toBe(fails ? 404 : 200)
+  }
 })
 
 describe('Parts', () => {
