@@ -5,7 +5,7 @@ import { storedSize } from '../format/sizes.ts'
 import { checksumOf, checksumTlv, md5Of, md5Tlv, TLV, type Tlv, textOf } from '../format/tlv.ts'
 import { CHECKSUMS, type ChecksumName, typeOfCode } from '../s3/checksum.ts'
 import { parseCopyChecksum, type StoredChecksum } from '../s3/checksum-headers.ts'
-import { evaluateCopySource, parseConditions, parseWriteConditions } from '../s3/conditions.ts'
+import { evaluateCopySource, evaluateWrite, parseConditions, parseWriteConditions } from '../s3/conditions.ts'
 import {
   changesAttributes,
   checkCopySize,
@@ -29,7 +29,7 @@ import { type SealedDescription, sealDescription, sealListed } from './sealed-de
 import type { Place } from './place.ts'
 import { allTlvs, getSame, headNamed, rereading, type SealedObject, type StoredObject } from './sealed-object.ts'
 import { versionOf } from './versions.ts'
-import { type ConditionalStep, storeCondition } from './write-conditions.ts'
+import { type ConditionalStep, currentEtag, storeCondition } from './write-conditions.ts'
 import { foundOurs, type Plaintext, writeObject } from './write-object.ts'
 
 /** How often a copy starts again when source or target move under it. */
@@ -69,6 +69,7 @@ export const copyObject: Operation = async (gateway, request) => {
     } catch (error) {
       const moved = error instanceof StoreError && ['precondition-failed', 'no-such-key'].includes(error.refusal)
       if (!moved) throw error
+      await requireTarget(gateway, request, target)
       if (attempt === ATTEMPTS) throw new S3Error('ConditionalRequestConflict', { cause: error })
     }
   }
@@ -192,7 +193,20 @@ async function targetCondition(
   const conditions = parseWriteConditions(request.headers)
   const condition = await storeCondition(gateway, { place: target, conditions, repeatable: true, needs })
   if (!isSame(source, target) || source.versionId !== undefined) return condition
+  // What was read is what would be replaced: the store's condition takes the place of the client's.
+  evaluateWrite(conditions, { etag: sealed.etag })
   return gateway.store.capabilities.conditionalWrites ? { ifMatch: sealed.info.etag } : condition
+}
+
+/** A copy that the store refused for the client's own condition is not tried again. Throws `PreconditionFailed`, `NoSuchKey`. */
+async function requireTarget(gateway: Gateway, request: OperationRequest, target: Place): Promise<void> {
+  const conditions = parseWriteConditions(request.headers)
+  if (conditions.ifNoneMatch !== undefined) {
+    evaluateWrite(conditions, await gateway.store.head(target.bucket, target.key))
+  } else if (conditions.ifMatch !== undefined) {
+    const current = await currentEtag(gateway, target)
+    evaluateWrite(conditions, current === undefined ? undefined : { etag: current.client })
+  }
 }
 
 /** Metadata that does not fit the headers of a finished body: the copy streams, where the new tail has room or the answer says how much there is. */

@@ -49,6 +49,43 @@ test('one string names an object in PUT, HEAD, GET and LIST, and it is no MD5', 
   expect(listed.Contents?.[0]?.Size).toBe(body.length)
 })
 
+describe.each([true, false])(
+  'copies under a condition on their target, decided by the store in one step: %s',
+  (conditionalCopy) => {
+    let over: TestGateway
+    let client: S3Client
+
+    beforeAll(async () => {
+      over = await startGateway({
+        store: new MemoryStore({ capabilities: { facts: false, near: false, conditionalCopy } }),
+      })
+      client = over.client()
+      await client.send(new CreateBucketCommand({ Bucket }))
+      for (const Key of ['from', 'to']) await client.send(new PutObjectCommand({ Bucket, Key, Body: Key }))
+    })
+    afterAll(() => over.close())
+
+    const copy = (Key: string, more: object) =>
+      client.send(new CopyObjectCommand({ Bucket, Key, CopySource: `${Bucket}/from`, ...more }))
+
+    test.each([
+      ['If-None-Match: *', 'to', { IfNoneMatch: '*' }],
+      ['another If-Match', 'to', { IfMatch: '"other"' }],
+      ['If-None-Match: * onto itself', 'from', { IfNoneMatch: '*', MetadataDirective: 'REPLACE' }],
+      ['another If-Match onto itself', 'from', { IfMatch: '"other"', MetadataDirective: 'REPLACE' }],
+    ])('%s is PreconditionFailed', async (_what, Key, more) => {
+      await expect(copy(Key, more)).rejects.toMatchObject({ name: 'PreconditionFailed' })
+    })
+
+    test('its own ETag is copied over', async () => {
+      for (const Key of ['to', 'from']) {
+        const { ETag } = await client.send(new HeadObjectCommand({ Bucket, Key }))
+        await copy(Key, { IfMatch: ETag, MetadataDirective: 'REPLACE' })
+      }
+    })
+  },
+)
+
 test('an object says in its envelope that no MD5 is kept, and a Content-MD5 is compared all the same', async () => {
   const md5 = createHash('md5').update('x').digest('base64')
   await put('checked', Buffer.from('x'), { ContentMD5: md5 })
