@@ -1,6 +1,7 @@
 /** Renders docs/s3-compatibility.md from the operation table, with the choices where public expectations disagree. */
 import { CHECKSUMS } from '../../src/s3/checksum.ts'
 import { OPERATIONS } from '../../src/s3/operation.ts'
+import { renderDifferences } from './differences.ts'
 import { OPERATION_NAMES, type OperationName } from '../../src/s3/operation-name.ts'
 import type { OperationClass, OperationRow } from '../../src/s3/operation-row.ts'
 
@@ -177,5 +178,7 @@ ${definitions(CHOICES, 'case')}
 ## Choices and deviations
 
 ${definitions(DEVIATIONS, 'subject')}
+
+${renderDifferences()}
 `
 }

@@ -3,7 +3,10 @@ import { SaxesParser } from 'saxes'
 
 /** Different in every answer, or of the connection and not of S3. */
 const IGNORED = new Set(['date', 'connection', 'keep-alive', 'transfer-encoding', 'x-amz-request-id', 'x-amz-id-2', 'server'])
-const DATES = new Set(['last-modified', 'LastModified', 'CreationDate', 'Initiated'])
+const DATES = new Set([
+  'x-amz-object-lock-retain-until-date',
+  'RetainUntilDate',
+  'last-modified', 'LastModified', 'CreationDate', 'Initiated'])
 const IDS = new Set([
   // What was signed names hosts and times; that it is there at all is what counts.
   'StringToSign',

@@ -38,6 +38,7 @@ export const BUCKETS = [
   step('buckets: create with another document', 'PUT /diff-c', { body: '<Other/>' }),
   step('buckets: delete what bad XML may have made', 'DELETE /diff-c'),
   ...each(BAD_NAMES, (name) => step(`buckets: create ${name.slice(0, 20)}`, `PUT /${name}`)),
+  ...each(['diff-elsewhere', 'xn--prefix', 'suffix-s3alias'], (name) => step(`buckets: delete ${name} where it was made`, `DELETE /${name}`)),
   step('buckets: head', 'HEAD /diff-a'),
   step('buckets: head with slash', 'HEAD /diff-a/'),
   step('buckets: head missing', 'HEAD /diff-missing'),

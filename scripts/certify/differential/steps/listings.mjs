@@ -1,7 +1,7 @@
 /** Listings with every parameter, over one bucket of known keys. */
 import { each, step } from './step.mjs'
 
-const KEYS = ['a', 'a/1', 'a/2', 'a/b/3', 'b', 'b-c', 'c/', 'c/d', 'e%20f', 'g+h', 'i%25j', '%C3%BC', '%E2%82%AC', '%F0%9F%98%80', 'z']
+const KEYS = ['a-b', 'a/1', 'a/2', 'a/b/3', 'b', 'b-c', 'c/', 'c/d', 'e%20f', 'g+h', 'i%25j', '%C3%BC', '%E2%82%AC', '%F0%9F%98%80', 'z']
 
 const QUERIES = [
   '',
@@ -67,6 +67,10 @@ export const LISTINGS = [
   step('list v2: first page of prefixes', 'GET /diff-list?list-type=2&max-keys=2&delimiter=/', { save: { prefixToken: /<NextContinuationToken>(.*?)</ } }),
   ...each(V2, (query) => step(`list v2: ${query}`, `GET /diff-list?list-type=2&${query}`)),
   ...each(['1', '3', 'x', ''], (type) => step(`list: list-type=${type}`, `GET /diff-list?list-type=${type}`)),
+  step('list below: create bucket', 'PUT /diff-below'),
+  ...each(['a', 'a/b', 'a/', 'a/b/c'], (key) => step(`list below: put ${key}`, `PUT /diff-below/${key}`, { body: key })),
+  ...each(['a', 'a/b', 'a/', 'a/b/c'], (key) => step(`list below: get ${key}`, `GET /diff-below/${key}`)),
+  ...each(['', 'delimiter=/', 'prefix=a/', 'prefix=a/&delimiter=/'], (query) => step(`list below: list ${query}`, `GET /diff-below?${query}`)),
   step('list v1: no bucket', 'GET /diff-missing'),
   step('list v2: no bucket', 'GET /diff-missing?list-type=2'),
   ...each(['', '&prefix=a', '&delimiter=/', '&max-keys=2', '&key-marker=b', '&version-id-marker=x', '&encoding-type=url', '&max-keys=a'], (query) => step(`list versions: unversioned ${query}`, `GET /diff-list?versions${query}`)),
