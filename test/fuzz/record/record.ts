@@ -1,7 +1,7 @@
 /**
- * Records what real SDKs send: `node scripts/run-ts.mjs test/fuzz/record/record.ts [python]`. The AWS SDK for JavaScript
- * always, boto3 and aws-cli where the given Python has them. Every request is one file of the corpus in its wire form,
- * signed with the keys of the tests, which open nothing.
+ * Records what real clients send: `PYTHON=… node scripts/run-ts.mjs test/fuzz/record/record.ts [CLIENT…]`, where `PYTHON` is one that
+ * has boto3 and aws-cli. Every request is one file of the corpus in its wire form, signed with the keys of the tests, which open nothing.
+ * Clients of one corpus are recorded within a quarter of an hour: it has one clock.
  */
 import { spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,9 +9,11 @@ import { createServer, type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { ACCESS_KEY, SECRET_KEY, startGateway, type TestGateway } from '../../helpers/gateway.ts'
+import { formRequests } from './forms.ts'
 import { sdkRequests } from './sdk-js.ts'
 
 const CORPUS = 'test/fuzz/corpus'
+const PYTHON = process.env['PYTHON'] ?? 'python3'
 /** A longer request says nothing more to a parser. */
 const MOST_BYTES = 32 * 1024
 
@@ -77,24 +79,32 @@ function run(file: string, args: readonly string[], endpoint: string): Promise<v
   })
 }
 
+/** Who sends, by the name that its files have. */
+const CLIENTS: Readonly<Record<string, (running: TestGateway, endpoint: string) => Promise<void>>> = {
+  js: (running, endpoint) => sdkRequests(running.client({ endpoint }), endpoint),
+  form: (_running, endpoint) => formRequests(endpoint),
+  boto3: (_running, endpoint) => run(PYTHON, ['test/fuzz/record/boto3_requests.py'], endpoint),
+  'aws-cli': (_running, endpoint) =>
+    run('bash', ['test/fuzz/record/aws-cli.sh', join(dirname(PYTHON), 'aws')], endpoint),
+}
+
 const running = await startGateway()
+const chosen = process.argv.slice(2)
+let client = ''
 let count = 0
-let client = 'js'
 mkdirSync(CORPUS, { recursive: true })
-for (const old of readdirSync(CORPUS)) if (old.endsWith('.http')) rmSync(join(CORPUS, old))
 const tap = await startTap(running, (wire) => {
   if (wire.length > MOST_BYTES) return
   count += 1
   writeFileSync(join(CORPUS, `${client}-${String(count).padStart(3, '0')}.http`), wire)
 })
-await sdkRequests(running.client({ endpoint: tap.endpoint }), tap.endpoint)
-const python = process.argv[2]
-if (python !== undefined) {
-  client = 'boto3'
-  await run(python, ['test/fuzz/record/boto3_requests.py'], tap.endpoint)
-  client = 'aws-cli'
-  await run('bash', ['test/fuzz/record/aws-cli.sh', join(dirname(python), 'aws')], tap.endpoint)
+for (const [name, send] of Object.entries(CLIENTS)) {
+  if (chosen.length > 0 && !chosen.includes(name)) continue
+  for (const old of readdirSync(CORPUS)) if (old.startsWith(`${name}-0`)) rmSync(join(CORPUS, old))
+  client = name
+  count = 0
+  await send(running, tap.endpoint)
+  console.log(`${count} requests of ${name} recorded`)
 }
 tap.close()
 await running.close()
-console.log(`${count} requests recorded`)

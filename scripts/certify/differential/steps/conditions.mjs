@@ -6,33 +6,33 @@ const FUTURE = 'Thu, 01 Jan 2037 00:00:00 GMT'
 const MATCH = '{etag}'
 const OTHER = '"00000000000000000000000000000000"'
 
-/** Name, headers. */
-const READS = [
-  ['if-match', { 'if-match': MATCH }],
-  ['if-match other', { 'if-match': OTHER }],
-  ['if-match *', { 'if-match': '*' }],
-  ['if-match list', { 'if-match': `${OTHER}, ${MATCH}` }],
-  ['if-match bare', { 'if-match': '{bare}' }],
-  ['if-match weak', { 'if-match': `W/${MATCH}` }],
-  ['if-none-match', { 'if-none-match': MATCH }],
-  ['if-none-match other', { 'if-none-match': OTHER }],
-  ['if-none-match *', { 'if-none-match': '*' }],
-  ['if-none-match list', { 'if-none-match': `${OTHER}, ${MATCH}` }],
-  ['if-modified-since past', { 'if-modified-since': PAST }],
-  ['if-modified-since future', { 'if-modified-since': FUTURE }],
-  ['if-modified-since itself', { 'if-modified-since': '{modified}' }],
-  ['if-modified-since nonsense', { 'if-modified-since': 'yesterday' }],
-  ['if-unmodified-since past', { 'if-unmodified-since': PAST }],
-  ['if-unmodified-since future', { 'if-unmodified-since': FUTURE }],
-  ['if-unmodified-since itself', { 'if-unmodified-since': '{modified}' }],
-  ['if-match true, if-unmodified-since false', { 'if-match': MATCH, 'if-unmodified-since': PAST }],
-  ['if-match false, if-unmodified-since true', { 'if-match': OTHER, 'if-unmodified-since': FUTURE }],
-  ['if-none-match false, if-modified-since true', { 'if-none-match': MATCH, 'if-modified-since': PAST }],
-  ['if-none-match true, if-modified-since false', { 'if-none-match': OTHER, 'if-modified-since': FUTURE }],
-  ['if-range', { 'if-range': MATCH, range: 'bytes=0-1' }],
-  ['if-range other', { 'if-range': OTHER, range: 'bytes=0-1' }],
-  ['if-match and a range', { 'if-match': MATCH, range: 'bytes=0-1' }],
-]
+/** By the name of the step. */
+const READS = Object.entries({
+  'if-match': { 'if-match': MATCH },
+  'if-match other': { 'if-match': OTHER },
+  'if-match *': { 'if-match': '*' },
+  'if-match list': { 'if-match': `${OTHER}, ${MATCH}` },
+  'if-match bare': { 'if-match': '{bare}' },
+  'if-match weak': { 'if-match': `W/${MATCH}` },
+  'if-none-match': { 'if-none-match': MATCH },
+  'if-none-match other': { 'if-none-match': OTHER },
+  'if-none-match *': { 'if-none-match': '*' },
+  'if-none-match list': { 'if-none-match': `${OTHER}, ${MATCH}` },
+  'if-modified-since past': { 'if-modified-since': PAST },
+  'if-modified-since future': { 'if-modified-since': FUTURE },
+  'if-modified-since itself': { 'if-modified-since': '{modified}' },
+  'if-modified-since nonsense': { 'if-modified-since': 'yesterday' },
+  'if-unmodified-since past': { 'if-unmodified-since': PAST },
+  'if-unmodified-since future': { 'if-unmodified-since': FUTURE },
+  'if-unmodified-since itself': { 'if-unmodified-since': '{modified}' },
+  'if-match true, if-unmodified-since false': { 'if-match': MATCH, 'if-unmodified-since': PAST },
+  'if-match false, if-unmodified-since true': { 'if-match': OTHER, 'if-unmodified-since': FUTURE },
+  'if-none-match false, if-modified-since true': { 'if-none-match': MATCH, 'if-modified-since': PAST },
+  'if-none-match true, if-modified-since false': { 'if-none-match': OTHER, 'if-modified-since': FUTURE },
+  'if-range': { 'if-range': MATCH, range: 'bytes=0-1' },
+  'if-range other': { 'if-range': OTHER, range: 'bytes=0-1' },
+  'if-match and a range': { 'if-match': MATCH, range: 'bytes=0-1' },
+})
 
 const put = (name, key, headers, more) => step(`conditions: put ${name}`, `PUT /diff-a/${key}`, { body: 'hello', headers, ...more })
 
