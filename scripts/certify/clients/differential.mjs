@@ -4,7 +4,8 @@ import { differential as run } from '../differential/run.mjs'
 export const differential = {
   name: 'differential',
   label: 'Differential test against MinIO',
-  notes: 'The same requests against bare MinIO, a gateway over MinIO and one over its own store. The differences stand in docs/s3-compatibility.md.',
+  notes:
+    'The same requests against bare MinIO, a gateway over MinIO and one over its own store. The differences stand in docs/s3-compatibility.md.',
   /** Its stores are its own. */
   leavesNothing: true,
   cannot: (_options, store) => (store.name === 'minio' ? undefined : 'its differences are explained against MinIO'),

@@ -2,11 +2,23 @@
 import { SaxesParser } from 'saxes'
 
 /** Different in every answer, or of the connection and not of S3. */
-const IGNORED = new Set(['date', 'connection', 'keep-alive', 'transfer-encoding', 'x-amz-request-id', 'x-amz-id-2', 'server'])
+const IGNORED = new Set([
+  'date',
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'x-amz-request-id',
+  'x-amz-id-2',
+  'server',
+])
 const DATES = new Set([
   'x-amz-object-lock-retain-until-date',
   'RetainUntilDate',
-  'last-modified', 'LastModified', 'CreationDate', 'Initiated'])
+  'last-modified',
+  'LastModified',
+  'CreationDate',
+  'Initiated',
+])
 const IDS = new Set([
   // What was signed names hosts and times; that it is there at all is what counts.
   'StringToSign',
@@ -65,8 +77,14 @@ function flatten(document) {
     const parent = open.at(-1)
     const count = (parent?.counts.get(name) ?? 0) + 1
     parent?.counts.set(name, count)
-    open.push({ name, path: `${parent === undefined ? '' : `${parent.path}/`}${name}${count > 1 ? `[${count}]` : ''}`, text: '', counts: new Map() })
-    for (const [attribute, text] of Object.entries(attributes)) found.set(`${open.at(-1).path}@${attribute}`, { name: attribute, text })
+    open.push({
+      name,
+      path: `${parent === undefined ? '' : `${parent.path}/`}${name}${count > 1 ? `[${count}]` : ''}`,
+      text: '',
+      counts: new Map(),
+    })
+    for (const [attribute, text] of Object.entries(attributes))
+      found.set(`${open.at(-1).path}@${attribute}`, { name: attribute, text })
   })
   parser.on('text', (text) => (open.at(-1) === undefined ? undefined : (open.at(-1).text += text)))
   parser.on('closetag', () => {
@@ -77,7 +95,8 @@ function flatten(document) {
   return found
 }
 
-const isXml = ({ headers, body }) => body.length > 0 && (/xml/.test(headers['content-type'] ?? '') || body.toString('latin1', 0, 5) === '<?xml')
+const isXml = ({ headers, body }) =>
+  body.length > 0 && (/xml/.test(headers['content-type'] ?? '') || body.toString('latin1', 0, 5) === '<?xml')
 
 /** The whole of an answer as names and values. */
 function facts(answer, opaque) {
@@ -89,11 +108,17 @@ function facts(answer, opaque) {
     all.set(`header ${name}`, value(name, String(text), opaque))
   }
   if (!xml) {
-    all.set('body', body.length > 200 ? `${body.length} bytes beginning with ${JSON.stringify(body.toString('latin1', 0, 40))}` : JSON.stringify(body.toString('latin1')))
+    all.set(
+      'body',
+      body.length > 200
+        ? `${body.length} bytes beginning with ${JSON.stringify(body.toString('latin1', 0, 40))}`
+        : JSON.stringify(body.toString('latin1')),
+    )
     return all
   }
   try {
-    for (const [path, { name, text }] of flatten(body.toString().replaceAll(/&#x(?:0|FFFE|FFFF);/g, '?'))) all.set(`xml ${path}`, value(name, text, opaque))
+    for (const [path, { name, text }] of flatten(body.toString().replaceAll(/&#x(?:0|FFFE|FFFF);/g, '?')))
+      all.set(`xml ${path}`, value(name, text, opaque))
   } catch (error) {
     all.set('xml', `unreadable: ${error.message}`)
   }
@@ -106,7 +131,8 @@ function facts(answer, opaque) {
 /** Differences of one step: what, and what each side has there. Where the outcome itself differs the rest says nothing more. */
 export function differences(reference, answer, opaque) {
   const [theirs, ours] = [facts(reference, opaque), facts(answer, opaque)]
-  if (theirs.get('status') !== ours.get('status')) return [{ what: 'status', theirs: theirs.get('status'), ours: ours.get('status') }]
+  if (theirs.get('status') !== ours.get('status'))
+    return [{ what: 'status', theirs: theirs.get('status'), ours: ours.get('status') }]
   const names = [...new Set([...theirs.keys(), ...ours.keys()])].sort()
   const all = names
     .filter((name) => theirs.get(name) !== ours.get(name))

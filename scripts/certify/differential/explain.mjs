@@ -8,8 +8,15 @@ import { readFileSync } from 'node:fs'
 export const EXPLAINED = JSON.parse(readFileSync(new URL('explained.json', import.meta.url), 'utf8'))
 
 const fits = (pattern, text) =>
-  new RegExp(`^${pattern.split('*').map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`, 's').test(text)
-const anyFits = (patterns, text) => (patterns === undefined ? true : [patterns].flat().some((pattern) => fits(pattern, text)))
+  new RegExp(
+    `^${pattern
+      .split('*')
+      .map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&'))
+      .join('.*')}$`,
+    's',
+  ).test(text)
+const anyFits = (patterns, text) =>
+  patterns === undefined ? true : [patterns].flat().some((pattern) => fits(pattern, text))
 
 /** The first row that explains a difference. */
 export const explanationOf = ({ where, step, what, theirs, ours }) =>

@@ -62,17 +62,24 @@ function sign({ method, path, query, headers, body, keys, step }) {
   }
   const payload = chunked === undefined ? (step.payload ?? sha256(body)) : payloadName(chunked)
   const signed = signHeaders({ method, path, query, headers, payload, keys, auth: step.auth })
-  return { target: target(query), headers: signed.headers, body: chunked === undefined ? body : frame(body, chunked, signed) }
+  return {
+    target: target(query),
+    headers: signed.headers,
+    body: chunked === undefined ? body : frame(body, chunked, signed),
+  }
 }
 
 function send({ method, target, headers, body }, { agent, url }) {
   return new Promise((resolve) => {
-    const failed = (error) => resolve({ status: 0, headers: {}, body: Buffer.from(String(error.code ?? error.message)), method })
+    const failed = (error) =>
+      resolve({ status: 0, headers: {}, body: Buffer.from(String(error.code ?? error.message)), method })
     const options = { agent, host: url.hostname, port: url.port, method, path: target, headers, setHost: false }
     const req = httpRequest(options, (res) => {
       const pieces = []
       res.on('data', (piece) => pieces.push(piece)).on('error', failed)
-      res.on('end', () => resolve({ status: res.statusCode, headers: res.headers, body: Buffer.concat(pieces), method }))
+      res.on('end', () =>
+        resolve({ status: res.statusCode, headers: res.headers, body: Buffer.concat(pieces), method }),
+      )
     })
     req.on('error', failed)
     req.setTimeout(LONGEST_MILLISECONDS, () => req.destroy(new Error('no answer')))

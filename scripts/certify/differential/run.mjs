@@ -42,11 +42,15 @@ export async function differential({ cache, check }) {
   const lines = []
   await check(`${STEPS.length} requests against MinIO and two gateways`, () => {
     const names = new Set(STEPS.map(({ name }) => name))
-    if (names.size < FEWEST_STEPS || names.size !== STEPS.length) throw new Error(`${STEPS.length} steps with ${names.size} names`)
+    if (names.size < FEWEST_STEPS || names.size !== STEPS.length)
+      throw new Error(`${STEPS.length} steps with ${names.size} names`)
   })
   await withSides(cache, async ({ bare, over, alone }) => {
     const reference = await play(STEPS, bare)
-    for (const [where, gateway, opaque] of [['over MinIO', over, true], ['embedded', alone, false]]) {
+    for (const [where, gateway, opaque] of [
+      ['over MinIO', over, true],
+      ['embedded', alone, false],
+    ]) {
       await check(`every difference of the gateway ${where} is explained`, async () => {
         const answers = await play(STEPS, gateway)
         return judge({ where, opaque, reference, answers, used, lines })
@@ -76,6 +80,7 @@ function judge({ where, opaque, reference, answers, used, lines }) {
       else used.add(row)
     }
   }
-  if (unexplained.length > 0) throw new Error(`${unexplained.length} of ${count} differences are not explained:\n${unexplained.join('\n')}`)
+  if (unexplained.length > 0)
+    throw new Error(`${unexplained.length} of ${count} differences are not explained:\n${unexplained.join('\n')}`)
   return `${count} differences, all explained`
 }

@@ -42,7 +42,14 @@ export function signer({ secretKey, region = 'us-east-1', service = 's3', date }
 }
 
 function signatureOf({ method, path, query, headers, names, payload, date, by }) {
-  const lines = names.map((name) => `${name}:${String(headers[name] ?? '').trim().replaceAll(/ +/g, ' ')}\n`).join('')
+  const lines = names
+    .map(
+      (name) =>
+        `${name}:${String(headers[name] ?? '')
+          .trim()
+          .replaceAll(/ +/g, ' ')}\n`,
+    )
+    .join('')
   const canonical = [method, canonicalPath(path), canonicalQuery(query), lines, names.join(';'), payload].join('\n')
   return by.sign(['AWS4-HMAC-SHA256', date, by.scope, sha256(canonical)].join('\n'))
 }
@@ -65,7 +72,9 @@ export function signHeaders({ method, path, query, headers, payload, keys, auth 
 export function presign({ method, path, query, headers, keys, auth = {} }) {
   const date = amzDate(auth.offset)
   const by = signer({ ...keys, ...auth, date })
-  const names = Object.keys(headers).filter((name) => name === 'host' || name.startsWith('x-amz-')).sort()
+  const names = Object.keys(headers)
+    .filter((name) => name === 'host' || name.startsWith('x-amz-'))
+    .sort()
   const accessKey = auth.accessKey ?? keys.accessKey
   const added = [
     ['X-Amz-Algorithm', auth.algorithm ?? 'AWS4-HMAC-SHA256'],

@@ -21,6 +21,7 @@ import { parseContentMd5 } from '../../../src/s3/content-md5.ts'
 import { directive } from '../../../src/s3/copy-source.ts'
 import { Headers } from '../../../src/s3/headers.ts'
 import { objectHeaders, readContentHeaders, readUserMetadata, readWebsiteRedirect } from '../../../src/s3/metadata.ts'
+import { parseObjectAttributes, parsePartsPage } from '../../../src/s3/object-attributes.ts'
 import { rawHeaders } from '../arbitraries.ts'
 import { orRefuse, parserTarget } from '../target.ts'
 
@@ -56,6 +57,9 @@ const input = rawHeaders({
   'x-amz-checksum-mode': ['ENABLED', 'disabled'],
   'x-amz-sdk-checksum-algorithm': ['CRC32', 'SHA1', '__proto__'],
   'x-amz-trailer': ['x-amz-checksum-crc32', 'x-amz-checksum-crc32,x-amz-checksum-sha1', 'x-amz-checksum-type'],
+  'x-amz-object-attributes': ['ETag,ObjectParts', 'Checksum', 'constructor'],
+  'x-amz-max-parts': ['1', '1000'],
+  'x-amz-part-number-marker': ['0'],
   'x-amz-mp-object-size': ['5', '0'],
   'x-amz-metadata-directive': ['COPY', 'REPLACE'],
   'x-amz-website-redirect-location': ['/a', 'https://a.example/'],
@@ -85,7 +89,9 @@ const PARSERS: readonly ((headers: Headers) => unknown)[] = [
   parseMultipartChecksum,
   parseCompleteChecksum,
   checksumModeEnabled,
+  parseObjectAttributes,
   parseObjectSize,
+  parsePartsPage,
   readWebsiteRedirect,
   (headers) => directive(headers, 'x-amz-metadata-directive'),
   (headers) => parseTrailerChecksum('CRC32', headers.get('x-amz-checksum-crc32') ?? ''),

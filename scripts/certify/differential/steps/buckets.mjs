@@ -1,7 +1,18 @@
 /** Buckets, their names, and configurations that are not there. */
 import { each, step, XMLNS } from './step.mjs'
 
-const BAD_NAMES = ['ab', 'Upper', 'under_score', 'two..dots', '-hyphen', 'hyphen-', '192.168.1.1', 'xn--prefix', 'suffix-s3alias', 'a'.repeat(64)]
+const BAD_NAMES = [
+  'ab',
+  'Upper',
+  'under_score',
+  'two..dots',
+  '-hyphen',
+  'hyphen-',
+  '192.168.1.1',
+  'xn--prefix',
+  'suffix-s3alias',
+  'a'.repeat(64),
+]
 
 const CONFIGURATIONS = [
   'accelerate',
@@ -24,7 +35,8 @@ const CONFIGURATIONS = [
   'website',
 ]
 
-const location = (region) => `<CreateBucketConfiguration ${XMLNS}><LocationConstraint>${region}</LocationConstraint></CreateBucketConfiguration>`
+const location = (region) =>
+  `<CreateBucketConfiguration ${XMLNS}><LocationConstraint>${region}</LocationConstraint></CreateBucketConfiguration>`
 
 export const BUCKETS = [
   step('buckets: list none', 'GET /'),
@@ -38,7 +50,9 @@ export const BUCKETS = [
   step('buckets: create with another document', 'PUT /diff-c', { body: '<Other/>' }),
   step('buckets: delete what bad XML may have made', 'DELETE /diff-c'),
   ...each(BAD_NAMES, (name) => step(`buckets: create ${name.slice(0, 20)}`, `PUT /${name}`)),
-  ...each(['diff-elsewhere', 'xn--prefix', 'suffix-s3alias'], (name) => step(`buckets: delete ${name} where it was made`, `DELETE /${name}`)),
+  ...each(['diff-elsewhere', 'xn--prefix', 'suffix-s3alias'], (name) =>
+    step(`buckets: delete ${name} where it was made`, `DELETE /${name}`),
+  ),
   step('buckets: head', 'HEAD /diff-a'),
   step('buckets: head with slash', 'HEAD /diff-a/'),
   step('buckets: head missing', 'HEAD /diff-missing'),
@@ -54,10 +68,14 @@ export const BUCKETS = [
   step('buckets: unknown sub-resource', 'GET /diff-a?unknown'),
   ...each(CONFIGURATIONS, (name) => step(`configurations: get ${name}`, `GET /diff-a?${name}`)),
   ...each(CONFIGURATIONS, (name) => step(`configurations: get ${name} of no bucket`, `GET /diff-missing?${name}`)),
-  ...['cors', 'encryption', 'lifecycle', 'policy', 'tagging', 'website', 'replication', 'publicAccessBlock'].flatMap((name) => [
-    step(`configurations: a bucket without ${name}`, `PUT /diff-no-${name.toLowerCase()}`),
-    step(`configurations: delete ${name}`, `DELETE /diff-no-${name.toLowerCase()}?${name}`),
-    step(`configurations: the bucket is there after delete ${name}`, `HEAD /diff-no-${name.toLowerCase()}`),
-  ]),
-  ...each(['analytics', 'inventory', 'metrics', 'intelligent-tiering'], (name) => step(`configurations: list ${name}`, `GET /diff-a?${name}`)),
+  ...['cors', 'encryption', 'lifecycle', 'policy', 'tagging', 'website', 'replication', 'publicAccessBlock'].flatMap(
+    (name) => [
+      step(`configurations: a bucket without ${name}`, `PUT /diff-no-${name.toLowerCase()}`),
+      step(`configurations: delete ${name}`, `DELETE /diff-no-${name.toLowerCase()}?${name}`),
+      step(`configurations: the bucket is there after delete ${name}`, `HEAD /diff-no-${name.toLowerCase()}`),
+    ],
+  ),
+  ...each(['analytics', 'inventory', 'metrics', 'intelligent-tiering'], (name) =>
+    step(`configurations: list ${name}`, `GET /diff-a?${name}`),
+  ),
 ]

@@ -34,12 +34,15 @@ const READS = Object.entries({
   'if-match and a range': { 'if-match': MATCH, range: 'bytes=0-1' },
 })
 
-const put = (name, key, headers, more) => step(`conditions: put ${name}`, `PUT /diff-a/${key}`, { body: 'hello', headers, ...more })
+const put = (name, key, headers, more) =>
+  step(`conditions: put ${name}`, `PUT /diff-a/${key}`, { body: 'hello', headers, ...more })
 
 export const CONDITIONS = [
   put('to begin with', 'cond', {}, { save: { etag: 'etag' } }),
   step('conditions: head for validators', 'HEAD /diff-a/cond', { save: { modified: 'last-modified' } }),
-  step('conditions: list for the bare etag', 'GET /diff-a?prefix=cond', { save: { bare: /<ETag>(?:&quot;|&#34;|")(.*?)(?:&quot;|&#34;|")</ } }),
+  step('conditions: list for the bare etag', 'GET /diff-a?prefix=cond', {
+    save: { bare: /<ETag>(?:&quot;|&#34;|")(.*?)(?:&quot;|&#34;|")</ },
+  }),
   ...READS.map(([name, headers]) => step(`conditions: get ${name}`, 'GET /diff-a/cond', { headers })),
   ...READS.slice(0, 17).map(([name, headers]) => step(`conditions: head ${name}`, 'HEAD /diff-a/cond', { headers })),
   put('if-none-match * on nothing', 'cond-new', { 'if-none-match': '*' }),

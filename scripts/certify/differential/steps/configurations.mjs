@@ -2,7 +2,8 @@
 import { each, md5, step } from './step.mjs'
 
 const config = (name, request, body) => step(name, request, { body, headers: { 'content-md5': md5(body) } })
-const tags = (...pairs) => `<Tagging><TagSet>${pairs.map(([key, value]) => `<Tag><Key>${key}</Key><Value>${value}</Value></Tag>`).join('')}</TagSet></Tagging>`
+const tags = (...pairs) =>
+  `<Tagging><TagSet>${pairs.map(([key, value]) => `<Tag><Key>${key}</Key><Value>${value}</Value></Tag>`).join('')}</TagSet></Tagging>`
 const versioning = (status) => `<VersioningConfiguration><Status>${status}</Status></VersioningConfiguration>`
 const lifecycle = (inner) => `<LifecycleConfiguration>${inner}</LifecycleConfiguration>`
 const SOON = new Date(Date.now() + 3_600_000).toISOString().replace(/\.\d+Z/, 'Z')
@@ -49,7 +50,11 @@ export const TAGS = [
   step('tags: head counts', 'HEAD /diff-b/tagged'),
   config('tags: put', 'PUT /diff-b/tagged?tagging', tags(['k', 'v'])),
   step('tags: get what was put', 'GET /diff-b/tagged?tagging'),
-  config('tags: put eleven', 'PUT /diff-b/tagged?tagging', tags(...Array.from({ length: 11 }, (_, i) => [`k${i}`, 'v']))),
+  config(
+    'tags: put eleven',
+    'PUT /diff-b/tagged?tagging',
+    tags(...Array.from({ length: 11 }, (_, i) => [`k${i}`, 'v'])),
+  ),
   config('tags: put twice the same', 'PUT /diff-b/tagged?tagging', tags(['k', 'v'], ['k', 'w'])),
   config('tags: put a long key', 'PUT /diff-b/tagged?tagging', tags(['k'.repeat(129), 'v'])),
   config('tags: put a long value', 'PUT /diff-b/tagged?tagging', tags(['k', 'v'.repeat(257)])),
@@ -57,7 +62,10 @@ export const TAGS = [
   step('tags: get of nothing', 'GET /diff-b/none?tagging'),
   step('tags: delete', 'DELETE /diff-b/tagged?tagging'),
   step('tags: get none', 'GET /diff-b/tagged?tagging'),
-  step('tags: put an object with bad tags', 'PUT /diff-b/tagged-bad', { body: 'x', headers: { 'x-amz-tagging': 'a=1&a=2' } }),
+  step('tags: put an object with bad tags', 'PUT /diff-b/tagged-bad', {
+    body: 'x',
+    headers: { 'x-amz-tagging': 'a=1&a=2' },
+  }),
   config('tags: put on bucket', 'PUT /diff-b?tagging', tags(['k', 'v'])),
   step('tags: get of bucket', 'GET /diff-b?tagging'),
   step('tags: delete of bucket', 'DELETE /diff-b?tagging'),
@@ -66,14 +74,34 @@ export const TAGS = [
 export const LOCKS = [
   step('locks: create bucket', 'PUT /diff-lock', { headers: { 'x-amz-bucket-object-lock-enabled': 'true' } }),
   step('locks: configuration', 'GET /diff-lock?object-lock'),
-  config('locks: default retention', 'PUT /diff-lock?object-lock', '<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>1</Days></DefaultRetention></Rule></ObjectLockConfiguration>'),
-  config('locks: days and years', 'PUT /diff-lock?object-lock', '<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>1</Days><Years>1</Years></DefaultRetention></Rule></ObjectLockConfiguration>'),
-  config('locks: on a bucket without', 'PUT /diff-b?object-lock', '<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>'),
+  config(
+    'locks: default retention',
+    'PUT /diff-lock?object-lock',
+    '<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>1</Days></DefaultRetention></Rule></ObjectLockConfiguration>',
+  ),
+  config(
+    'locks: days and years',
+    'PUT /diff-lock?object-lock',
+    '<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>1</Days><Years>1</Years></DefaultRetention></Rule></ObjectLockConfiguration>',
+  ),
+  config(
+    'locks: on a bucket without',
+    'PUT /diff-b?object-lock',
+    '<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>',
+  ),
   config('locks: suspend versioning', 'PUT /diff-lock?versioning', versioning('Suspended')),
-  step('locks: put', 'PUT /diff-lock/k', { body: 'hello', headers: { 'content-md5': md5('hello') }, save: { locked: 'x-amz-version-id' } }),
+  step('locks: put', 'PUT /diff-lock/k', {
+    body: 'hello',
+    headers: { 'content-md5': md5('hello') },
+    save: { locked: 'x-amz-version-id' },
+  }),
   step('locks: head', 'HEAD /diff-lock/k'),
   step('locks: retention', 'GET /diff-lock/k?retention'),
-  config('locks: extend', 'PUT /diff-lock/k?retention', `<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>${SOON}</RetainUntilDate></Retention>`),
+  config(
+    'locks: extend',
+    'PUT /diff-lock/k?retention',
+    `<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>${SOON}</RetainUntilDate></Retention>`,
+  ),
   step('locks: legal hold at first', 'GET /diff-lock/k?legal-hold'),
   config('locks: legal hold', 'PUT /diff-lock/k?legal-hold', '<LegalHold><Status>ON</Status></LegalHold>'),
   step('locks: legal hold then', 'GET /diff-lock/k?legal-hold'),
@@ -81,19 +109,31 @@ export const LOCKS = [
   step('locks: delete', 'DELETE /diff-lock/k'),
   step('locks: retention without lock', 'GET /diff-a/plain?retention'),
   step('locks: hold without lock', 'GET /diff-a/plain?legal-hold'),
-  step('locks: put with headers without lock', 'PUT /diff-a/locked', { body: 'x', headers: { 'x-amz-object-lock-mode': 'GOVERNANCE', 'x-amz-object-lock-retain-until-date': SOON } }),
+  step('locks: put with headers without lock', 'PUT /diff-a/locked', {
+    body: 'x',
+    headers: { 'x-amz-object-lock-mode': 'GOVERNANCE', 'x-amz-object-lock-retain-until-date': SOON },
+  }),
 ]
 
-const CORS = '<CORSConfiguration><CORSRule><AllowedOrigin>https://app.example</AllowedOrigin><AllowedMethod>GET</AllowedMethod><AllowedHeader>*</AllowedHeader></CORSRule></CORSConfiguration>'
-const ACL = '<AccessControlPolicy><Owner><ID>x</ID></Owner><AccessControlList></AccessControlList></AccessControlPolicy>'
-const POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::diff-b/*"}]}'
+const CORS =
+  '<CORSConfiguration><CORSRule><AllowedOrigin>https://app.example</AllowedOrigin><AllowedMethod>GET</AllowedMethod><AllowedHeader>*</AllowedHeader></CORSRule></CORSConfiguration>'
+const ACL =
+  '<AccessControlPolicy><Owner><ID>x</ID></Owner><AccessControlList></AccessControlList></AccessControlPolicy>'
+const POLICY =
+  '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::diff-b/*"}]}'
 const origin = { origin: 'https://app.example' }
 
 export const CONFIGURATIONS = [
   config('cors: put', 'PUT /diff-b?cors', CORS),
   step('cors: get', 'GET /diff-b?cors'),
-  step('cors: preflight', 'OPTIONS /diff-b/copy', { sign: 'none', headers: { ...origin, 'access-control-request-method': 'GET' } }),
-  step('cors: preflight of another origin', 'OPTIONS /diff-b/copy', { sign: 'none', headers: { origin: 'https://other.example', 'access-control-request-method': 'GET' } }),
+  step('cors: preflight', 'OPTIONS /diff-b/copy', {
+    sign: 'none',
+    headers: { ...origin, 'access-control-request-method': 'GET' },
+  }),
+  step('cors: preflight of another origin', 'OPTIONS /diff-b/copy', {
+    sign: 'none',
+    headers: { origin: 'https://other.example', 'access-control-request-method': 'GET' },
+  }),
   step('cors: preflight without origin', 'OPTIONS /diff-b/copy', { sign: 'none' }),
   step('cors: put an object', 'PUT /diff-b/cors', { body: 'x' }),
   step('cors: get an object', 'GET /diff-b/cors', { headers: origin }),
@@ -106,19 +146,75 @@ export const CONFIGURATIONS = [
   config('policy: put nonsense', 'PUT /diff-b?policy', '{'),
   step('policy: get', 'GET /diff-b?policy'),
   step('policy: delete', 'DELETE /diff-b?policy'),
-  config('lifecycle: put', 'PUT /diff-b?lifecycle', lifecycle('<Rule><ID>r</ID><Status>Enabled</Status><Filter><Prefix>p</Prefix></Filter><Expiration><Days>3</Days></Expiration></Rule>')),
-  config('lifecycle: put sizes', 'PUT /diff-b?lifecycle', lifecycle('<Rule><ID>s</ID><Status>Enabled</Status><Filter><ObjectSizeGreaterThan>1000</ObjectSizeGreaterThan></Filter><Expiration><Days>3</Days></Expiration></Rule>')),
+  config(
+    'lifecycle: put',
+    'PUT /diff-b?lifecycle',
+    lifecycle(
+      '<Rule><ID>r</ID><Status>Enabled</Status><Filter><Prefix>p</Prefix></Filter><Expiration><Days>3</Days></Expiration></Rule>',
+    ),
+  ),
+  config(
+    'lifecycle: put sizes',
+    'PUT /diff-b?lifecycle',
+    lifecycle(
+      '<Rule><ID>s</ID><Status>Enabled</Status><Filter><ObjectSizeGreaterThan>1000</ObjectSizeGreaterThan></Filter><Expiration><Days>3</Days></Expiration></Rule>',
+    ),
+  ),
   step('lifecycle: get', 'GET /diff-b?lifecycle'),
-  config('lifecycle: put 0 days', 'PUT /diff-b?lifecycle', lifecycle('<Rule><ID>r</ID><Status>Enabled</Status><Filter/><Expiration><Days>0</Days></Expiration></Rule>')),
+  config(
+    'lifecycle: put 0 days',
+    'PUT /diff-b?lifecycle',
+    lifecycle('<Rule><ID>r</ID><Status>Enabled</Status><Filter/><Expiration><Days>0</Days></Expiration></Rule>'),
+  ),
   config('lifecycle: put nothing', 'PUT /diff-b?lifecycle', lifecycle('')),
   step('lifecycle: delete', 'DELETE /diff-b?lifecycle'),
-  config('encryption: put', 'PUT /diff-b?encryption', '<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>'),
+  config(
+    'encryption: put',
+    'PUT /diff-b?encryption',
+    '<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>',
+  ),
   step('encryption: get', 'GET /diff-b?encryption'),
-  step('encryption: put an object with AES256', 'PUT /diff-b/sse', { body: 'x', headers: { 'x-amz-server-side-encryption': 'AES256' } }),
-  step('encryption: put an object with aws:kms', 'PUT /diff-b/sse-kms', { body: 'x', headers: { 'x-amz-server-side-encryption': 'aws:kms' } }),
-  step('encryption: put an object with nonsense', 'PUT /diff-b/sse-bad', { body: 'x', headers: { 'x-amz-server-side-encryption': 'ROT13' } }),
-  step('encryption: put an object with a customer key', 'PUT /diff-b/sse-c', { body: 'x', headers: { 'x-amz-server-side-encryption-customer-algorithm': 'AES256', 'x-amz-server-side-encryption-customer-key': Buffer.alloc(32, 'k').toString('base64'), 'x-amz-server-side-encryption-customer-key-md5': md5(Buffer.alloc(32, 'k')) } }),
-  ...each(['accelerate', 'logging', 'notification', 'ownershipControls', 'publicAccessBlock', 'replication', 'requestPayment', 'website', 'versioning', 'tagging', 'cors', 'lifecycle'], (name) => config(`configurations: put nonsense as ${name}`, `PUT /diff-b?${name}`, '<Nonsense/>')),
+  step('encryption: put an object with AES256', 'PUT /diff-b/sse', {
+    body: 'x',
+    headers: { 'x-amz-server-side-encryption': 'AES256' },
+  }),
+  step('encryption: put an object with aws:kms', 'PUT /diff-b/sse-kms', {
+    body: 'x',
+    headers: { 'x-amz-server-side-encryption': 'aws:kms' },
+  }),
+  step('encryption: put an object with nonsense', 'PUT /diff-b/sse-bad', {
+    body: 'x',
+    headers: { 'x-amz-server-side-encryption': 'ROT13' },
+  }),
+  step('encryption: put an object with a customer key', 'PUT /diff-b/sse-c', {
+    body: 'x',
+    headers: {
+      'x-amz-server-side-encryption-customer-algorithm': 'AES256',
+      'x-amz-server-side-encryption-customer-key': Buffer.alloc(32, 'k').toString('base64'),
+      'x-amz-server-side-encryption-customer-key-md5': md5(Buffer.alloc(32, 'k')),
+    },
+  }),
+  ...each(
+    [
+      'accelerate',
+      'logging',
+      'notification',
+      'ownershipControls',
+      'publicAccessBlock',
+      'replication',
+      'requestPayment',
+      'website',
+      'versioning',
+      'tagging',
+      'cors',
+      'lifecycle',
+    ],
+    (name) => config(`configurations: put nonsense as ${name}`, `PUT /diff-b?${name}`, '<Nonsense/>'),
+  ),
   config('notification: put none', 'PUT /diff-b?notification', '<NotificationConfiguration/>'),
-  config('requestPayment: put', 'PUT /diff-b?requestPayment', '<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>'),
+  config(
+    'requestPayment: put',
+    'PUT /diff-b?requestPayment',
+    '<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>',
+  ),
 ]

@@ -1,7 +1,8 @@
 /** Deletes, one by one and many at once. */
 import { each, md5, step } from './step.mjs'
 
-const many = (name, body, headers = { 'content-md5': md5(body) }) => step(`deletes: ${name}`, 'POST /diff-b?delete', { body, headers })
+const many = (name, body, headers = { 'content-md5': md5(body) }) =>
+  step(`deletes: ${name}`, 'POST /diff-b?delete', { body, headers })
 const objects = (...keys) => keys.map((key) => `<Object><Key>${key}</Key></Object>`).join('')
 
 export const DELETES = [
@@ -18,7 +19,10 @@ export const DELETES = [
   many('with bad XML', '<Delete><Object>'),
   many('with another document', '<Other/>'),
   many('a thousand and one', `<Delete>${objects(...Array.from({ length: 1001 }, (_, i) => `k${i}`))}</Delete>`),
-  many('a thousand', `<Delete><Quiet>true</Quiet>${objects(...Array.from({ length: 1000 }, (_, i) => `k${i}`))}</Delete>`),
+  many(
+    'a thousand',
+    `<Delete><Quiet>true</Quiet>${objects(...Array.from({ length: 1000 }, (_, i) => `k${i}`))}</Delete>`,
+  ),
   many('without a digest', `<Delete>${objects('none')}</Delete>`, {}),
   many('with a wrong md5', `<Delete>${objects('none')}</Delete>`, { 'content-md5': md5('other') }),
   many('with a checksum', `<Delete>${objects('none')}</Delete>`, { 'x-amz-checksum-crc32': 'AAAAAA==' }),

@@ -1,7 +1,23 @@
 /** Listings with every parameter, over one bucket of known keys. */
 import { each, step } from './step.mjs'
 
-const KEYS = ['a-b', 'a/1', 'a/2', 'a/b/3', 'b', 'b-c', 'c/', 'c/d', 'e%20f', 'g+h', 'i%25j', '%C3%BC', '%E2%82%AC', '%F0%9F%98%80', 'z']
+const KEYS = [
+  'a-b',
+  'a/1',
+  'a/2',
+  'a/b/3',
+  'b',
+  'b-c',
+  'c/',
+  'c/d',
+  'e%20f',
+  'g+h',
+  'i%25j',
+  '%C3%BC',
+  '%E2%82%AC',
+  '%F0%9F%98%80',
+  'z',
+]
 
 const QUERIES = [
   '',
@@ -37,7 +53,18 @@ const QUERIES = [
   'encoding-type=',
 ]
 
-const V1 = ['marker=a', 'marker=a/', 'marker=a/&delimiter=/', 'marker=a/1&delimiter=/', 'marker=b&max-keys=2', 'marker=zz', 'marker=', 'marker=a/&delimiter=/&max-keys=1', 'marker=e%20f&encoding-type=url', 'marker=%F0%9F%98%80']
+const V1 = [
+  'marker=a',
+  'marker=a/',
+  'marker=a/&delimiter=/',
+  'marker=a/1&delimiter=/',
+  'marker=b&max-keys=2',
+  'marker=zz',
+  'marker=',
+  'marker=a/&delimiter=/&max-keys=1',
+  'marker=e%20f&encoding-type=url',
+  'marker=%F0%9F%98%80',
+]
 const V2 = [
   'start-after=a',
   'start-after=a/&delimiter=/',
@@ -62,16 +89,38 @@ export const LISTINGS = [
   ...each(KEYS, (key) => step(`list: put ${key}`, `PUT /diff-list/${key}`, { body: key })),
   ...each(QUERIES, (query) => step(`list v1: ${query}`, `GET /diff-list?${query}`)),
   ...each(V1, (query) => step(`list v1: ${query}`, `GET /diff-list?${query}`)),
-  ...each(QUERIES, (query) => step(`list v2: ${query}`, `GET /diff-list?list-type=2${query === '' ? '' : '&'}${query}`)),
-  step('list v2: first page', 'GET /diff-list?list-type=2&max-keys=2', { save: { token: /<NextContinuationToken>(.*?)</ } }),
-  step('list v2: first page of prefixes', 'GET /diff-list?list-type=2&max-keys=2&delimiter=/', { save: { prefixToken: /<NextContinuationToken>(.*?)</ } }),
+  ...each(QUERIES, (query) =>
+    step(`list v2: ${query}`, `GET /diff-list?list-type=2${query === '' ? '' : '&'}${query}`),
+  ),
+  step('list v2: first page', 'GET /diff-list?list-type=2&max-keys=2', {
+    save: { token: /<NextContinuationToken>(.*?)</ },
+  }),
+  step('list v2: first page of prefixes', 'GET /diff-list?list-type=2&max-keys=2&delimiter=/', {
+    save: { prefixToken: /<NextContinuationToken>(.*?)</ },
+  }),
   ...each(V2, (query) => step(`list v2: ${query}`, `GET /diff-list?list-type=2&${query}`)),
   ...each(['1', '3', 'x', ''], (type) => step(`list: list-type=${type}`, `GET /diff-list?list-type=${type}`)),
   step('list below: create bucket', 'PUT /diff-below'),
-  ...each(['a', 'a/b', 'a/', 'a/b/c'], (key) => step(`list below: put ${key}`, `PUT /diff-below/${key}`, { body: key })),
+  ...each(['a', 'a/b', 'a/', 'a/b/c'], (key) =>
+    step(`list below: put ${key}`, `PUT /diff-below/${key}`, { body: key }),
+  ),
   ...each(['a', 'a/b', 'a/', 'a/b/c'], (key) => step(`list below: get ${key}`, `GET /diff-below/${key}`)),
-  ...each(['', 'delimiter=/', 'prefix=a/', 'prefix=a/&delimiter=/'], (query) => step(`list below: list ${query}`, `GET /diff-below?${query}`)),
+  ...each(['', 'delimiter=/', 'prefix=a/', 'prefix=a/&delimiter=/'], (query) =>
+    step(`list below: list ${query}`, `GET /diff-below?${query}`),
+  ),
   step('list v1: no bucket', 'GET /diff-missing'),
   step('list v2: no bucket', 'GET /diff-missing?list-type=2'),
-  ...each(['', '&prefix=a', '&delimiter=/', '&max-keys=2', '&key-marker=b', '&version-id-marker=x', '&encoding-type=url', '&max-keys=a'], (query) => step(`list versions: unversioned ${query}`, `GET /diff-list?versions${query}`)),
+  ...each(
+    [
+      '',
+      '&prefix=a',
+      '&delimiter=/',
+      '&max-keys=2',
+      '&key-marker=b',
+      '&version-id-marker=x',
+      '&encoding-type=url',
+      '&max-keys=a',
+    ],
+    (query) => step(`list versions: unversioned ${query}`, `GET /diff-list?versions${query}`),
+  ),
 ]

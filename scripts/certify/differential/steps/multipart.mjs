@@ -5,9 +5,16 @@ const PART = bytes(5 * 2 ** 20)
 const UNSIGNED = { payload: 'UNSIGNED-PAYLOAD' }
 const document = (...parts) =>
   `<CompleteMultipartUpload>${parts.map(([number, etag, more = '']) => `<Part><PartNumber>${number}</PartNumber><ETag>${etag}</ETag>${more}</Part>`).join('')}</CompleteMultipartUpload>`
-const complete = (name, upload, body, more) => step(`multipart: complete ${name}`, `POST /diff-a/multi?uploadId={${upload}}`, { body, ...more })
-const part = (name, upload, number, body, more) => step(`multipart: part ${name}`, `PUT /diff-a/multi?partNumber=${number}&uploadId={${upload}}`, { body, ...UNSIGNED, ...more })
-const begin = (name, upload, headers) => step(`multipart: begin ${name}`, 'POST /diff-a/multi?uploads', { headers, save: { [upload]: /<UploadId>(.*?)</ } })
+const complete = (name, upload, body, more) =>
+  step(`multipart: complete ${name}`, `POST /diff-a/multi?uploadId={${upload}}`, { body, ...more })
+const part = (name, upload, number, body, more) =>
+  step(`multipart: part ${name}`, `PUT /diff-a/multi?partNumber=${number}&uploadId={${upload}}`, {
+    body,
+    ...UNSIGNED,
+    ...more,
+  })
+const begin = (name, upload, headers) =>
+  step(`multipart: begin ${name}`, 'POST /diff-a/multi?uploads', { headers, save: { [upload]: /<UploadId>(.*?)</ } })
 
 export const MULTIPART = [
   step('multipart: list of no uploads', 'GET /diff-a?uploads'),
@@ -31,12 +38,41 @@ export const MULTIPART = [
   step('multipart: number without upload', 'PUT /diff-a/multi?partNumber=1', { body: 'x' }),
   step('multipart: part into no bucket', 'PUT /diff-missing/multi?partNumber=1&uploadId={u1}', { body: 'x' }),
   step('multipart: list parts', 'GET /diff-a/multi?uploadId={u1}'),
-  ...each(['max-parts=1', 'max-parts=0', 'max-parts=1001', 'max-parts=-1', 'max-parts=a', 'part-number-marker=1', 'part-number-marker=9', 'part-number-marker=a', 'max-parts=1&part-number-marker=1', 'encoding-type=url'], (query) => step(`multipart: list parts ${query}`, `GET /diff-a/multi?uploadId={u1}&${query}`)),
+  ...each(
+    [
+      'max-parts=1',
+      'max-parts=0',
+      'max-parts=1001',
+      'max-parts=-1',
+      'max-parts=a',
+      'part-number-marker=1',
+      'part-number-marker=9',
+      'part-number-marker=a',
+      'max-parts=1&part-number-marker=1',
+      'encoding-type=url',
+    ],
+    (query) => step(`multipart: list parts ${query}`, `GET /diff-a/multi?uploadId={u1}&${query}`),
+  ),
   step('multipart: list parts of no upload', 'GET /diff-a/multi?uploadId=nonsense'),
   begin('a second upload', 'u2', {}),
   step('multipart: begin on another key', 'POST /diff-a/multi/other?uploads', { save: { u3: /<UploadId>(.*?)</ } }),
   step('multipart: list uploads', 'GET /diff-a?uploads'),
-  ...each(['prefix=multi', 'prefix=multi/', 'prefix=none', 'delimiter=/', 'max-uploads=1', 'max-uploads=0', 'max-uploads=a', 'key-marker=multi', 'key-marker=multi&upload-id-marker={u1}', 'upload-id-marker={u1}', 'encoding-type=url'], (query) => step(`multipart: list uploads ${query}`, `GET /diff-a?uploads&${query}`)),
+  ...each(
+    [
+      'prefix=multi',
+      'prefix=multi/',
+      'prefix=none',
+      'delimiter=/',
+      'max-uploads=1',
+      'max-uploads=0',
+      'max-uploads=a',
+      'key-marker=multi',
+      'key-marker=multi&upload-id-marker={u1}',
+      'upload-id-marker={u1}',
+      'encoding-type=url',
+    ],
+    (query) => step(`multipart: list uploads ${query}`, `GET /diff-a?uploads&${query}`),
+  ),
   step('multipart: list uploads on a key', 'GET /diff-a/multi?uploads'),
   step('multipart: list uploads of no bucket', 'GET /diff-missing?uploads'),
   step('multipart: the object is not there yet', 'HEAD /diff-a/multi'),
@@ -52,7 +88,9 @@ export const MULTIPART = [
   step('multipart: head part 2', 'HEAD /diff-a/multi?partNumber=2'),
   step('multipart: a range across parts', 'GET /diff-a/multi', { headers: { range: 'bytes=5242875-5242885' } }),
   step('multipart: list it', 'GET /diff-a?prefix=multi'),
-  step('multipart: attributes', 'GET /diff-a/multi?attributes', { headers: { 'x-amz-object-attributes': 'ETag,ObjectParts,ObjectSize' } }),
+  step('multipart: attributes', 'GET /diff-a/multi?attributes', {
+    headers: { 'x-amz-object-attributes': 'ETag,ObjectParts,ObjectSize' },
+  }),
   part('of the second', 'u2', 1, 'second', { save: { p8: 'etag' } }),
   complete('if-none-match * on something', 'u2', document([1, '{p8}']), { headers: { 'if-none-match': '*' } }),
   step('multipart: abort', 'DELETE /diff-a/multi?uploadId={u2}'),
@@ -71,8 +109,21 @@ export const MULTIPART = [
   begin('an empty part', 'u5', {}),
   part('of nothing', 'u5', 1, '', { save: { p5: 'etag' } }),
   complete('an empty part', 'u5', document([1, '{p5}'])),
-  ...each([['CRC32', undefined], ['CRC32', 'FULL_OBJECT'], ['SHA256', undefined], ['SHA256', 'FULL_OBJECT'], ['CRC64NVME', undefined], ['CRC64NVME', 'COMPOSITE'], ['CRC16', undefined]], ([name, type]) =>
-    begin(`with ${name} ${type ?? ''}`, `u${name}${type ?? ''}`, { 'x-amz-checksum-algorithm': name, ...(type && { 'x-amz-checksum-type': type }) }),
+  ...each(
+    [
+      ['CRC32', undefined],
+      ['CRC32', 'FULL_OBJECT'],
+      ['SHA256', undefined],
+      ['SHA256', 'FULL_OBJECT'],
+      ['CRC64NVME', undefined],
+      ['CRC64NVME', 'COMPOSITE'],
+      ['CRC16', undefined],
+    ],
+    ([name, type]) =>
+      begin(`with ${name} ${type ?? ''}`, `u${name}${type ?? ''}`, {
+        'x-amz-checksum-algorithm': name,
+        ...(type && { 'x-amz-checksum-type': type }),
+      }),
   ),
   part('with crc32', 'uCRC32', 1, 'hello', { headers: { 'x-amz-checksum-crc32': 'NhCmhg==' }, save: { p7: 'etag' } }),
   step('multipart: list parts with crc32', 'GET /diff-a/multi?uploadId={uCRC32}'),

@@ -1,7 +1,8 @@
 /** Objects: what is stored with them, ranges, parts, response headers, digests. */
 import { bytes, each, md5, step } from './step.mjs'
 
-const put = (name, key, headers, more = {}) => step(`objects: put ${name}`, `PUT /diff-a/${key}`, { body: 'hello', headers, ...more })
+const put = (name, key, headers, more = {}) =>
+  step(`objects: put ${name}`, `PUT /diff-a/${key}`, { body: 'hello', headers, ...more })
 
 const DIGESTS = {
   crc32: 'NhCmhg==',
@@ -11,7 +12,13 @@ const DIGESTS = {
   crc64nvme: 'M3eFcAZSQlc=',
 }
 
-const WRONG = { crc32: 'AAAAAA==', crc32c: 'AAAAAA==', sha1: `${'A'.repeat(27)}=`, sha256: `${'A'.repeat(43)}=`, crc64nvme: 'AAAAAAAAAAA=' }
+const WRONG = {
+  crc32: 'AAAAAA==',
+  crc32c: 'AAAAAA==',
+  sha1: `${'A'.repeat(27)}=`,
+  sha256: `${'A'.repeat(43)}=`,
+  crc64nvme: 'AAAAAAAAAAA=',
+}
 
 const RANGES = [
   'bytes=0-0',
@@ -75,23 +82,61 @@ export const OBJECTS = [
   put('with short md5', 'md5-short', { 'content-md5': 'AAAA' }),
   put('with md5 that is no base64', 'md5-bad', { 'content-md5': '!!!!' }),
   put('with empty md5', 'md5-empty', { 'content-md5': '' }),
-  ...each(Object.keys(DIGESTS), (name) => put(`with ${name}`, `sum-${name}`, { [`x-amz-checksum-${name}`]: DIGESTS[name] })),
-  ...each(Object.keys(WRONG), (name) => put(`with wrong ${name}`, 'sum-wrong', { [`x-amz-checksum-${name}`]: WRONG[name] })),
+  ...each(Object.keys(DIGESTS), (name) =>
+    put(`with ${name}`, `sum-${name}`, { [`x-amz-checksum-${name}`]: DIGESTS[name] }),
+  ),
+  ...each(Object.keys(WRONG), (name) =>
+    put(`with wrong ${name}`, 'sum-wrong', { [`x-amz-checksum-${name}`]: WRONG[name] }),
+  ),
   ...each(Object.keys(WRONG), (name) => put(`with short ${name}`, 'sum-short', { [`x-amz-checksum-${name}`]: 'AAA=' })),
   put('with two checksums', 'sum-two', { 'x-amz-checksum-crc32': DIGESTS.crc32, 'x-amz-checksum-sha1': DIGESTS.sha1 }),
   put('with an algorithm and no checksum', 'sum-none', { 'x-amz-sdk-checksum-algorithm': 'CRC32' }),
-  put('with another algorithm than checksum', 'sum-other', { 'x-amz-sdk-checksum-algorithm': 'SHA1', 'x-amz-checksum-crc32': DIGESTS.crc32 }),
+  put('with another algorithm than checksum', 'sum-other', {
+    'x-amz-sdk-checksum-algorithm': 'SHA1',
+    'x-amz-checksum-crc32': DIGESTS.crc32,
+  }),
   put('with an algorithm of nobody', 'sum-unknown', { 'x-amz-sdk-checksum-algorithm': 'CRC16' }),
-  ...each(Object.keys(DIGESTS), (name) => step(`objects: head sum-${name} with checksum mode`, `HEAD /diff-a/sum-${name}`, { headers: { 'x-amz-checksum-mode': 'ENABLED' } })),
-  step('objects: get sum-crc32 with checksum mode', 'GET /diff-a/sum-crc32', { headers: { 'x-amz-checksum-mode': 'ENABLED' } }),
+  ...each(Object.keys(DIGESTS), (name) =>
+    step(`objects: head sum-${name} with checksum mode`, `HEAD /diff-a/sum-${name}`, {
+      headers: { 'x-amz-checksum-mode': 'ENABLED' },
+    }),
+  ),
+  step('objects: get sum-crc32 with checksum mode', 'GET /diff-a/sum-crc32', {
+    headers: { 'x-amz-checksum-mode': 'ENABLED' },
+  }),
   step('objects: get sum-crc32 without', 'GET /diff-a/sum-crc32'),
-  step('objects: get a range of sum-crc32 with checksum mode', 'GET /diff-a/sum-crc32', { headers: { 'x-amz-checksum-mode': 'ENABLED', range: 'bytes=0-1' } }),
+  step('objects: get a range of sum-crc32 with checksum mode', 'GET /diff-a/sum-crc32', {
+    headers: { 'x-amz-checksum-mode': 'ENABLED', range: 'bytes=0-1' },
+  }),
   step('objects: wrong checksum mode', 'GET /diff-a/sum-crc32', { headers: { 'x-amz-checksum-mode': 'MAYBE' } }),
-  ...each(['plain', 'empty', 'large', 'headers', 'expires', 'meta-empty', 'meta-bytes', 'encoding', 'encoding-two', 'class', 'class-rr', 'redirect', 'sum-wrong', 'none'], (key) => step(`objects: get ${key}`, `GET /diff-a/${key}`)),
-  ...each(['plain', 'empty', 'headers', 'none', 'md5-wrong'], (key) => step(`objects: head ${key}`, `HEAD /diff-a/${key}`)),
+  ...each(
+    [
+      'plain',
+      'empty',
+      'large',
+      'headers',
+      'expires',
+      'meta-empty',
+      'meta-bytes',
+      'encoding',
+      'encoding-two',
+      'class',
+      'class-rr',
+      'redirect',
+      'sum-wrong',
+      'none',
+    ],
+    (key) => step(`objects: get ${key}`, `GET /diff-a/${key}`),
+  ),
+  ...each(['plain', 'empty', 'headers', 'none', 'md5-wrong'], (key) =>
+    step(`objects: head ${key}`, `HEAD /diff-a/${key}`),
+  ),
   step('objects: get from no bucket', 'GET /diff-missing/plain'),
   step('objects: head in no bucket', 'HEAD /diff-missing/plain'),
-  step('objects: get with overrides', 'GET /diff-a/headers?response-content-type=a%2Fb&response-content-disposition=inline&response-cache-control=no-store&response-content-encoding=br&response-content-language=en&response-expires=0'),
+  step(
+    'objects: get with overrides',
+    'GET /diff-a/headers?response-content-type=a%2Fb&response-content-disposition=inline&response-cache-control=no-store&response-content-encoding=br&response-content-language=en&response-expires=0',
+  ),
   step('objects: get with empty override', 'GET /diff-a/headers?response-content-type='),
   step('objects: get with override that splits', 'GET /diff-a/headers?response-content-type=a%0d%0ab%3A1'),
   step('objects: head with overrides', 'HEAD /diff-a/headers?response-content-type=a%2Fb'),
@@ -105,18 +150,41 @@ export const OBJECTS = [
   step('objects: post', 'POST /diff-a/plain'),
   step('objects: restore', 'POST /diff-a/plain?restore', { body: '<RestoreRequest><Days>1</Days></RestoreRequest>' }),
   step('objects: select', 'POST /diff-a/plain?select&select-type=2', { body: '<SelectObjectContentRequest/>' }),
-  step('objects: put without length', 'PUT /diff-a/no-length', { body: 'hello', length: false, payload: 'UNSIGNED-PAYLOAD', unsigned: { 'transfer-encoding': 'chunked' } }),
-  step('objects: key of 1024 bytes', `PUT /diff-a/${'k'.repeat(200)}/${'k'.repeat(200)}/${'k'.repeat(200)}/${'k'.repeat(200)}/${'k'.repeat(220)}`, { body: 'x' }),
-  step('objects: key of 1025 bytes', `PUT /diff-a/${'k'.repeat(200)}/${'k'.repeat(200)}/${'k'.repeat(200)}/${'k'.repeat(200)}/${'k'.repeat(221)}`, { body: 'x' }),
+  step('objects: put without length', 'PUT /diff-a/no-length', {
+    body: 'hello',
+    length: false,
+    payload: 'UNSIGNED-PAYLOAD',
+    unsigned: { 'transfer-encoding': 'chunked' },
+  }),
+  step(
+    'objects: key of 1024 bytes',
+    `PUT /diff-a/${'k'.repeat(200)}/${'k'.repeat(200)}/${'k'.repeat(200)}/${'k'.repeat(200)}/${'k'.repeat(220)}`,
+    { body: 'x' },
+  ),
+  step(
+    'objects: key of 1025 bytes',
+    `PUT /diff-a/${'k'.repeat(200)}/${'k'.repeat(200)}/${'k'.repeat(200)}/${'k'.repeat(200)}/${'k'.repeat(221)}`,
+    { body: 'x' },
+  ),
   ...each(RANGES, (range) => step(`ranges: get ${range}`, 'GET /diff-a/ten', { headers: { range } })),
-  ...each(['bytes=0-4', 'bytes=10-', 'bytes=-3'], (range) => step(`ranges: head ${range}`, 'HEAD /diff-a/ten', { headers: { range } })),
-  ...each(['bytes=0-0', 'bytes=-1', 'bytes=0-'], (range) => step(`ranges: get ${range} of nothing`, 'GET /diff-a/empty', { headers: { range } })),
+  ...each(['bytes=0-4', 'bytes=10-', 'bytes=-3'], (range) =>
+    step(`ranges: head ${range}`, 'HEAD /diff-a/ten', { headers: { range } }),
+  ),
+  ...each(['bytes=0-0', 'bytes=-1', 'bytes=0-'], (range) =>
+    step(`ranges: get ${range} of nothing`, 'GET /diff-a/empty', { headers: { range } }),
+  ),
   step('ranges: across chunks', 'GET /diff-a/large', { headers: { range: 'bytes=65530-65545' } }),
   step('ranges: the end of large', 'GET /diff-a/large', { headers: { range: 'bytes=-7' } }),
-  ...each(['0', '1', '2', '10001', 'a', '-1', ''], (part) => step(`ranges: get part ${part}`, `GET /diff-a/ten?partNumber=${part}`)),
+  ...each(['0', '1', '2', '10001', 'a', '-1', ''], (part) =>
+    step(`ranges: get part ${part}`, `GET /diff-a/ten?partNumber=${part}`),
+  ),
   step('ranges: head part 1', 'HEAD /diff-a/ten?partNumber=1'),
   step('ranges: part and range', 'GET /diff-a/ten?partNumber=1', { headers: { range: 'bytes=0-1' } }),
-  ...each(['ETag', 'ETag,ObjectSize,StorageClass,Checksum,ObjectParts', 'Nonsense', ''], (wanted) => step(`attributes: ${wanted.slice(0, 20)}`, 'GET /diff-a/sum-sha256?attributes', { headers: { 'x-amz-object-attributes': wanted } })),
+  ...each(['ETag', 'ETag,ObjectSize,StorageClass,Checksum,ObjectParts', 'Nonsense', ''], (wanted) =>
+    step(`attributes: ${wanted.slice(0, 20)}`, 'GET /diff-a/sum-sha256?attributes', {
+      headers: { 'x-amz-object-attributes': wanted },
+    }),
+  ),
   step('attributes: none asked for', 'GET /diff-a/plain?attributes'),
   step('attributes: of nothing', 'GET /diff-a/none?attributes', { headers: { 'x-amz-object-attributes': 'ETag' } }),
 ]

@@ -2,8 +2,10 @@
 import { bytes, each, step } from './step.mjs'
 
 const get = (name, more) => step(`signing: ${name}`, 'GET /diff-a/plain', more)
-const url = (name, more, request = 'GET /diff-a/plain') => step(`presigned: ${name}`, request, { sign: 'presigned', ...more })
-const chunked = (name, how, more) => step(`chunked: ${name}`, 'PUT /diff-a/chunked', { body: 'hello', chunked: how, ...more })
+const url = (name, more, request = 'GET /diff-a/plain') =>
+  step(`presigned: ${name}`, request, { sign: 'presigned', ...more })
+const chunked = (name, how, more) =>
+  step(`chunked: ${name}`, 'PUT /diff-a/chunked', { body: 'hello', chunked: how, ...more })
 const CRC32 = { 'x-amz-checksum-crc32': 'NhCmhg==' }
 
 export const SIGNATURES = [
@@ -25,11 +27,25 @@ export const SIGNATURES = [
   get('another scheme', { sign: 'none', headers: { authorization: 'Basic YTpi' } }),
   get('an empty header', { sign: 'none', headers: { authorization: '' } }),
   get('half a header', { unsigned: { authorization: 'AWS4-HMAC-SHA256 Credential=certify' } }),
-  get('a credential of three', { unsigned: { authorization: 'AWS4-HMAC-SHA256 Credential=a/b/c, SignedHeaders=host, Signature=00' } }),
+  get('a credential of three', {
+    unsigned: { authorization: 'AWS4-HMAC-SHA256 Credential=a/b/c, SignedHeaders=host, Signature=00' },
+  }),
   get('in header and URL', { request: 'GET /diff-a/plain?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=00' }),
   step('signing: a body of another hash', 'PUT /diff-a/hash', { body: 'hello', payload: '0'.repeat(64) }),
   step('signing: an unsigned body', 'PUT /diff-a/hash', { body: 'hello', payload: 'UNSIGNED-PAYLOAD' }),
-  ...each(['GET /diff-a/plain', 'HEAD /diff-a/plain', 'PUT /diff-a/anonymous', 'DELETE /diff-a/plain', 'GET /diff-a', 'GET /', 'GET /diff-a/none', 'GET /diff-missing/x'], (request) => step(`anonymous: ${request}`, request, { sign: 'none' })),
+  ...each(
+    [
+      'GET /diff-a/plain',
+      'HEAD /diff-a/plain',
+      'PUT /diff-a/anonymous',
+      'DELETE /diff-a/plain',
+      'GET /diff-a',
+      'GET /',
+      'GET /diff-a/none',
+      'GET /diff-missing/x',
+    ],
+    (request) => step(`anonymous: ${request}`, request, { sign: 'none' }),
+  ),
   step('anonymous: overrides', 'GET /diff-a/plain?response-content-type=a', { sign: 'none' }),
   url('get'),
   url('head', {}, 'HEAD /diff-a/plain'),
@@ -50,7 +66,9 @@ export const SIGNATURES = [
   url('wrong signature', { auth: { signature: '0'.repeat(64) } }),
   url('wrong region', { auth: { region: 'eu-west-1' } }),
   ...each(['604801', '-1', '0', 'a', ''], (expires) => url(`expires ${expires}`, { auth: { expires } })),
-  ...each(['X-Amz-Algorithm', 'X-Amz-Credential', 'X-Amz-Date', 'X-Amz-Expires', 'X-Amz-SignedHeaders'], (name) => url(`without ${name}`, { auth: { omit: [name] } })),
+  ...each(['X-Amz-Algorithm', 'X-Amz-Credential', 'X-Amz-Date', 'X-Amz-Expires', 'X-Amz-SignedHeaders'], (name) =>
+    url(`without ${name}`, { auth: { omit: [name] } }),
+  ),
   url('another algorithm', { auth: { algorithm: 'AWS4-HMAC-SHA1' } }),
   chunked('signed', { signed: true }),
   chunked('signed, of two chunks', { signed: true, size: 8192 }, { body: bytes(10_000) }),
@@ -72,8 +90,20 @@ export const SIGNATURES = [
   chunked('unsigned, content-encoding', { trailer: CRC32 }, { headers: { 'content-encoding': 'aws-chunked,gzip' } }),
   step('chunked: head the encoding', 'HEAD /diff-a/chunked'),
   chunked('without decoded length', { signed: true, length: null }),
-  step('form: post without file', 'POST /diff-a', { sign: 'none', body: '--x\r\ncontent-disposition: form-data; name="key"\r\n\r\nk\r\n--x--\r\n', headers: { 'content-type': 'multipart/form-data; boundary=x' } }),
-  step('form: post anonymous', 'POST /diff-a', { sign: 'none', body: '--x\r\ncontent-disposition: form-data; name="key"\r\n\r\nk\r\n--x\r\ncontent-disposition: form-data; name="file"; filename="f"\r\n\r\nhello\r\n--x--\r\n', headers: { 'content-type': 'multipart/form-data; boundary=x' } }),
-  step('form: post without boundary', 'POST /diff-a', { sign: 'none', body: 'x', headers: { 'content-type': 'multipart/form-data' } }),
+  step('form: post without file', 'POST /diff-a', {
+    sign: 'none',
+    body: '--x\r\ncontent-disposition: form-data; name="key"\r\n\r\nk\r\n--x--\r\n',
+    headers: { 'content-type': 'multipart/form-data; boundary=x' },
+  }),
+  step('form: post anonymous', 'POST /diff-a', {
+    sign: 'none',
+    body: '--x\r\ncontent-disposition: form-data; name="key"\r\n\r\nk\r\n--x\r\ncontent-disposition: form-data; name="file"; filename="f"\r\n\r\nhello\r\n--x--\r\n',
+    headers: { 'content-type': 'multipart/form-data; boundary=x' },
+  }),
+  step('form: post without boundary', 'POST /diff-a', {
+    sign: 'none',
+    body: 'x',
+    headers: { 'content-type': 'multipart/form-data' },
+  }),
   step('form: another type', 'POST /diff-a', { sign: 'none', body: 'x', headers: { 'content-type': 'text/plain' } }),
 ]
