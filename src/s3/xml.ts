@@ -64,10 +64,10 @@ const malformed = (cause?: unknown): S3Error => new S3Error('MalformedXML', { ca
  * ill-formed XML, a DOCTYPE (and so any entity of its own), or more than 16 levels.
  */
 export const parseXml = (bytes: Uint8Array, maxBytes: number): XmlElement => {
-  if (bytes.byteLength > maxBytes) {
-    throw new S3Error('MaxMessageLengthExceeded', { extra: { MaxMessageLengthBytes: String(maxBytes) } })
-  }
+  requireLength(bytes.byteLength, maxBytes)
   const text = admitControls(decodeUtf8(bytes))
+  // Raw control characters count as the references that they are read as: each costs the parser as much.
+  requireLength(text.length, maxBytes)
   const parser = new SaxesParser({ defaultXMLVersion: '1.1', forceXMLVersion: true })
   const open: OpenElement[] = []
   let root: OpenElement | undefined
@@ -96,6 +96,11 @@ export const parseXml = (bytes: Uint8Array, maxBytes: number): XmlElement => {
   parser.write(text).close()
   if (root === undefined) throw malformed()
   return root
+}
+
+const requireLength = (length: number, maxBytes: number): void => {
+  if (length <= maxBytes) return
+  throw new S3Error('MaxMessageLengthExceeded', { extra: { MaxMessageLengthBytes: String(maxBytes) } })
 }
 
 /** Control characters that XML forbids as such, and the two that XML 1.1 would read as line ends. */

@@ -79,6 +79,12 @@ describe('Reading XML', () => {
     expect(child(root, 'C')).toBeUndefined()
   })
 
+  test('control characters count as the references that they are', () => {
+    const document = (count: number): Buffer => Buffer.from(`<a>${'\u0001'.repeat(count)}</a>`)
+    expect(parseXml(document(100), 507).text).toHaveLength(100)
+    expect(() => parseXml(document(101), 507)).toThrow(expect.objectContaining({ code: 'MaxMessageLengthExceeded' }))
+  })
+
   test('reads control characters, as references or raw, unchanged (B20)', () => {
     expect(childText(parse('<R><A>&#x1;&#10;\u0002\u0085\u2028&#x2028;</A></R>'), 'A')).toBe(
       '\u0001\n\u0002\u0085\u2028\u2028',

@@ -72,7 +72,8 @@ const mutatedLines = (lines: readonly string[]): Arbitrary<string[]> =>
 async function wireBatch(input: (world: World) => Arbitrary<Buffer>): Promise<Batch> {
   const world = await makeWorld()
   const run = async (request: Buffer): Promise<void> => {
-    const method = request.toString('latin1', 0, Math.max(0, request.indexOf(' ')))
+    // Empty lines before a request are none of it (RFC 9112, 2.2).
+    const method = request.toString('latin1', 0, Math.max(0, request.indexOf(' '))).trimStart()
     const answer = await world.send(request, method)
     if (answer !== undefined) requireAnswer(answer, method)
   }

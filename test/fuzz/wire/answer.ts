@@ -33,7 +33,8 @@ export function requireAnswer(answer: Answer, method: string): void {
   if (id === undefined || id === '') throw new Error('an answer without an id')
   const isXml = headers.get('content-type') === 'application/xml' && body.length > 0
   if (status < 400) {
-    if (isXml) requireListing(body.toString())
+    // With an ETag it is an object, and the type is its client's word.
+    if (isXml && !headers.has('etag')) requireListing(body.toString())
     return
   }
   if (status >= 500 && status !== 501) throw new Error(`${status}: ${body.toString()}`)
