@@ -14,7 +14,7 @@ export const createBucket: Operation = async (gateway, request) => {
   const document = await readDocument(request, MAX_CREATE_BUCKET_BYTES)
   checkLocation(parseCreateBucket(document).locationConstraint, gateway.region)
   try {
-    await gateway.store.createBucket(bucket, attributesFor(gateway, 'CreateBucket', request))
+    await gateway.store.createBucket(bucket, await attributesFor(gateway, 'CreateBucket', request))
     // Those of an earlier bucket of that name, if its deletion was cut short.
     await forgetConfigurations(gateway, bucket)
   } catch (error) {

@@ -116,10 +116,12 @@ export class NativeError extends S3Error {
       readonly code: string
       readonly message: string
       readonly attributes: Readonly<Record<string, string>>
+      readonly extra?: Readonly<Record<string, string>>
     },
     cause: unknown,
   ) {
-    super('InternalError', { message: answer.message, headers: answer.attributes, cause })
+    const { message, attributes, extra = {} } = answer
+    super('InternalError', { message, headers: attributes, extra, cause })
     this.code = answer.code
     this.status = answer.status
   }

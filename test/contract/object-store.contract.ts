@@ -1,6 +1,7 @@
 // What every store promises (src/backends/object-store.ts). A store's test file calls `objectStoreContract` with a way to make an empty one.
 import { describe, test } from 'vitest'
 import type { ObjectStore } from '../../src/backends/object-store.ts'
+import { attributesContract } from './object-store/attributes.ts'
 import { makeBench } from './object-store/bench.ts'
 import { bucketsContract } from './object-store/buckets.ts'
 import { conditionsContract } from './object-store/conditions.ts'
@@ -30,6 +31,7 @@ export function objectStoreContract(
     listingContract(bench)
     uploadsContract(bench)
     documentsContract(bench)
+    attributesContract(bench)
 
     test('a store that works says so', async () => {
       await bench.store.health()

@@ -18,7 +18,7 @@ export const uploadPartCopy: Operation = async (gateway, request) => {
   const source = sourceOf(gateway, request)
   const asked = parseCopySourceRange(request.headers.get('x-amz-copy-source-range'))
   const upload = await uploadOf(gateway, request)
-  const { body, length } = await rereading(async () => {
+  const { body, length, copied } = await rereading(async () => {
     const sealed = await headNamed(gateway, source)
     evaluateCopySource(parseConditions(request.headers, 'x-amz-copy-source-'), {
       etag: sealed.etag,
@@ -27,7 +27,7 @@ export const uploadPartCopy: Operation = async (gateway, request) => {
     if (asked !== undefined) checkCopySourceRange(asked, sealed.size)
     const bytes = asked === undefined ? sealed.size : asked.last - asked.first + 1
     checkCopySize(bytes)
-    return { body: await open(gateway, request, sealed, asked), length: bytes }
+    return { body: await open(gateway, request, sealed, asked), length: bytes, copied: sealed }
   })
   const name = partChecksumOf(gateway, upload.record)
   const { verified, etag } = await storePart(gateway, {
@@ -48,7 +48,7 @@ export const uploadPartCopy: Operation = async (gateway, request) => {
   const { checksum } = verified
   return {
     status: 200,
-    headers: { ...etagSign(gateway), ...sourceVersion(source) },
+    headers: { ...etagSign(gateway), ...sourceVersion(copied) },
     body: renderCopyPart({
       etag,
       lastModified: new Date(gateway.clock()),
