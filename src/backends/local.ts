@@ -38,6 +38,7 @@ import {
   type ObjectRow,
   type Piece,
 } from './local/rows.ts'
+import { listVersionsPage } from './local/version-pages.ts'
 import { joinParts, makeUpload, partsPage, removeUpload, replacePart, requireUpload } from './local/uploads.ts'
 import type { Body } from './body.ts'
 import type { Capabilities } from './capabilities.ts'
@@ -56,6 +57,8 @@ import type {
   ListOptions,
   ListPage,
   ListUploadsOptions,
+  ListVersionsOptions,
+  ListVersionsPage,
   ObjectInfo,
   ObjectStore,
   PartInfo,
@@ -216,6 +219,10 @@ export class LocalStore implements ObjectStore {
 
   async list(bucket: string, options: ListOptions): Promise<ListPage> {
     return this.#read((tables) => listPage(tables, bucket, options))
+  }
+
+  async listVersions(bucket: string, options: ListVersionsOptions): Promise<ListVersionsPage> {
+    return this.#read((tables) => listVersionsPage(tables, bucket, options))
   }
 
   async createUpload(

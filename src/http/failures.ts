@@ -21,7 +21,7 @@ const REFUSALS: Record<StoreRefusal, S3ErrorCode> = {
 }
 
 /** Whose message is for the client. */
-const SPOKEN: ReadonlySet<StoreRefusal> = new Set<StoreRefusal>(['not-supported', 'locked'])
+const SPOKEN: ReadonlySet<StoreRefusal> = new Set<StoreRefusal>(['not-supported', 'locked', 'invalid-state'])
 
 /** What the client is told about `error`. All failures of decryption have one face; the cause stays for the log. */
 export function toS3Error(error: unknown): S3Error {

@@ -9,6 +9,9 @@ import { documentsContract } from './object-store/documents.ts'
 import { listingContract } from './object-store/listing.ts'
 import { objectsContract } from './object-store/objects.ts'
 import { uploadsContract } from './object-store/uploads.ts'
+import { lockedVersionsContract, versionListingContract } from './object-store/version-listing.ts'
+import { versionSequencesContract } from './object-store/version-sequences.ts'
+import { versionsContract } from './object-store/versions.ts'
 
 export interface ContractOptions {
   /** An empty store. */
@@ -32,6 +35,10 @@ export function objectStoreContract(
     uploadsContract(bench)
     documentsContract(bench)
     attributesContract(bench)
+    versionsContract(bench)
+    lockedVersionsContract(bench)
+    versionListingContract(bench)
+    versionSequencesContract(bench)
 
     test('a store that works says so', async () => {
       await bench.store.health()

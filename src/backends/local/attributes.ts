@@ -28,7 +28,7 @@ export function shownAttributes(kept: Attributes): Record<string, string> {
 /** Throws `invalid-state` for a lock on what is kept without versions: nothing could keep it. */
 export function requireLockable(attributes: Attributes, objectLock: boolean): void {
   if (objectLock || LOCKS.every((name) => attributes[name] === undefined)) return
-  throw new StoreError('invalid-state', 'the bucket has no Object Lock')
+  throw new StoreError('invalid-state', 'Bucket is missing Object Lock Configuration')
 }
 
 /** Throws `locked` for a version under legal hold or retention at `now`. `bypass`: the caller may pass over GOVERNANCE. */

@@ -38,7 +38,10 @@ export function changeBucket(tables: Tables, bucket: string, change: BucketChang
   const before = requireBucket(tables, bucket)
   const objectLock = before.objectLock || change.objectLock === true
   if (objectLock && change.versioning === 'Suspended') {
-    throw new StoreError('invalid-state', `Object Lock is on in ${bucket}: versions cannot be suspended`)
+    throw new StoreError(
+      'invalid-state',
+      'An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.',
+    )
   }
   const versioning = objectLock ? 'Enabled' : (change.versioning ?? before.versioning)
   const key = bucketKey(bucket)

@@ -15,7 +15,7 @@ import {
 } from './row-keys.ts'
 import { decodeListed, decodeUpload } from './rows.ts'
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] }
+export type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] }
 
 /** One page of objects and common prefixes. A common prefix is found by its first key; the rest below it is jumped over. */
 export function listPage(tables: Tables, bucket: string, options: ListOptions): ListPage {
@@ -53,7 +53,7 @@ function startOf(bucket: string, { prefix, after: last, afterPrefix }: ListOptio
   return Buffer.compare(next, least) > 0 ? next : least
 }
 
-function commonPrefixOf(name: string, prefix: string, delimiter: string | undefined): string | undefined {
+export function commonPrefixOf(name: string, prefix: string, delimiter: string | undefined): string | undefined {
   if (delimiter === undefined || delimiter === '') return undefined
   const at = name.indexOf(delimiter, prefix.length)
   return at < 0 ? undefined : name.slice(0, at + delimiter.length)

@@ -62,6 +62,13 @@ export function versionKey(bucket: string, key: string, sequence: bigint): Buffe
   return Buffer.concat([versionsOf(bucket, key), place])
 }
 
+/** The name in the key of a version's row. */
+export function nameOfVersionKey(versionRowKey: Buffer, bucket: string): string {
+  const name = Buffer.from(versionRowKey.subarray(bucketKey(bucket).length + 1, -9))
+  for (let at = 0; at < name.length; at += 1) name.writeUInt8(name.readUInt8(at) - 1, at)
+  return name.toString('utf8')
+}
+
 /** The upload id at the end of an order key. */
 export function uploadIdOfOrderKey(orderKey: Buffer): Buffer {
   return orderKey.subarray(-16)
