@@ -69,10 +69,28 @@ export const copyObject: Operation = async (gateway, request) => {
         body: renderCopyObject({ etag, lastModified, ...(checksum === undefined ? {} : { checksum }) }),
       }
     } catch (error) {
-      const moved = error instanceof StoreError && ['precondition-failed', 'no-such-key'].includes(error.refusal)
-      if (!moved) throw error
+      if (!hasMoved(error)) throw error
       if (attempt === ATTEMPTS) throw new S3Error('ConditionalRequestConflict', { cause: error })
     }
+  }
+}
+
+/** Whether source or target changed under the copy. A store that has an answer for the client has found what was asked for. */
+const hasMoved = (error: unknown): boolean =>
+  error instanceof StoreError &&
+  error.answer === undefined &&
+  ['precondition-failed', 'no-such-key'].includes(error.refusal)
+
+/** What describes the source. Throws `NoSuchKey`, `NoSuchVersion`, and `InvalidRequest` for a delete marker named by its id. */
+export async function headSource(gateway: Gateway, source: Place): Promise<StoredObject> {
+  try {
+    return await headNamed(gateway, source)
+  } catch (error) {
+    if (!(error instanceof StoreError && error.answer?.code === 'MethodNotAllowed')) throw error
+    throw new S3Error('InvalidRequest', {
+      message: 'The source of a copy request may not specifically refer to a delete marker by version id.',
+      cause: error,
+    })
   }
 }
 
@@ -90,7 +108,7 @@ export function sourceVersion({ place, info }: StoredObject): Record<string, str
 }
 
 async function copyOnce(gateway: Gateway, request: OperationRequest, asked: Asked): Promise<Copied> {
-  const sealed = await headNamed(gateway, asked.source)
+  const sealed = await headSource(gateway, asked.source)
   evaluateCopySource(parseConditions(request.headers, 'x-amz-copy-source-'), {
     etag: sealed.etag,
     lastModified: sealed.info.lastModified,
