@@ -77,6 +77,9 @@ test('B100 a bucket made with Object Lock has versions, which cannot be suspende
   expect(await failure(s3.send(suspend))).toEqual(['InvalidBucketState', 409])
   expect((await s3.send(new GetBucketVersioningCommand({ Bucket }))).Status).toBe('Enabled')
   expect((await s3.send(new GetBucketVersioningCommand({ Bucket: 'free' }))).Status).toBeUndefined()
+  await s3.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: true }))
+  const again = new CreateBucketCommand({ Bucket: 'free', ObjectLockEnabledForBucket: true })
+  expect(await failure(s3.send(again))).toEqual(['BucketAlreadyOwnedByYou', 409])
 })
 
 test('B100 a retained version is told as such and stays; the key can be deleted', async () => {

@@ -223,3 +223,27 @@ describe('Headers for a store that speaks S3 itself', () => {
     }
   })
 })
+
+describe('Headers for a store that keeps versions and does not speak S3', () => {
+  const kept =
+    (name: OperationName, entries: Record<string, string>, raw = '') =>
+    () =>
+      screenRequest(name, headers(entries), query(raw), { ownerId: 'me', versions: true, native: false })
+
+  test('are left to the operation that judges them', () => {
+    const lock = { 'x-amz-object-lock-mode': 'X', 'x-amz-object-lock-legal-hold': 'X' }
+    expect(kept('PutObject', { 'x-amz-storage-class': 'X', 'x-amz-tagging': 'X', ...lock })).not.toThrow()
+    expect(kept('CopyObject', { 'x-amz-tagging-directive': 'REPLACE' })).not.toThrow()
+    expect(kept('CreateBucket', { 'x-amz-bucket-object-lock-enabled': 'true' })).not.toThrow()
+    expect(kept('DeleteObject', { 'x-amz-bypass-governance-retention': 'true' }, 'versionId=abc')).not.toThrow()
+    expect(kept('GetObject', {}, 'versionId=abc')).not.toThrow()
+  })
+
+  test('of owners, second factors and operations that know no versions are judged here', () => {
+    expect(codeOf(kept('PutObject', { 'x-amz-expected-bucket-owner': 'you' }))).toBe('AccessDenied')
+    expect(codeOf(kept('DeleteObject', { 'x-amz-mfa': 'serial 123' }))).toBe('NotImplemented')
+    expect(codeOf(kept('UploadPart', { 'x-amz-storage-class': 'STANDARD_IA' }))).toBe('NotImplemented')
+    expect(codeOf(kept('PutObject', {}, 'versionId=abc'))).toBe('InvalidArgument')
+    expect(codeOf(kept('GetObject', {}, 'versionId='))).toBe('InvalidArgument')
+  })
+})
