@@ -60,7 +60,7 @@ const CHOICES: readonly (readonly [string, string])[] = [
 const DEVIATIONS: readonly (readonly [string, string])[] = [
   [
     'Headers that are not built',
-    'An `x-amz-*` header that an operation does not know is refused with `NotImplemented`, never ignored: SSE-C, server-side encryption, append offsets, and over the embedded store tags, grants, Object Lock and MFA.',
+    'An `x-amz-*` header that an operation does not know is refused with `NotImplemented`, never ignored: SSE-C, server-side encryption, append offsets, and over the embedded store grants and MFA.',
   ],
   [
     'Preconditions on writes',
@@ -74,7 +74,10 @@ const DEVIATIONS: readonly (readonly [string, string])[] = [
     '`x-amz-acl`',
     '`private` and `bucket-owner-full-control` are accepted, since they say what is the case anyway (objects belong to the owner of the bucket, as under `BucketOwnerEnforced`). Other canned ACLs are `NotImplemented`, unknown ones `InvalidArgument`.',
   ],
-  ['`x-amz-storage-class`', 'Only `STANDARD`; other classes are `NotImplemented`, unknown ones `InvalidStorageClass`.'],
+  [
+    '`x-amz-storage-class`',
+    'Classes whose objects can be read at any time are kept and told; they change nothing about how an object is stored. `GLACIER` and `DEEP_ARCHIVE` are `NotImplemented`, unknown ones `InvalidStorageClass`.',
+  ],
   [
     'A store that speaks S3',
     'Storage class, tags, Object Lock, ACL and owner headers pass to it and back, and so do versions; the entries here about them are of the embedded store.',
@@ -86,7 +89,7 @@ const DEVIATIONS: readonly (readonly [string, string])[] = [
   ],
   [
     'Versions',
-    '`versionId=null` is accepted, an empty one is `InvalidArgument`, any other `NotImplemented`. On writes a `versionId` is `InvalidArgument`.',
+    'Kept by the embedded store as S3 keeps them, without MFA delete. A `versionId` that is none of its ids is `InvalidArgument`, and so is any on an operation that does not know versions. Deleting a version that is not there is 204.',
   ],
   [
     'Checksums',

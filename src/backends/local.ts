@@ -4,58 +4,71 @@
  * not before. The first process of a cluster must not open it: each worker does, after it was started.
  */
 import { Unavailable } from '../errors.ts'
+import { requireLockable } from './local/attributes.ts'
+import { type DroppedFile, share } from './local/bodies.ts'
 import type { ArrivedBody } from './local/body-writer.ts'
-import { type DroppedFile, release, share } from './local/bodies.ts'
+import { requireBucket } from './local/bucket-state.ts'
+import { allBuckets, changeBucket, findBucket, makeBucket, removeBucket } from './local/buckets.ts'
+import { readDocument, removeDocument, writeDocument } from './local/documents.ts'
 import { openingFailure } from './local/failures.ts'
-import { readDocument, removeDocument, removeDocumentsOf, writeDocument } from './local/documents.ts'
 import { DISK, explained } from './local/files.ts'
+import { inTime } from './local/in-time.ts'
 import { IndexDb, type Tables } from './local/index-db.ts'
+import {
+  attributesOfObject,
+  checkCondition,
+  findObject,
+  infoOf,
+  preconditionFailed,
+  replaceAttributes,
+  requireObject,
+  shown,
+} from './local/objects.ts'
 import { listPage, listUploadsPage } from './local/pages.ts'
 import { type LocalStoreOptions, openParts, type Parts, systemRandom } from './local/parts.ts'
-import { behind, belowBucket, bucketKey, objectKey, partKey, uploadOrderKey } from './local/row-keys.ts'
+import { deleteObject, makeRoom } from './local/replacing.ts'
+import { objectKey } from './local/row-keys.ts'
 import {
   type BodyRef,
-  decodeObject,
-  decodeStored,
   encodeCounted,
   encodeObject,
   encodePieces,
-  encodeStored,
-  encodeUpload,
   NO_BODY,
+  NOTHING,
   type ObjectRow,
   type Piece,
 } from './local/rows.ts'
-import { checkCondition, dateOf, infoOf, preconditionFailed, requireBucket, requireObject } from './local/objects.ts'
-import { joinParts, partsPage, removeUpload, removeUploadsOf, requireUpload } from './local/uploads.ts'
+import { listVersionsPage } from './local/version-pages.ts'
+import { joinParts, makeUpload, partsPage, removeUpload, replacePart, requireUpload } from './local/uploads.ts'
 import type { Body } from './body.ts'
-import {
-  type BucketDocuments,
-  type BucketInfo,
-  type Capabilities,
-  type CompleteOptions,
-  type CopyOptions,
-  type CopySource,
-  type DeleteOptions,
-  type DeleteResult,
-  type GetOptions,
-  type GetResult,
-  type ListOptions,
-  type ListPage,
-  type ListUploadsOptions,
-  type ObjectInfo,
-  type ObjectStore,
-  type PartInfo,
-  type PutOptions,
-  StoreError,
-  type UploadInfo,
-  type UploadRef,
-  type WriteCondition,
-  type WriteResult,
+import type { Capabilities } from './capabilities.ts'
+import type {
+  Attributes,
+  BucketChange,
+  BucketDocuments,
+  BucketInfo,
+  CompleteOptions,
+  CopyOptions,
+  CopySource,
+  DeleteOptions,
+  DeleteResult,
+  GetOptions,
+  GetResult,
+  ListOptions,
+  ListPage,
+  ListUploadsOptions,
+  ListVersionsOptions,
+  ListVersionsPage,
+  ObjectInfo,
+  ObjectStore,
+  PartInfo,
+  PutOptions,
+  UploadInfo,
+  UploadRef,
+  WriteCondition,
+  WriteResult,
 } from './object-store.ts'
 
-/** A change waits for those of other processes; one that takes so long will not come. */
-const PATIENCE_MS = 5_000
 const LEAST_ROOM_BYTES = 16 * 1024 * 1024
 
 const CAPABILITIES: Capabilities = {
@@ -70,7 +83,7 @@ const CAPABILITIES: Capabilities = {
   requestLimit: Number.MAX_SAFE_INTEGER,
   copyLimit: Number.MAX_SAFE_INTEGER,
   checksumsStreams: false,
-  versions: false,
+  versions: true,
   native: false,
 }
 
@@ -108,50 +121,35 @@ export class LocalStore implements ObjectStore {
   }
 
   async listBuckets(): Promise<readonly BucketInfo[]> {
-    return this.#read(({ buckets }) =>
-      [...buckets.getRange({})].map(({ key, value }) => ({ name: key.toString('utf8'), created: dateOf(value) })),
-    )
+    return this.#read(allBuckets)
   }
 
-  async createBucket(bucket: string): Promise<void> {
-    const key = bucketKey(bucket)
-    await this.#change(({ buckets }) => {
-      if (buckets.get(key) !== undefined) throw new StoreError('bucket-exists', `bucket ${bucket} exists`)
-      const created = Buffer.alloc(6)
-      created.writeUIntBE(this.#parts.now(), 0, 6)
-      buckets.putSync(key, created)
-    })
+  async createBucket(bucket: string, { attributes = {} }: { readonly attributes?: Attributes } = {}): Promise<void> {
+    const objectLock = attributes['x-amz-bucket-object-lock-enabled'] === 'true'
+    await this.#change((tables) => makeBucket(tables, bucket, this.#parts.now(), objectLock))
   }
 
   async headBucket(bucket: string): Promise<BucketInfo | undefined> {
-    return this.#read(({ buckets }) => {
-      const row = buckets.get(bucketKey(bucket))
-      return row === undefined ? undefined : { name: bucket, created: dateOf(row) }
-    })
+    return this.#read((tables) => findBucket(tables, bucket))
+  }
+
+  async updateBucket(bucket: string, change: BucketChange): Promise<void> {
+    await this.#change((tables) => changeBucket(tables, bucket, change))
   }
 
   async deleteBucket(bucket: string): Promise<void> {
-    await this.#change((tables, dropped) => {
-      requireBucket(tables, bucket)
-      const start = belowBucket(bucket)
-      for (const _ of tables.objects.getKeys({ start, end: behind(start), limit: 1 })) {
-        throw new StoreError('bucket-not-empty', `bucket ${bucket} holds objects`)
-      }
-      removeUploadsOf(tables, bucket, dropped)
-      removeDocumentsOf(tables, bucket)
-      tables.buckets.removeSync(bucketKey(bucket))
-    })
+    await this.#change((tables, dropped) => removeBucket(tables, bucket, dropped))
   }
 
   async put(bucket: string, key: string, body: Body, options: PutOptions): Promise<WriteResult> {
-    const { condition, metadata } = options
+    const { condition, metadata, attributes = NOTHING } = options
     this.#read((tables) => checkCondition(tables, bucket, key, condition))
     const arrived = await this.#parts.writer.receive(body, options)
     return this.#settle(arrived, async () => {
       const { facts } = await options.commit()
-      return this.#replace(bucket, key, condition, (tables) => {
+      return this.#replace({ bucket, key, condition }, (tables) => {
         arrived.record(tables)
-        return { size: arrived.size, body: arrived.ref, metadata, facts }
+        return { size: arrived.size, body: arrived.ref, metadata, facts, attributes }
       })
     })
   }
@@ -160,50 +158,82 @@ export class LocalStore implements ObjectStore {
     return this.#parts.reader.get(bucket, key, options)
   }
 
-  async head(bucket: string, key: string): Promise<ObjectInfo | undefined> {
+  async head(
+    bucket: string,
+    key: string,
+    { versionId }: { readonly versionId?: string } = {},
+  ): Promise<ObjectInfo | undefined> {
     return this.#read((tables) => {
-      requireBucket(tables, bucket)
-      const row = tables.objects.get(objectKey(bucket, key))
-      return row === undefined ? undefined : infoOf(decodeObject(row))
+      const found = findObject(tables, bucket, key, versionId)
+      return found === undefined ? undefined : infoOf(found)
     })
   }
 
-  async delete(bucket: string, key: string, { ifMatch }: DeleteOptions = {}): Promise<DeleteResult> {
-    const condition = ifMatch === undefined ? undefined : { ifMatch }
-    await this.#change((tables, dropped) => {
-      const current = checkCondition(tables, bucket, key, condition)
-      if (current === undefined) return
-      tables.objects.removeSync(objectKey(bucket, key))
-      release(tables, current.body, dropped)
-    })
-    return {}
+  async delete(bucket: string, key: string, options: DeleteOptions = {}): Promise<DeleteResult> {
+    const { now, random } = this.#parts
+    return this.#change((tables, dropped) =>
+      deleteObject({ tables, dropped, bucket, key, now: now(), random }, options),
+    )
+  }
+
+  async attributesOf(
+    bucket: string,
+    key: string,
+    { versionId }: { readonly versionId?: string },
+  ): Promise<{ readonly versionId?: string; readonly attributes: Attributes }> {
+    return this.#read((tables) => attributesOfObject(tables, bucket, key, versionId))
+  }
+
+  async changeAttributes(
+    bucket: string,
+    key: string,
+    { versionId }: { readonly versionId?: string },
+    change: (current: Attributes) => Attributes,
+  ): Promise<{ readonly versionId?: string }> {
+    let refused: { readonly error: unknown } | undefined
+    const asked = (current: Attributes): Attributes => {
+      try {
+        return change(current)
+      } catch (error) {
+        refused = { error }
+        throw error
+      }
+    }
+    try {
+      return await this.#change((tables) => replaceAttributes(tables, bucket, key, versionId, asked))
+    } catch (error) {
+      // What the caller threw is the caller's, whatever kind of error it is.
+      throw refused === undefined ? error : refused.error
+    }
   }
 
   async copy(source: CopySource, target: CopySource, options: CopyOptions): Promise<WriteResult> {
-    const { sourceIfMatch, condition, metadata, facts } = options
-    return this.#replace(target.bucket, target.key, condition, (tables) => {
-      const row = requireObject(tables, source.bucket, source.key)
+    const { sourceIfMatch, condition, metadata, facts, attributes = NOTHING } = options
+    return this.#replace({ bucket: target.bucket, key: target.key, condition }, (tables) => {
+      const { row } = requireObject(tables, source.bucket, source.key, source.versionId)
       if (row.etag !== sourceIfMatch) throw preconditionFailed(source.bucket, source.key)
       share(tables, row.body)
-      return { size: row.size, body: row.body, metadata, facts }
+      return { size: row.size, body: row.body, metadata, facts, attributes }
     })
   }
 
   async list(bucket: string, options: ListOptions): Promise<ListPage> {
-    return this.#read((tables) => {
-      requireBucket(tables, bucket)
-      return listPage(tables, bucket, options)
-    })
+    return this.#read((tables) => listPage(tables, bucket, options))
   }
 
-  async createUpload(bucket: string, key: string, { metadata }: Pick<PutOptions, 'metadata'>): Promise<string> {
+  async listVersions(bucket: string, options: ListVersionsOptions): Promise<ListVersionsPage> {
+    return this.#read((tables) => listVersionsPage(tables, bucket, options))
+  }
+
+  async createUpload(
+    bucket: string,
+    key: string,
+    { metadata, attributes = NOTHING }: Pick<PutOptions, 'metadata' | 'attributes'>,
+  ): Promise<string> {
     const id = this.#parts.random(16)
     await this.#change((tables) => {
-      requireBucket(tables, bucket)
-      objectKey(bucket, key)
-      const initiated = this.#parts.now()
-      tables.uploads.putSync(id, encodeUpload({ bucket, key, initiated, metadata }))
-      tables.uploadOrder.putSync(uploadOrderKey(bucket, key, initiated, id), Buffer.alloc(0))
+      requireLockable(attributes, requireBucket(tables, bucket).objectLock)
+      makeUpload(tables, id, { bucket, key, initiated: this.#parts.now(), metadata, attributes })
     })
     return id.toString('hex')
   }
@@ -219,13 +249,9 @@ export class LocalStore implements ObjectStore {
     const etag = this.#parts.random(16).toString('hex')
     return this.#settle(arrived, async () => {
       await this.#change((tables, dropped) => {
-        const { id } = requireUpload(tables, upload)
-        const key = partKey(id, partNumber)
-        const before = tables.parts.get(key)
-        if (before !== undefined) release(tables, decodeStored(before).body, dropped)
+        const row = { etag, size: arrived.size, modified: this.#parts.now(), body: arrived.ref }
+        replacePart(tables, requireUpload(tables, upload).id, partNumber, row, dropped)
         arrived.record(tables)
-        const modified = this.#parts.now()
-        tables.parts.putSync(key, encodeStored({ etag, size: arrived.size, modified, body: arrived.ref }))
       })
       return { etag }
     })
@@ -240,11 +266,13 @@ export class LocalStore implements ObjectStore {
 
   async completeUpload(upload: UploadRef, options: CompleteOptions): Promise<WriteResult> {
     const { bucket, key } = upload
-    return this.#replace(bucket, key, options.condition, (tables, dropped) => {
+    const { condition, facts } = options
+    return this.#replace({ bucket, key, condition }, (tables, dropped) => {
       const { id, row } = requireUpload(tables, upload)
       const { pieces, size } = joinParts(tables, id, options.parts)
       removeUpload(tables, id, row, dropped, new Set(options.parts.map((part) => part.partNumber)))
-      return { size, body: this.#join(tables, pieces), metadata: row.metadata, facts: options.facts }
+      const { metadata, attributes } = row
+      return { size, body: this.#join(tables, pieces), metadata, facts, attributes }
     })
   }
 
@@ -295,22 +323,24 @@ export class LocalStore implements ObjectStore {
     return { kind: 'pieces', id }
   }
 
-  /** Puts what `make` gives in the place of whatever has the name, under the condition. */
+  /** Makes what `make` gives the current version of a key, under the condition. */
   async #replace(
-    bucket: string,
-    key: string,
-    condition: WriteCondition | undefined,
-    make: (tables: Tables, dropped: DroppedFile[]) => Omit<ObjectRow, 'etag' | 'modified'>,
+    { bucket, key, condition }: Pick<CopySource, 'bucket' | 'key'> & { readonly condition: WriteCondition | undefined },
+    make: (tables: Tables, dropped: DroppedFile[]) => Omit<ObjectRow, 'etag' | 'modified' | 'version' | 'marker'>,
   ): Promise<WriteResult> {
-    const etag = this.#parts.random(16).toString('hex')
-    const modified = await this.#change((tables, dropped) => {
-      const current = checkCondition(tables, bucket, key, condition)
-      const row = { ...make(tables, dropped), etag, modified: this.#parts.now() }
-      if (current !== undefined) release(tables, current.body, dropped)
+    const { now: clock, random } = this.#parts
+    const etag = random(16).toString('hex')
+    return this.#change((tables, dropped) => {
+      const { state, current } = checkCondition(tables, bucket, key, condition)
+      const made = make(tables, dropped)
+      requireLockable(made.attributes, state.objectLock)
+      const now = clock()
+      const version = makeRoom({ tables, dropped, bucket, key, state, now, random }, current)
+      const row = { ...made, etag, modified: now, version, marker: false }
       tables.objects.putSync(objectKey(bucket, key), encodeObject(row))
-      return row.modified
+      const written = { etag, lastModified: new Date(now) }
+      return version === undefined ? written : { ...written, ...shown(state, { version, attributes: NOTHING }) }
     })
-    return { etag, lastModified: new Date(modified) }
   }
 
   /** Runs the change that makes a body known; without it the body goes. */
@@ -339,19 +369,5 @@ export class LocalStore implements ObjectStore {
     })
     garbage.collect(dropped)
     return result
-  }
-}
-
-async function inTime(change: Promise<unknown>, folder: string): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      reject(new Unavailable(`no change of the store in ${folder} comes through: is a process that uses it stopped?`))
-    }, PATIENCE_MS)
-  })
-  try {
-    await Promise.race([change, late])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -5,6 +5,7 @@
 import { Internal, Invalid } from '../errors.ts'
 import { type ObjectStore, StoreError } from './object-store.ts'
 import type { Body } from './body.ts'
+import type { Capabilities } from './capabilities.ts'
 import type * as port from './object-store.ts'
 import { namePage } from './memory/name-page.ts'
 import { bytesOf, gather, rangeOf, resolveRange } from './memory/pieces.ts'
@@ -14,7 +15,7 @@ import { compareUtf8 } from './utf8.ts'
 
 export interface MemoryStoreOptions {
   /** What this store shall not be able to do: tests play a poorer store with it. */
-  readonly capabilities?: Partial<port.Capabilities>
+  readonly capabilities?: Partial<Capabilities>
   readonly now?: () => Date
   /** Random bytes of ETags and upload ids. */
   readonly random?: (bytes: number) => Buffer
@@ -48,7 +49,7 @@ interface Arrived {
   readonly facts: Buffer | undefined
 }
 
-const ABILITIES: port.Capabilities = {
+const ABILITIES: Capabilities = {
   near: true,
   conditionalWrites: true,
   conditionalComplete: true,
@@ -66,7 +67,7 @@ const ABILITIES: port.Capabilities = {
 
 export class MemoryStore implements ObjectStore {
   readonly name = 'memory'
-  readonly capabilities: port.Capabilities
+  readonly capabilities: Capabilities
   readonly #buckets = new Map<string, StoredBucket>()
   readonly #now: () => Date
   readonly #random: (bytes: number) => Buffer

@@ -6,35 +6,7 @@
  * `capabilities`, never guessed from a name.
  */
 import type { Body } from './body.ts'
-
-export interface Capabilities {
-  /** Asking costs no round trip over a network: looking before acting is free. */
-  readonly near: boolean
-  /** If-Match and If-None-Match on `put` are atomic. */
-  readonly conditionalWrites: boolean
-  /** The same on `completeUpload`. */
-  readonly conditionalComplete: boolean
-  /** The same on `copy`, about the target. */
-  readonly conditionalCopy: boolean
-  /** If-Match on `delete` is atomic. */
-  readonly conditionalDelete: boolean
-  /** `facts` are kept and come back from head, get and list: plaintext MD5 ETags and sizes need no further request. */
-  readonly facts: boolean
-  /** `copy` honours `sourceIfMatch`. */
-  readonly copySourceIfMatch: boolean
-  /** Bytes of user metadata (names with their `x-amz-meta-` and values) that a write may carry. */
-  readonly metadataLimit: number
-  /** Bytes that one put or one part may carry. */
-  readonly requestLimit: number
-  /** Bytes that a server-side copy may carry. */
-  readonly copyLimit: number
-  /** A streamed body carries a checksum, so that damage on the way is refused. */
-  readonly checksumsStreams: boolean
-  /** Versions, tags, locks, storage classes and ACLs are kept with objects: `attributes` and version ids mean something. */
-  readonly versions: boolean
-  /** The store speaks S3 itself: it has `versions`, judges `attributes`, and `forward` is there. */
-  readonly native: boolean
-}
+import type { Capabilities } from './capabilities.ts'
 
 /**
  * What S3 keeps beside an object that is neither contents nor metadata (versions, locks, storage class, tags), as S3 spells it:
@@ -273,6 +245,8 @@ export interface NativeAnswer {
   readonly message: string
   /** Response headers that belong to it: a delete marker, its version. */
   readonly attributes: Attributes
+  /** Further elements of the error document. */
+  readonly extra?: Readonly<Record<string, string>>
 }
 
 export class StoreError extends Error {
@@ -327,9 +301,12 @@ export interface ObjectStore {
 
   /** Refuses `no-such-bucket`, `precondition-failed`, and `no-such-key` for If-Match on a missing key. Durable when it resolves; a body that throws leaves nothing behind. */
   put(bucket: string, key: string, body: Body, options: PutOptions): Promise<WriteResult>
-  /** Refuses `no-such-bucket`, `no-such-key`, `precondition-failed`, `range-not-satisfiable` (first ≥ size). */
+  /**
+   * Refuses `no-such-bucket`, `no-such-key`, `no-such-version`, `precondition-failed`, `range-not-satisfiable` (first ≥ size). A key whose
+   * newest version is a delete marker is `no-such-key`, a marker asked for by its id `native`, both with the answer for the client.
+   */
   get(bucket: string, key: string, options?: GetOptions): Promise<GetResult>
-  /** `undefined` if there is no such key. Refuses `no-such-bucket`. */
+  /** `undefined` if there is no such key or version. Refuses `no-such-bucket`, and delete markers as `get` does. */
   head(bucket: string, key: string, options?: { readonly versionId?: string }): Promise<ObjectInfo | undefined>
   /** No error if the key is missing, unless there is a condition (`no-such-key`, `precondition-failed`). */
   delete(bucket: string, key: string, options?: DeleteOptions): Promise<DeleteResult>

@@ -3,6 +3,7 @@ import { Denied, Unavailable } from '../errors.ts'
 import { unquoteEtag } from '../s3/etag.ts'
 import { childText } from '../s3/xml.ts'
 import { HeldBody } from './body.ts'
+import type { Capabilities } from './capabilities.ts'
 import { type ObjectStore, StoreError } from './object-store.ts'
 import type { Body } from './body.ts'
 import type * as port from './object-store.ts'
@@ -52,7 +53,7 @@ const COPY_REQUEST_BYTES = 5 * 1024 ** 3
 
 export class S3Store implements ObjectStore {
   readonly name = 's3'
-  readonly capabilities: port.Capabilities
+  readonly capabilities: Capabilities
   readonly #client: StoreClient
   readonly #profile: Profile
   readonly #region: string

@@ -1,6 +1,6 @@
 /** CopyObject. Where re-wrapping the object's key is enough no data is re-encrypted; else the bytes stream through the gateway (docs/format.md, "Copies"). */
 import type { Body } from '../backends/body.ts'
-import { type Attributes, StoreError, type WriteCondition, type WriteResult } from '../backends/object-store.ts'
+import { StoreError, type WriteCondition, type WriteResult } from '../backends/object-store.ts'
 import { storedSize } from '../format/sizes.ts'
 import { checksumOf, checksumTlv, md5Of, md5Tlv, TLV, type Tlv, textOf } from '../format/tlv.ts'
 import { CHECKSUMS, type ChecksumName, typeOfCode } from '../s3/checksum.ts'
@@ -16,7 +16,7 @@ import {
 } from '../s3/copy-source.ts'
 import { S3Error } from '../s3/errors.ts'
 import { renderCopyObject } from '../s3/result-xml.ts'
-import { attributesFor } from './attributes.ts'
+import { attributesFor, attributesOfCopy, type ForStore } from './attributes.ts'
 import { etagSign, keepsMd5, opaqueEtag } from './etag.ts'
 import type { Gateway, Operation, OperationRequest } from './gateway.ts'
 import { carriedOver, describeObject } from './object-metadata.ts'
@@ -36,6 +36,8 @@ import { foundOurs, type Plaintext, writeObject } from './write-object.ts'
 const ATTEMPTS = 3
 
 interface Copied {
+  /** The version that was copied. */
+  readonly copied: StoredObject
   readonly etag: string
   readonly written: WriteResult
   readonly checksum: StoredChecksum | undefined
@@ -46,7 +48,7 @@ interface Asked {
   readonly target: Place
   readonly directive: Directive
   readonly algorithm: ChecksumName | undefined
-  readonly attributes: { readonly attributes?: Attributes }
+  readonly attributes: ForStore
 }
 
 export const copyObject: Operation = async (gateway, request) => {
@@ -54,24 +56,42 @@ export const copyObject: Operation = async (gateway, request) => {
   const target = { bucket: request.bucket, key: request.key }
   const directive = metadataDirective(request.headers)
   const algorithm = parseCopyChecksum(request.headers)
-  const attributes = attributesFor(gateway, 'CopyObject', request)
+  const attributes = await attributesFor(gateway, 'CopyObject', request)
   checkSelfCopy({ source, target, directive, changes: changesAttributes(request.headers) })
   for (let attempt = 1; ; attempt += 1) {
     try {
       const asked = { source, target, directive, algorithm, attributes }
-      const { etag, written, checksum } = await rereading(() => copyOnce(gateway, request, asked))
+      const { etag, written, checksum, copied } = await rereading(() => copyOnce(gateway, request, asked))
       const { lastModified } = written
       return {
         status: 200,
-        headers: { ...etagSign(gateway), ...sourceVersion(source), ...written.attributes },
+        headers: { ...etagSign(gateway), ...sourceVersion(copied), ...written.attributes },
         body: renderCopyObject({ etag, lastModified, ...(checksum === undefined ? {} : { checksum }) }),
       }
     } catch (error) {
-      const moved = error instanceof StoreError && ['precondition-failed', 'no-such-key'].includes(error.refusal)
-      if (!moved) throw error
+      if (!hasMoved(error)) throw error
       await requireTarget(gateway, request, target)
       if (attempt === ATTEMPTS) throw new S3Error('ConditionalRequestConflict', { cause: error })
     }
+  }
+}
+
+/** Whether source or target changed under the copy. A store that has an answer for the client has found what was asked for. */
+const hasMoved = (error: unknown): boolean =>
+  error instanceof StoreError &&
+  error.answer === undefined &&
+  ['precondition-failed', 'no-such-key'].includes(error.refusal)
+
+/** What describes the source. Throws `NoSuchKey`, `NoSuchVersion`, and `InvalidRequest` for a delete marker named by its id. */
+export async function headSource(gateway: Gateway, source: Place): Promise<StoredObject> {
+  try {
+    return await headNamed(gateway, source)
+  } catch (error) {
+    if (!(error instanceof StoreError && error.answer?.code === 'MethodNotAllowed')) throw error
+    throw new S3Error('InvalidRequest', {
+      message: 'The source of a copy request may not specifically refer to a delete marker by version id.',
+      cause: error,
+    })
   }
 }
 
@@ -83,17 +103,21 @@ export function sourceOf(gateway: Gateway, request: OperationRequest): Place {
 }
 
 /** The response header that names the version copied. */
-export const sourceVersion = ({ versionId }: Place): Record<string, string> =>
-  versionId === undefined ? {} : { 'x-amz-copy-source-version-id': versionId }
+export function sourceVersion({ place, info }: StoredObject): Record<string, string> {
+  const versionId = place.versionId ?? info.versionId
+  return versionId === undefined ? {} : { 'x-amz-copy-source-version-id': versionId }
+}
 
 async function copyOnce(gateway: Gateway, request: OperationRequest, asked: Asked): Promise<Copied> {
-  const sealed = await headNamed(gateway, asked.source)
+  const sealed = await headSource(gateway, asked.source)
   evaluateCopySource(parseConditions(request.headers, 'x-amz-copy-source-'), {
     etag: sealed.etag,
     lastModified: sealed.info.lastModified,
   })
   checkCopySize(sealed.size)
-  return (await copyInStore(gateway, request, asked, sealed)) ?? (await copyThrough(gateway, request, asked, sealed))
+  const attributes = await attributesOfCopy(gateway, request, sealed, asked.attributes)
+  const copy = { ...asked, attributes }
+  return (await copyInStore(gateway, request, copy, sealed)) ?? (await copyThrough(gateway, request, copy, sealed))
 }
 
 /** Whether the target's key may open the same body, and the store can copy it under every condition on source and target. */
@@ -156,7 +180,7 @@ async function copyInStore(
     return ours
   })
   const etag = keepsMd5(gateway) ? sealed.etag : opaqueEtag(written.etag)
-  return { etag, written, checksum: told }
+  return { copied: sealed, etag, written, checksum: told }
 }
 
 /** Whether the finished tail, which a shared body keeps, holds a redirect that the copy must not have. */
@@ -261,6 +285,7 @@ async function copyThrough(
     : await writeObject(gateway, { ...base, plaintext: await plaintextOf(body, claims), condition, ...attributes })
   const { checksum } = verified
   return {
+    copied: sealed,
     etag,
     written,
     checksum: checksum === undefined ? undefined : { name: checksum.name, type: 'FULL_OBJECT', value: checksum.value },

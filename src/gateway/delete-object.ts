@@ -12,7 +12,7 @@ export const deleteObject: Operation = async (gateway, request) => {
   const { bucket, key, query } = request
   const { ifMatch } = parseDeleteConditions(request.headers)
   const place = { bucket, key, ...versionOf(gateway, query.get('versionId')) }
-  const { attributes } = attributesFor(gateway, 'DeleteObject', request)
+  const { attributes } = await attributesFor(gateway, 'DeleteObject', request)
   const deleted = await deleteUnder(gateway, place, ifMatch, attributes)
   return { status: 204, headers: deleted.attributes ?? {} }
 }
@@ -44,7 +44,8 @@ export async function deleteUnder(
 function unlessMissing(error: unknown): DeleteResult {
   const missing =
     (error instanceof StoreError && error.refusal === 'no-such-key') ||
-    (error instanceof S3Error && error.code === 'NoSuchKey')
+    (error instanceof StoreError && error.refusal === 'no-such-version') ||
+    (error instanceof S3Error && ['NoSuchKey', 'NoSuchVersion'].includes(error.code))
   if (missing) return {}
   throw error
 }

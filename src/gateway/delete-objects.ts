@@ -1,8 +1,14 @@
-import { type DeleteEntry as StoreEntry, type DeleteOutcome, StoreError } from '../backends/object-store.ts'
+import {
+  type DeleteEntry as StoreEntry,
+  type DeleteOutcome,
+  type DeleteResult,
+  StoreError,
+  type StoreRefusal,
+} from '../backends/object-store.ts'
 import { type DeleteEntry, MAX_DELETE_BYTES, parseDelete } from '../s3/delete-xml.ts'
-import { S3Error } from '../s3/errors.ts'
+import { S3Error, type S3ErrorCode } from '../s3/errors.ts'
 import { type Deleted, type NotDeleted, renderDelete } from '../s3/result-xml.ts'
-import { attributesFor } from './attributes.ts'
+import { attributesFor, type ForStore } from './attributes.ts'
 import { deleteUnder } from './delete-object.ts'
 import { storeEtagOf } from './etag.ts'
 import type { Gateway, Operation, OperationRequest } from './gateway.ts'
@@ -46,7 +52,8 @@ async function deleteAll(
   objects: readonly DeleteEntry[],
 ): Promise<Outcome[]> {
   const { store } = gateway
-  if (store.deleteMany === undefined) return inSlices(objects, (object) => deleteOne(gateway, request, object))
+  const options = await attributesFor(gateway, 'DeleteObjects', request)
+  if (store.deleteMany === undefined) return inSlices(objects, (object) => deleteOne(gateway, request, object, options))
   const refused = new Map<DeleteEntry, Outcome>()
   const entries: { readonly object: DeleteEntry; readonly entry: StoreEntry }[] = []
   for (const object of objects) {
@@ -57,7 +64,6 @@ async function deleteAll(
       refused.set(object, failed(object, error))
     }
   }
-  const options = attributesFor(gateway, 'DeleteObjects', request)
   const results =
     entries.length === 0
       ? []
@@ -106,21 +112,43 @@ function storeEntry(gateway: Gateway, { key, versionId, etag }: DeleteEntry): St
   return { ...entry, ifMatch }
 }
 
-async function deleteOne(gateway: Gateway, request: OperationRequest, object: DeleteEntry): Promise<Outcome> {
+async function deleteOne(
+  gateway: Gateway,
+  request: OperationRequest,
+  object: DeleteEntry,
+  { attributes }: ForStore,
+): Promise<Outcome> {
   const { bucket } = request
   const { key, etag, versionId } = object
   try {
     check(request, object)
-    await deleteUnder(gateway, { bucket, key, ...versionOf(gateway, versionId) }, etag)
-    return { key }
+    const place = { bucket, key, ...versionOf(gateway, versionId) }
+    return outcomeOf(object, await deleteUnder(gateway, place, etag, attributes))
   } catch (error) {
     if (error instanceof StoreError && error.refusal === 'no-such-bucket') throw error
     return failed(object, error)
   }
 }
 
+/** What was deleted: a version, a delete marker by its own id, or the key, which a new marker says. */
+function outcomeOf({ key, versionId }: DeleteEntry, { attributes = {} }: DeleteResult): Deleted {
+  const deleted = { key, ...(versionId === undefined ? {} : { versionId }) }
+  const markerId = attributes['x-amz-delete-marker'] === 'true' ? attributes['x-amz-version-id'] : undefined
+  return markerId === undefined ? deleted : { ...deleted, deleteMarker: true, deleteMarkerVersionId: markerId }
+}
+
+/** Refusals of a store that concern one key. */
+const REFUSALS: Readonly<Partial<Record<StoreRefusal, S3ErrorCode>>> = {
+  locked: 'AccessDenied',
+  'no-such-version': 'NoSuchVersion',
+}
+
 function failed({ key, versionId }: DeleteEntry, error: unknown): NotDeleted {
   const name = { key, ...(versionId === undefined ? {} : { versionId }) }
   if (error instanceof S3Error) return { ...name, code: error.code, message: error.message }
+  const refused = error instanceof StoreError ? error : undefined
+  if (refused?.answer !== undefined) return { ...name, code: refused.answer.code, message: refused.answer.message }
+  const code = refused === undefined ? undefined : REFUSALS[refused.refusal]
+  if (refused !== undefined && code !== undefined) return { ...name, code, message: refused.message }
   return { ...name, code: 'InternalError', message: 'An internal error occurred. Try again.' }
 }

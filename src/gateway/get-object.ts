@@ -1,5 +1,6 @@
 import { type GetResult, StoreError } from '../backends/object-store.ts'
 import { guessSpan } from '../format/layout.ts'
+import { S3Error } from '../s3/errors.ts'
 import { parseRange, requestedPart } from '../s3/range.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from './gateway.ts'
 import { openRange, openWhole } from './read-body.ts'
@@ -55,9 +56,15 @@ async function begin(
     return { sealed: await unseal(gateway, place, stored.info), stored }
   } catch (error) {
     // Behind the end: conditions come before the range, and the answer carries the plaintext size.
-    if (!(error instanceof StoreError) || error.refusal !== 'range-not-satisfiable') throw error
+    if (!(error instanceof StoreError) || error.refusal !== 'range-not-satisfiable') throw absent(place, error)
     return { sealed: await headStored(gateway, place) }
   }
+}
+
+/** Names the version that is not there. */
+function absent({ key, versionId }: Place, error: unknown): unknown {
+  if (!(error instanceof StoreError) || error.refusal !== 'no-such-version' || versionId === undefined) return error
+  return new S3Error('NoSuchVersion', { extra: { Key: key, VersionId: versionId }, cause: error })
 }
 
 /** The whole object, where the first request asked for a range that If-Range then set aside. */

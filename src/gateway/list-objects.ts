@@ -1,3 +1,4 @@
+import type { ListedObject } from '../backends/object-store.ts'
 import { checksumOfCode, typeOfCode } from '../s3/checksum.ts'
 import { S3Error } from '../s3/errors.ts'
 import { type ListObjectsRequest, parseListObjects, parseListObjectsV2 } from '../s3/listing-parameters.ts'
@@ -47,7 +48,21 @@ async function list(gateway: Gateway, bucket: string, request: ListObjectsReques
           ...(request.start === undefined ? {} : request.start),
           limit: request.maxKeys,
         })
-  const listed = await openListed(gateway, bucket, page.objects)
+  const entries = await listedEntries(gateway, bucket, page.objects)
+  const { commonPrefixes, truncated } = page
+  return {
+    status: 200,
+    body: renderListObjects({ bucket, request, entries, commonPrefixes, truncated, owner: gateway.owner }),
+  }
+}
+
+/** What a listing shows of objects: exact sizes and ETags, checksums and storage classes, in the same order. */
+export async function listedEntries(
+  gateway: Gateway,
+  bucket: string,
+  objects: readonly ListedObject[],
+): Promise<ListedEntry[]> {
+  const listed = await openListed(gateway, bucket, objects)
   const unknown = listed.filter(({ facts }) => facts === undefined).map(({ object }) => object)
   const looked = await gateway.plain.arePlain(
     gateway,
@@ -55,20 +70,17 @@ async function list(gateway: Gateway, bucket: string, request: ListObjectsReques
     unknown.map((one) => ({ ...one, modified: one.lastModified.getTime() })),
   )
   const plain = new Set(unknown.filter((_, at) => looked[at]))
-  const entries: ListedEntry[] = listed.map(({ object, size: implied, etag, facts }) => {
+  return listed.map(({ object, size: implied, etag, facts }) => {
     const size = plain.has(object) ? object.size : implied
     const row = facts === undefined ? undefined : checksumOfCode(facts.checksumAlgorithm)
     const checksum =
       facts === undefined || row === undefined
         ? {}
         : { checksum: { name: row.name, type: typeOfCode(facts.checksumType) } }
-    return { key: object.key, lastModified: object.lastModified, etag, size, ...checksum }
+    const entry = { key: object.key, lastModified: object.lastModified, etag, size, ...checksum }
+    const storageClass = object.attributes?.['x-amz-storage-class']
+    return storageClass === undefined ? entry : { ...entry, storageClass }
   })
-  const { commonPrefixes, truncated } = page
-  return {
-    status: 200,
-    body: renderListObjects({ bucket, request, entries, commonPrefixes, truncated, owner: gateway.owner }),
-  }
 }
 
 async function emptyPage(gateway: Gateway, bucket: string) {

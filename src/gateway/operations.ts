@@ -1,6 +1,7 @@
 /** Operation name → what runs it: an operation that is declared built and has no function does not compile. */
 import type { BuiltOperation } from '../s3/operation.ts'
 import { getBucketRequestPayment, putBucketRequestPayment } from './configuration/request-payment.ts'
+import { getBucketVersioning, putBucketVersioning } from './configuration/versioning.ts'
 import { copyObject } from './copy-object.ts'
 import { createBucket } from './create-bucket.ts'
 import { deleteBucket } from './delete-bucket.ts'
@@ -38,6 +39,7 @@ export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = 
   GetBucketLifecycleConfiguration: getBucketLifecycleConfiguration,
   GetBucketLocation: getBucketLocation,
   GetBucketRequestPayment: getBucketRequestPayment,
+  GetBucketVersioning: getBucketVersioning,
   GetObject: getObject,
   GetObjectAttributes: getObjectAttributes,
   HeadBucket: headBucket,
@@ -50,6 +52,7 @@ export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = 
   ListParts: listParts,
   PutBucketLifecycleConfiguration: putBucketLifecycleConfiguration,
   PutBucketRequestPayment: putBucketRequestPayment,
+  PutBucketVersioning: putBucketVersioning,
   PutObject: putObject,
   UploadPart: uploadPart,
   UploadPartCopy: uploadPartCopy,

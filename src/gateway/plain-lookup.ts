@@ -1,7 +1,7 @@
 /** Which listed objects of a mixed bucket lie in plaintext: a listing cannot tell, so each older one is looked at once and remembered. */
 import { fromStoredMetadata } from '../format/metadata.ts'
 import { plaintextSeen } from '../telemetry/channels.ts'
-import type { ObjectStore } from '../backends/object-store.ts'
+import { type ObjectStore, StoreError } from '../backends/object-store.ts'
 
 /** An entry of a listing, as the store has it. */
 export interface ListedEntry {
@@ -56,7 +56,7 @@ export class PlainLookup {
       this.#known.set(id, known)
       return known
     }
-    const info = await store.head(bucket, key, versionId === undefined ? {} : { versionId })
+    const info = await store.head(bucket, key, versionId === undefined ? {} : { versionId }).catch(unlessGone)
     if (info === undefined) return false
     const plain = isForeign(info.metadata)
     if (plain) plaintextSeen.publish({ bucket, key })
@@ -73,6 +73,11 @@ export class PlainLookup {
       return
     }
   }
+}
+
+/** Deleted since the page was made, where the store keeps a marker of that. */
+function unlessGone(error: unknown): undefined {
+  if (!(error instanceof StoreError)) throw error
 }
 
 /** A damaged envelope is no plaintext: it is ours, and reading it will say so. */

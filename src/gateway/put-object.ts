@@ -24,7 +24,7 @@ export const putObject: Operation = async (gateway, request) => {
   const tlvs = describeObject(request.headers)
   const conditions = parseWriteConditions(request.headers)
   const claims = claimsOf(gateway, request)
-  const attributes = attributesFor(gateway, 'PutObject', request)
+  const attributes = await attributesFor(gateway, 'PutObject', request)
   const place = { bucket: request.bucket, key: request.key }
   const { length } = claims
   if (length !== undefined && length > MAX_PUT_BYTES) throw tooLarge(length, MAX_PUT_BYTES)

@@ -191,7 +191,17 @@ export async function allTlvs(gateway: Gateway, sealed: StoredObject, signal: Ab
   return area === undefined ? sealed.metadata.tlvs : mergeTlvs(sealed.metadata.tlvs, openArea(sealed.objectKey, area))
 }
 
-/** Reads what describes an object. Throws `NoSuchKey`. */
+/** What the store says of a place; `undefined` also where the newest version is a delete marker. */
+export async function presentInfo({ store }: Gateway, place: Place): Promise<ObjectInfo | undefined> {
+  try {
+    return await store.head(place.bucket, place.key, atVersion(place))
+  } catch (error) {
+    if (error instanceof StoreError && error.refusal === 'no-such-key') return undefined
+    throw error
+  }
+}
+
+/** Reads what describes an object. Throws `NoSuchKey`, `NoSuchVersion`. */
 export async function headStored(gateway: Gateway, place: Place): Promise<StoredObject> {
   const info = await gateway.store.head(place.bucket, place.key, atVersion(place))
   if (info === undefined) {

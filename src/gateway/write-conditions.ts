@@ -1,11 +1,12 @@
 /** The client's conditions on a write, translated to the store's own ETag and enforced by the store in one step. */
-import { type Capabilities, StoreError, type WriteCondition } from '../backends/object-store.ts'
+import type { Capabilities } from '../backends/capabilities.ts'
+import { StoreError, type WriteCondition } from '../backends/object-store.ts'
 import { evaluateWrite, type WriteConditions } from '../s3/conditions.ts'
 import { S3Error } from '../s3/errors.ts'
 import { keepsMd5, storeEtagOf } from './etag.ts'
 import type { Gateway } from './gateway.ts'
 import type { Place } from './place.ts'
-import { headStored, unseal } from './sealed-object.ts'
+import { headStored, presentInfo, unseal } from './sealed-object.ts'
 
 /** What the store must be able to do under a condition. */
 export type ConditionalStep = 'put' | 'complete' | 'copy' | 'delete'
@@ -44,7 +45,7 @@ export async function storeCondition(
   if (ifNoneMatch !== undefined) {
     // Told early where it is worth it: a client need not send gigabytes to learn it. The store decides again when it commits.
     const look = gateway.store.capabilities.near || !repeatable
-    const current = look ? await gateway.store.head(place.bucket, place.key) : undefined
+    const current = look ? await presentInfo(gateway, place) : undefined
     if (current !== undefined) throw new S3Error('PreconditionFailed', { extra: { Condition: 'If-None-Match' } })
     return { ifNoneMatch: '*' }
   }
@@ -96,7 +97,7 @@ export async function currentEtag(
   gateway: Gateway,
   place: Place,
 ): Promise<{ client: string; store: string } | undefined> {
-  const info = await gateway.store.head(place.bucket, place.key)
+  const info = await presentInfo(gateway, place)
   if (info === undefined) return undefined
   return { client: (await unseal(gateway, place, info)).etag, store: info.etag }
 }

@@ -20,13 +20,16 @@ const REFUSALS: Record<StoreRefusal, S3ErrorCode> = {
   native: 'InternalError',
 }
 
+/** Whose message is for the client. */
+const SPOKEN: ReadonlySet<StoreRefusal> = new Set<StoreRefusal>(['not-supported', 'locked', 'invalid-state'])
+
 /** What the client is told about `error`. All failures of decryption have one face; the cause stays for the log. */
 export function toS3Error(error: unknown): S3Error {
   if (error instanceof S3Error) return error
   if (error instanceof StoreError) {
     const { answer, refusal, message } = error
     if (answer !== undefined) return new NativeError(answer, error)
-    return new S3Error(REFUSALS[refusal], { ...(refusal === 'not-supported' ? { message } : {}), cause: error })
+    return new S3Error(REFUSALS[refusal], { ...(SPOKEN.has(refusal) ? { message } : {}), cause: error })
   }
   if (error instanceof Unavailable)
     return new S3Error('ServiceUnavailable', { cause: error, headers: { 'retry-after': '1' } })

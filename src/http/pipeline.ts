@@ -129,7 +129,8 @@ async function answer(
   may.operation(operation, row, target)
 
   const own = isBuilt(operation) && !(native && row.class === 'forwarded') ? OPERATION_FUNCTIONS[operation] : undefined
-  if (own !== undefined) screenRequest(operation, headers, target.query, { ownerId: parts.gateway.owner.id, versions })
+  if (own !== undefined)
+    screenRequest(operation, headers, target.query, { ownerId: parts.gateway.owner.id, versions, native })
   requireLength(row.body, wire)
 
   const run = own ?? forwardRequest

@@ -14,6 +14,10 @@ export const S3_ERRORS = {
   EntityTooLarge: [400, 'Your proposed upload exceeds the maximum allowed object size.'],
   EntityTooSmall: [400, 'Your proposed upload is smaller than the minimum allowed object size.'],
   IllegalLocationConstraintException: [400, 'The location constraint is not valid for this endpoint.'],
+  IllegalVersioningConfigurationException: [
+    400,
+    'The versioning configuration specified in the request is not valid: it must have a Status.',
+  ],
   IncompleteBody: [400, 'You did not provide the number of bytes specified by the Content-Length HTTP header.'],
   InternalError: [500, 'An internal error occurred. Try again.'],
   InvalidAccessKeyId: [403, 'The AWS access key ID that you provided does not exist in our records.'],
@@ -116,10 +120,12 @@ export class NativeError extends S3Error {
       readonly code: string
       readonly message: string
       readonly attributes: Readonly<Record<string, string>>
+      readonly extra?: Readonly<Record<string, string>>
     },
     cause: unknown,
   ) {
-    super('InternalError', { message: answer.message, headers: answer.attributes, cause })
+    const { message, attributes, extra = {} } = answer
+    super('InternalError', { message, headers: attributes, extra, cause })
     this.code = answer.code
     this.status = answer.status
   }

@@ -104,6 +104,39 @@ export const parseListObjectsV2 = (query: Query): ListObjectsRequest => {
   }
 }
 
+export interface ListVersionsRequest {
+  readonly prefix: string
+  readonly delimiter?: string
+  /** 0 to 1,000. */
+  readonly maxKeys: number
+  readonly encode: boolean
+  readonly keyMarker?: string
+  /** Only beside a key marker. */
+  readonly versionIdMarker?: string
+  /** Where to start by key. With `versionIdMarker`, that key's older versions come first. */
+  readonly start?: ListStart
+}
+
+/** ListObjectVersions (B92). Throws `InvalidArgument` for a version marker without a key marker, and for an empty one. */
+export const parseListVersions = (query: Query): ListVersionsRequest => {
+  const shared = common(query)
+  const keyMarker = nonEmpty(query, 'key-marker')
+  const versionIdMarker = query.get('version-id-marker')
+  if (versionIdMarker !== undefined && keyMarker === undefined) {
+    const message = 'A version-id marker cannot be specified without a key marker.'
+    throw invalidArgument('version-id-marker', versionIdMarker, message)
+  }
+  if (versionIdMarker === '') {
+    throw invalidArgument('version-id-marker', '', 'A version-id marker cannot be empty.')
+  }
+  return {
+    ...shared,
+    maxKeys: count(query, 'max-keys'),
+    ...(keyMarker === undefined ? {} : { keyMarker, start: startAt(keyMarker, shared.prefix, shared.delimiter) }),
+    ...(versionIdMarker === undefined ? {} : { versionIdMarker }),
+  }
+}
+
 export interface ListBucketsRequest {
   /** 1 to 10,000. Absent: all in one page. */
   readonly maxBuckets?: number

@@ -22,6 +22,8 @@ export interface ListedEntry {
   /** Plaintext bytes. */
   readonly size: number
   readonly checksum?: { readonly name: ChecksumName; readonly type: ChecksumType }
+  /** Absent for STANDARD. */
+  readonly storageClass?: string
 }
 
 export interface ListObjectsPage {
@@ -87,7 +89,7 @@ const contents = ({ entries, request, owner }: ListObjectsPage, name: (text: str
   const ownerElement = request.fetchOwner ? renderOwner('Owner', owner) : ''
   let rendered = ''
   for (const entry of entries) {
-    rendered += `<Contents>${el('Key', name(entry.key))}${el('LastModified', isoDate(entry.lastModified))}${el('ETag', quoteEtag(entry.etag))}${el('ChecksumAlgorithm', entry.checksum?.name)}${el('ChecksumType', entry.checksum?.type)}${el('Size', entry.size)}${ownerElement}<StorageClass>STANDARD</StorageClass></Contents>`
+    rendered += `<Contents>${el('Key', name(entry.key))}${el('LastModified', isoDate(entry.lastModified))}${el('ETag', quoteEtag(entry.etag))}${el('ChecksumAlgorithm', entry.checksum?.name)}${el('ChecksumType', entry.checksum?.type)}${el('Size', entry.size)}${ownerElement}<StorageClass>${entry.storageClass ?? 'STANDARD'}</StorageClass></Contents>`
   }
   return rendered
 }

@@ -1,4 +1,7 @@
-/** Headers about what S3 keeps beside an object: a store that speaks S3 itself gets and gives them unchanged. */
+/**
+ * Headers about what S3 keeps beside an object. A store that speaks S3 itself gets and gives them unchanged; one that only keeps
+ * versions is given those that the gateway understands.
+ */
 import type { Headers } from './headers.ts'
 import type { OperationName } from './operation-name.ts'
 
@@ -13,9 +16,7 @@ const ACCESS = [
   'x-amz-grant-write-acp',
 ]
 
-const NEW_OBJECT = [
-  ...OWNER,
-  ...ACCESS,
+const KEPT_WITH_OBJECT = [
   'x-amz-storage-class',
   'x-amz-tagging',
   'x-amz-object-lock-legal-hold',
@@ -23,7 +24,20 @@ const NEW_OBJECT = [
   'x-amz-object-lock-retain-until-date',
 ]
 
-const DELETION = [...OWNER, 'x-amz-bypass-governance-retention', 'x-amz-mfa']
+const NEW_OBJECT = [...OWNER, ...ACCESS, ...KEPT_WITH_OBJECT]
+
+const BYPASS = 'x-amz-bypass-governance-retention'
+const DELETION = [...OWNER, BYPASS, 'x-amz-mfa']
+
+/** By operation: what the gateway judges and a store keeps or heeds that has versions and does not speak S3. */
+const KEPT_HEADERS: Readonly<Partial<Record<OperationName, readonly string[]>>> = {
+  CopyObject: [...KEPT_WITH_OBJECT, 'x-amz-tagging-directive'],
+  CreateBucket: ['x-amz-bucket-object-lock-enabled'],
+  CreateMultipartUpload: KEPT_WITH_OBJECT,
+  DeleteObject: [BYPASS],
+  DeleteObjects: [BYPASS],
+  PutObject: KEPT_WITH_OBJECT,
+}
 
 /** By operation: what a native store may be asked beside what the gateway itself understands. */
 const NATIVE_HEADERS: Readonly<Partial<Record<OperationName, readonly string[]>>> = {
@@ -43,10 +57,20 @@ const NATIVE_HEADERS: Readonly<Partial<Record<OperationName, readonly string[]>>
 export const isNativeHeader = (operation: OperationName, header: string): boolean =>
   NATIVE_HEADERS[operation]?.includes(header) === true
 
-/** What of a request is for the store. */
-export const nativeHeaders = (operation: OperationName, headers: Headers): Record<string, string> => {
+export const isKeptHeader = (operation: OperationName, header: string): boolean =>
+  KEPT_HEADERS[operation]?.includes(header) === true
+
+/** What of a request is for a store that speaks S3. */
+export const nativeHeaders = (operation: OperationName, headers: Headers): Record<string, string> =>
+  named(NATIVE_HEADERS[operation], headers)
+
+/** What of a request is for a store that has versions and does not speak S3. */
+export const keptHeaders = (operation: OperationName, headers: Headers): Record<string, string> =>
+  named(KEPT_HEADERS[operation], headers)
+
+const named = (names: readonly string[] | undefined, headers: Headers): Record<string, string> => {
   const found: Record<string, string> = {}
-  for (const name of NATIVE_HEADERS[operation] ?? []) {
+  for (const name of names ?? []) {
     const value = headers.get(name)
     if (value !== undefined) found[name] = value
   }

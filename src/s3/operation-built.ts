@@ -172,7 +172,7 @@ export const BUILT_OPERATIONS = {
     body: 'none',
     query: [...LIST_PARAMETERS, 'key-marker', 'max-keys', 'version-id-marker'],
     headers: ['x-amz-optional-object-attributes'],
-    reason: 'On a store that has versions: its own listing, with sizes and ETags of the plaintext.',
+    reason: 'On a store that has versions; sizes and ETags are those of the plaintext.',
   },
   ListBuckets: {
     ...BUCKET,

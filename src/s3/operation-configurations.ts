@@ -32,7 +32,11 @@ const PUT = {
 
 const PAYMENT = 'Kept and told on the embedded store: nobody is billed. Forwarded to a store that speaks S3.'
 
+const VERSIONING = 'Kept and obeyed by the embedded store, without MFA delete. Forwarded to a store that speaks S3.'
+
 export const CONFIGURATION_OPERATIONS = {
   GetBucketRequestPayment: { ...GET, class: 'forwarded', subresource: 'requestPayment', reason: PAYMENT },
   PutBucketRequestPayment: { ...PUT, class: 'forwarded', subresource: 'requestPayment', reason: PAYMENT },
+  GetBucketVersioning: { ...GET, class: 'forwarded', subresource: 'versioning', reason: VERSIONING },
+  PutBucketVersioning: { ...PUT, class: 'forwarded', subresource: 'versioning', reason: VERSIONING },
 } as const satisfies Record<string, OperationRow>

@@ -67,7 +67,6 @@ const LOGS = 'Forwarded to a store that speaks S3; logs of the backend name the 
 const TAGS = 'Forwarded to a store that speaks S3; tags are plaintext at the backend.'
 const PLAIN = 'Forwarded to a store that speaks S3; it knows nothing of contents.'
 const ACCELERATE = 'Forwarded to a store that speaks S3; accelerated endpoints go around the gateway.'
-const VERSIONING = 'Forwarded to a store that speaks S3.'
 const LOCK = 'Forwarded to a store that speaks S3, which enforces it.'
 const ANNOTATIONS = 'To be sealed like an object: annotations are contents.'
 const ABAC = 'Access by tags of AWS principals, which the gateway does not have.'
@@ -137,8 +136,6 @@ export const UNBUILT_OPERATIONS = {
   GetBucketTagging: ofBucket('forwarded', 'GET', 'tagging', TAGS),
   PutBucketTagging: ofBucket('forwarded', 'PUT', 'tagging', TAGS),
   DeleteBucketTagging: ofBucket('forwarded', 'DELETE', 'tagging', TAGS),
-  GetBucketVersioning: ofBucket('forwarded', 'GET', 'versioning', VERSIONING),
-  PutBucketVersioning: ofBucket('forwarded', 'PUT', 'versioning', VERSIONING),
   GetBucketWebsite: ofBucket('own', 'GET', 'website', WEBSITE),
   PutBucketWebsite: ofBucket('own', 'PUT', 'website', WEBSITE),
   DeleteBucketWebsite: ofBucket('own', 'DELETE', 'website', WEBSITE),

@@ -6,7 +6,7 @@ import { requireNullVersion } from './copy-source.ts'
 import { S3Error } from './errors.ts'
 import { Headers } from './headers.ts'
 import { isHeaderValue } from './metadata.ts'
-import { isNativeHeader } from './native-headers.ts'
+import { isKeptHeader, isNativeHeader } from './native-headers.ts'
 import { OPERATIONS } from './operation.ts'
 import type { OperationName } from './operation-name.ts'
 import type { OperationRow } from './operation-row.ts'
@@ -17,6 +17,8 @@ export interface ScreenOptions {
   readonly ownerId: string
   /** The store keeps versions, locks, tags and whatever else S3 has beside contents. */
   readonly versions: boolean
+  /** The store speaks S3 itself, and judges what concerns those. */
+  readonly native: boolean
 }
 
 const notImplemented = (what: string): S3Error =>
@@ -118,7 +120,7 @@ const WRITE_SEMANTICS = ['if-match', 'if-none-match', 'if-modified-since', 'if-u
 export const screenRequest = (name: OperationName, headers: Headers, query: Query, options: ScreenOptions): void => {
   const row = OPERATIONS[name]
   for (const header of headers.names()) {
-    if (!header.startsWith('x-amz-') || (options.versions && isNativeHeader(name, header))) continue
+    if (!header.startsWith('x-amz-') || isJudgedElsewhere(name, header, options)) continue
     // Some SDKs send a checksum with every request, also of the body that a GET does not have.
     if (row.body === 'none' && row.access !== 'write' && header.startsWith('x-amz-checksum-')) continue
     screenHeader(row, header, headers.get(header) ?? '', options)
@@ -128,8 +130,12 @@ export const screenRequest = (name: OperationName, headers: Headers, query: Quer
       if (headers.has(header) && !row.headers.includes(header)) throw notImplemented(header)
     }
   }
-  if (!options.versions) screenVersion(row, query)
+  screenVersion(row, query, options)
 }
+
+/** By the store, or where the operation reads it. */
+const isJudgedElsewhere = (name: OperationName, header: string, { versions, native }: ScreenOptions): boolean =>
+  versions && (native ? isNativeHeader(name, header) : isKeptHeader(name, header))
 
 const screenHeader = (row: OperationRow, header: string, value: string, options: ScreenOptions): void => {
   if (header.startsWith('x-amz-meta-')) return
@@ -148,12 +154,13 @@ const refusal = (row: OperationRow, header: string, value: string): S3Error => {
   return notImplemented(header)
 }
 
-/** Only the null version exists (B52). */
-const screenVersion = (row: OperationRow, query: Query): void => {
+/** Without versions only the null version exists (B52). */
+const screenVersion = (row: OperationRow, query: Query, { versions, native }: ScreenOptions): void => {
   const versionId = query.get('versionId')
-  if (versionId === undefined) return
-  if (row.query.includes('versionId')) requireNullVersion(versionId)
-  else if (row.resource === 'object') {
+  if (versionId === undefined || (versions && native)) return
+  if (row.query.includes('versionId')) {
+    if (!versions || versionId === '') requireNullVersion(versionId)
+  } else if (row.resource === 'object') {
     throw invalidArgument('This operation does not accept a version-id.', 'versionId', versionId)
   }
 }

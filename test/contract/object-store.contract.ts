@@ -1,6 +1,7 @@
 // What every store promises (src/backends/object-store.ts). A store's test file calls `objectStoreContract` with a way to make an empty one.
 import { describe, test } from 'vitest'
 import type { ObjectStore } from '../../src/backends/object-store.ts'
+import { attributesContract } from './object-store/attributes.ts'
 import { makeBench } from './object-store/bench.ts'
 import { bucketsContract } from './object-store/buckets.ts'
 import { conditionsContract } from './object-store/conditions.ts'
@@ -8,6 +9,9 @@ import { documentsContract } from './object-store/documents.ts'
 import { listingContract } from './object-store/listing.ts'
 import { objectsContract } from './object-store/objects.ts'
 import { uploadsContract } from './object-store/uploads.ts'
+import { lockedVersionsContract, versionListingContract } from './object-store/version-listing.ts'
+import { versionSequencesContract } from './object-store/version-sequences.ts'
+import { versionsContract } from './object-store/versions.ts'
 
 export interface ContractOptions {
   /** An empty store. */
@@ -30,6 +34,11 @@ export function objectStoreContract(
     listingContract(bench)
     uploadsContract(bench)
     documentsContract(bench)
+    attributesContract(bench)
+    versionsContract(bench)
+    lockedVersionsContract(bench)
+    versionListingContract(bench)
+    versionSequencesContract(bench)
 
     test('a store that works says so', async () => {
       await bench.store.health()

@@ -49,6 +49,8 @@ const calls: Record<string, () => SignedCall> = {
   PutBucketLifecycleConfiguration: () => ({ method: 'PUT', path: '/vault?lifecycle', body: Buffer.from('<x/>') }),
   GetBucketRequestPayment: () => ({ method: 'GET', path: '/vault?requestPayment' }),
   PutBucketRequestPayment: () => ({ method: 'PUT', path: '/vault?requestPayment', body: Buffer.from('<x/>') }),
+  GetBucketVersioning: () => ({ method: 'GET', path: '/vault?versioning' }),
+  PutBucketVersioning: () => ({ method: 'PUT', path: '/vault?versioning', body: Buffer.from('<x/>') }),
   GetBucketLocation: () => ({ method: 'GET', path: '/vault?location' }),
   ListObjects: () => ({ method: 'GET', path: '/vault' }),
   ListObjectVersions: () => ({ method: 'GET', path: '/vault?versions&prefix=mine/' }),
@@ -112,7 +114,7 @@ describe.each(Object.keys(calls).filter((name) => name !== 'ListBuckets' && name
     else await expectDenied('OTHER', call())
   })
   test(READS.has(name) ? 'is open to who may read' : 'is denied to who may only read', async () => {
-    // The embedded store has no versions to list yet.
+    // The store in memory has no versions to list.
     const status = name === 'ListObjectVersions' ? 501 : 200
     if (READS.has(name)) expect((await as('READER', call())).status).toBe(status)
     else await expectDenied('READER', call())

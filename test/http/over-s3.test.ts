@@ -7,7 +7,7 @@ import {
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
-  GetBucketVersioningCommand,
+  PutBucketVersioningCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsCommand,
@@ -244,7 +244,8 @@ describe('copies', () => {
 })
 
 test('what the backend refuses, the client hears in its words', async () => {
-  await expect(s3.send(new GetBucketVersioningCommand({ Bucket }))).rejects.toMatchObject({
+  const VersioningConfiguration = { Status: 'Enabled' } as const
+  await expect(s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration }))).rejects.toMatchObject({
     name: 'NotImplemented',
     $metadata: { httpStatusCode: 501 },
   })

@@ -5,7 +5,7 @@ import { refusal } from './auth/fixtures.ts'
 import { codeOf, headers, query } from './requests.ts'
 
 const screen = (name: OperationName, entries: Record<string, string>, raw = ''): void =>
-  screenRequest(name, headers(entries), query(raw), { ownerId: '123456789012', versions: false })
+  screenRequest(name, headers(entries), query(raw), { ownerId: '123456789012', versions: false, native: false })
 
 const refused = (name: OperationName, entries: Record<string, string>, raw = ''): string =>
   codeOf(() => screen(name, entries, raw))
@@ -172,9 +172,9 @@ describe('Headers in the query of a presigned URL', () => {
 
   test('are refused when they are not built', () => {
     const effective = withQueryHeaders(headers(), query(`${URL}&x-amz-server-side-encryption=AES256`))
-    expect(codeOf(() => screenRequest('PutObject', effective, query(), { ownerId: 'o', versions: false }))).toBe(
-      'NotImplemented',
-    )
+    expect(
+      codeOf(() => screenRequest('PutObject', effective, query(), { ownerId: 'o', versions: false, native: false })),
+    ).toBe('NotImplemented')
   })
 
   test('do not include authentication, nor an announced checksum without its value', () => {
@@ -203,7 +203,7 @@ describe('Headers in the query of a presigned URL', () => {
 
 describe('Headers for a store that speaks S3 itself', () => {
   const native = (name: OperationName, entries: Record<string, string>, raw = '') =>
-    screenRequest(name, headers(entries), query(raw), { ownerId: 'me', versions: true })
+    screenRequest(name, headers(entries), query(raw), { ownerId: 'me', versions: true, native: true })
 
   test('pass where they belong, whatever their value', () => {
     native('PutObject', { 'x-amz-storage-class': 'GLACIER', 'x-amz-tagging': 'a=b', 'x-amz-object-lock-mode': 'X' })
@@ -221,5 +221,29 @@ describe('Headers for a store that speaks S3 itself', () => {
     ] as const) {
       expect(() => native(name, { [header]: 'x' })).toThrow()
     }
+  })
+})
+
+describe('Headers for a store that keeps versions and does not speak S3', () => {
+  const kept =
+    (name: OperationName, entries: Record<string, string>, raw = '') =>
+    () =>
+      screenRequest(name, headers(entries), query(raw), { ownerId: 'me', versions: true, native: false })
+
+  test('are left to the operation that judges them', () => {
+    const lock = { 'x-amz-object-lock-mode': 'X', 'x-amz-object-lock-legal-hold': 'X' }
+    expect(kept('PutObject', { 'x-amz-storage-class': 'X', 'x-amz-tagging': 'X', ...lock })).not.toThrow()
+    expect(kept('CopyObject', { 'x-amz-tagging-directive': 'REPLACE' })).not.toThrow()
+    expect(kept('CreateBucket', { 'x-amz-bucket-object-lock-enabled': 'true' })).not.toThrow()
+    expect(kept('DeleteObject', { 'x-amz-bypass-governance-retention': 'true' }, 'versionId=abc')).not.toThrow()
+    expect(kept('GetObject', {}, 'versionId=abc')).not.toThrow()
+  })
+
+  test('of owners, second factors and operations that know no versions are judged here', () => {
+    expect(codeOf(kept('PutObject', { 'x-amz-expected-bucket-owner': 'you' }))).toBe('AccessDenied')
+    expect(codeOf(kept('DeleteObject', { 'x-amz-mfa': 'serial 123' }))).toBe('NotImplemented')
+    expect(codeOf(kept('UploadPart', { 'x-amz-storage-class': 'STANDARD_IA' }))).toBe('NotImplemented')
+    expect(codeOf(kept('PutObject', {}, 'versionId=abc'))).toBe('InvalidArgument')
+    expect(codeOf(kept('GetObject', {}, 'versionId='))).toBe('InvalidArgument')
   })
 })

@@ -1,6 +1,6 @@
 /** Configurations of buckets in the index. Everything here runs inside one snapshot or one change. */
+import { requireBucket } from './bucket-state.ts'
 import type { Tables } from './index-db.ts'
-import { requireBucket } from './objects.ts'
 import { behind, belowBucket, documentKey } from './row-keys.ts'
 
 export function readDocument({ documents }: Tables, bucket: string, name: string): Buffer | undefined {

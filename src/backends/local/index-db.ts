@@ -9,12 +9,16 @@ import { checkIndexFiles } from './index-files.ts'
 type Table = Database<Buffer, Buffer>
 
 export interface Tables {
-  /** bucket -> created. */
+  /** bucket -> created ‖ state (`buckets.ts`). */
   readonly buckets: Table
   /** `documentKey` -> a configuration of a bucket. */
   readonly documents: Table
-  /** `objectKey` -> `ObjectRow`. */
+  /** `objectKey` -> `ObjectRow`. The current version of the key; none if that is a delete marker. */
   readonly objects: Table
+  /** `versionKey` -> `ObjectRow` of a version that is not current, or of a delete marker. */
+  readonly versions: Table
+  /** `objectKey` -> sequence (8 bytes) of the null version of that key, if its row is in `versions`. */
+  readonly nulls: Table
   /** body id -> references ‖ bytes. */
   readonly inline: Table
   /** body id -> references. A file without a row here is none of the store's. */
@@ -35,7 +39,9 @@ export interface Tables {
   readonly processes: Table
 }
 
-const FORMAT = 1
+/** 2 added attributes and versions to the rows of objects and buckets; the rows of 1 are read as they are. */
+const FORMAT = '2'
+const OLDER_FORMAT = '1'
 const FORMAT_KEY = Buffer.from('format')
 
 /** Address space only. Beyond it lmdb-js maps anew while it runs, doubling each time; the file holds what is used. */
@@ -46,7 +52,7 @@ const BINARY = { encoding: 'binary', keyEncoding: 'binary' } as const
 
 const SETTINGS = {
   ...BINARY,
-  maxDbs: 16,
+  maxDbs: 24,
   maxReaders: MAX_READERS,
   mapSize: MAP_BYTES,
   noSubdir: false,
@@ -71,6 +77,8 @@ export class IndexDb {
       buckets: table('buckets'),
       documents: table('documents'),
       objects: table('objects'),
+      versions: table('versions'),
+      nulls: table('nulls'),
       inline: table('inline'),
       files: table('files'),
       pieces: table('pieces'),
@@ -128,6 +136,22 @@ export class IndexDb {
     }
   }
 
+  /** Marks an index of the older format as one of this, so that older programs leave it alone. Throws `Unavailable` while processes use it: they may be such programs. */
+  async upgrade(): Promise<void> {
+    const table = formatTable(this.#root)
+    const isOld = (): boolean => table.get(FORMAT_KEY)?.toString() === OLDER_FORMAT
+    if (!this.read(isOld)) return
+    await this.write(() => {
+      if (!isOld()) return
+      if (this.tables.processes.getCount() > 0) {
+        throw new Unavailable(
+          `the store in ${this.#folder} has format ${OLDER_FORMAT} and a process of an earlier version uses it: stop that first`,
+        )
+      }
+      table.putSync(FORMAT_KEY, Buffer.from(FORMAT))
+    })
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -161,20 +185,22 @@ function checkComplete(folder: string, path: string): void {
 }
 
 async function checkFormat(root: RootDatabase<Buffer, Buffer>, folder: string): Promise<void> {
-  const table = root.openDB<Buffer, Buffer>('format', BINARY)
+  const table = formatTable(root)
   const known = table.get(FORMAT_KEY)
-  const found = known ?? (await root.childTransaction(() => foundOrMade(table)))
-  if (found.toString() !== String(FORMAT)) {
+  const found = (known ?? (await root.childTransaction(() => foundOrMade(table)))).toString()
+  if (found !== FORMAT && found !== OLDER_FORMAT) {
     throw new Invalid(
-      `the store in ${folder} has format ${found.toString()}, this version writes format ${FORMAT}: use the version that wrote it, or another folder`,
+      `the store in ${folder} has format ${found}, this version writes format ${FORMAT}: use the version that wrote it, or another folder`,
     )
   }
 }
 
+const formatTable = (root: RootDatabase<Buffer, Buffer>): Table => root.openDB<Buffer, Buffer>('format', BINARY)
+
 function foundOrMade(table: Table): Buffer {
   const found = table.get(FORMAT_KEY)
   if (found !== undefined) return found
-  const made = Buffer.from(String(FORMAT))
+  const made = Buffer.from(FORMAT)
   void table.put(FORMAT_KEY, made)
   return made
 }

@@ -8,8 +8,16 @@ import { codeOf } from './failures.ts'
 import type { Files } from './files.ts'
 import type { Garbage } from './garbage.ts'
 import type { IndexDb } from './index-db.ts'
-import { infoOf, inlineOf, piecesOf, preconditionFailed, requireObject, resolveRange } from './objects.ts'
-import type { ObjectRow, Piece } from './rows.ts'
+import {
+  type FoundObject,
+  infoOf,
+  inlineOf,
+  piecesOf,
+  preconditionFailed,
+  requireObject,
+  resolveRange,
+} from './objects.ts'
+import type { Piece } from './rows.ts'
 
 /** Files of one body that may be open together. */
 const OPEN_FILES = 4
@@ -21,8 +29,7 @@ export interface ObjectReaderContext {
   readonly garbage: Garbage
 }
 
-interface Found {
-  readonly row: ObjectRow
+interface Found extends FoundObject {
   readonly pieces: readonly Piece[]
   readonly inline: Buffer | undefined
 }
@@ -39,12 +46,14 @@ export class ObjectReader {
     let missing: Buffer | undefined
     for (;;) {
       options.signal?.throwIfAborted()
-      const found = this.#find(bucket, key)
+      const found = this.#find(bucket, key, options.versionId)
       if (options.ifMatch !== undefined && options.ifMatch !== found.row.etag) throw preconditionFailed(bucket, key)
       const range = resolveRange(found.row.size, options.range)
       try {
-        const body = await this.#open(bucket, key, found, { ...range, signal: options.signal })
-        if (body !== undefined) return { info: infoOf(found.row), range, body }
+        const body = await this.#open(found, { ...range, signal: options.signal }, () =>
+          this.#find(bucket, key, options.versionId),
+        )
+        if (body !== undefined) return { info: infoOf(found), range, body }
       } catch (error) {
         if (codeOf(error) !== 'ENOENT') throw error
         // Replaced between looking up and opening; unless the index still says the same.
@@ -57,20 +66,19 @@ export class ObjectReader {
     }
   }
 
-  #find(bucket: string, key: string): Found {
+  #find(bucket: string, key: string, versionId: string | undefined): Found {
     const { index } = this.#context
     return index.read(() => {
-      const row = requireObject(index.tables, bucket, key)
-      return { row, pieces: piecesOf(index.tables, row), inline: inlineOf(index.tables, row.body) }
+      const { state, row } = requireObject(index.tables, bucket, key, versionId)
+      return { state, row, pieces: piecesOf(index.tables, row), inline: inlineOf(index.tables, row.body) }
     })
   }
 
   /** `undefined` if the object was replaced before its files were safe. Throws ENOENT if one is gone. */
   async #open(
-    bucket: string,
-    key: string,
     { row, pieces, inline }: Found,
     { first, last, signal }: { first: number; last: number; signal: AbortSignal | undefined },
+    findAgain: () => Found,
   ): Promise<Body | undefined> {
     if (inline !== undefined) return once([inline.subarray(first, last + 1)])
     const { folder, files, garbage } = this.#context
@@ -78,8 +86,7 @@ export class ObjectReader {
     if (spans.length <= OPEN_FILES) return openSpans(files, spans, { signal })
     const release = await garbage.pin(row.body.id)
     try {
-      if (this.#find(bucket, key).row.body.id.equals(row.body.id))
-        return openSpansLater(files, spans, { signal, release })
+      if (findAgain().row.body.id.equals(row.body.id)) return openSpansLater(files, spans, { signal, release })
     } catch (error) {
       await release()
       if (!(error instanceof StoreError)) throw error

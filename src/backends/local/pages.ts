@@ -1,7 +1,9 @@
 /** Pages of names, read in one snapshot of the index and never further than the page. */
 import { checkUploadMarker } from '../upload-marker.ts'
 import type { ListOptions, ListPage, ListUploadsOptions, UploadInfo } from '../object-store.ts'
+import { requireBucket } from './bucket-state.ts'
 import type { Tables } from './index-db.ts'
+import { listed } from './objects.ts'
 import {
   after,
   behind,
@@ -13,10 +15,11 @@ import {
 } from './row-keys.ts'
 import { decodeListed, decodeUpload } from './rows.ts'
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] }
+export type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] }
 
 /** One page of objects and common prefixes. A common prefix is found by its first key; the rest below it is jumped over. */
 export function listPage(tables: Tables, bucket: string, options: ListOptions): ListPage {
+  const state = requireBucket(tables, bucket)
   const { prefix, delimiter, limit } = options
   const nameAt = bucketKey(bucket).length + 1
   const end = behind(belowBucket(bucket, Buffer.from(prefix)))
@@ -30,7 +33,7 @@ export function listPage(tables: Tables, bucket: string, options: ListOptions): 
       const name = key.toString('utf8', nameAt)
       const common = commonPrefixOf(name, prefix, delimiter)
       if (common === undefined) {
-        page.objects.push(listed(name, value))
+        page.objects.push(listed(name, state, decodeListed(value)))
         continue
       }
       page.commonPrefixes.push(common)
@@ -50,15 +53,10 @@ function startOf(bucket: string, { prefix, after: last, afterPrefix }: ListOptio
   return Buffer.compare(next, least) > 0 ? next : least
 }
 
-function commonPrefixOf(name: string, prefix: string, delimiter: string | undefined): string | undefined {
+export function commonPrefixOf(name: string, prefix: string, delimiter: string | undefined): string | undefined {
   if (delimiter === undefined || delimiter === '') return undefined
   const at = name.indexOf(delimiter, prefix.length)
   return at < 0 ? undefined : name.slice(0, at + delimiter.length)
-}
-
-function listed(key: string, value: Buffer): ListPage['objects'][number] {
-  const { etag, size, modified, facts } = decodeListed(value)
-  return { key, etag, size, lastModified: new Date(modified), ...(facts === undefined ? {} : { facts }) }
 }
 
 /** One page of uploads by key, then initiation, then id. */

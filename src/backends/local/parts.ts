@@ -40,6 +40,7 @@ export async function openParts(
 ): Promise<Parts> {
   const { folder, files, index, random } = base
   await buryDead(index, files, folder)
+  await index.upgrade()
   await sweepFolders(folder, files, index)
   const registration = await Registration.make(random(16), index, files, folder)
   const folders = new BodyFolders({ root: folder, files, index, registration, random })

@@ -48,6 +48,27 @@ export function uploadOrderPrefix(bucket: string, prefix: string): Buffer {
   return belowBucket(bucket, Buffer.from(Buffer.from(prefix).map((byte) => byte + 1)))
 }
 
+/** bucket ‖ 0x00 ‖ key with 1 added to each byte ‖ 0x00: what the keys of all older versions and markers of a key begin with. */
+export function versionsOf(bucket: string, key: string): Buffer {
+  return Buffer.concat([uploadOrderPrefix(bucket, key), Buffer.alloc(1)])
+}
+
+const LAST_SEQUENCE = 0xffff_ffff_ffff_ffffn
+
+/** `versionsOf` ‖ sequence subtracted from the greatest (8 bytes): the newest comes first. */
+export function versionKey(bucket: string, key: string, sequence: bigint): Buffer {
+  const place = Buffer.alloc(8)
+  place.writeBigUInt64BE(LAST_SEQUENCE - sequence)
+  return Buffer.concat([versionsOf(bucket, key), place])
+}
+
+/** The name in the key of a version's row. */
+export function nameOfVersionKey(versionRowKey: Buffer, bucket: string): string {
+  const name = Buffer.from(versionRowKey.subarray(bucketKey(bucket).length + 1, -9))
+  for (let at = 0; at < name.length; at += 1) name.writeUInt8(name.readUInt8(at) - 1, at)
+  return name.toString('utf8')
+}
+
 /** The upload id at the end of an order key. */
 export function uploadIdOfOrderKey(orderKey: Buffer): Buffer {
   return orderKey.subarray(-16)

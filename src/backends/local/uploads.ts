@@ -2,8 +2,16 @@
 import { type CompleteOptions, type PartInfo, StoreError, type UploadRef } from '../object-store.ts'
 import { type DroppedFile, release } from './bodies.ts'
 import type { Tables } from './index-db.ts'
-import { behind, belowBucket, partKey, uploadIdOfOrderKey, uploadOrderKey } from './row-keys.ts'
-import { decodeStored, decodeUpload, type Piece, type UploadRow } from './rows.ts'
+import { behind, belowBucket, objectKey, partKey, uploadIdOfOrderKey, uploadOrderKey } from './row-keys.ts'
+import {
+  decodeStored,
+  decodeUpload,
+  encodeStored,
+  encodeUpload,
+  type Piece,
+  type StoredRow,
+  type UploadRow,
+} from './rows.ts'
 
 const ID = /^[0-9a-f]{32}$/
 
@@ -16,6 +24,28 @@ export function requireUpload(tables: Tables, { bucket, key, uploadId }: UploadR
     throw new StoreError('no-such-upload', `no upload ${uploadId} of ${bucket}/${key}`)
   }
   return { id, row }
+}
+
+export function makeUpload(tables: Tables, id: Buffer, row: UploadRow): void {
+  const { bucket, key, initiated } = row
+  // Refuses keys that no object can have.
+  objectKey(bucket, key)
+  tables.uploads.putSync(id, encodeUpload(row))
+  tables.uploadOrder.putSync(uploadOrderKey(bucket, key, initiated, id), Buffer.alloc(0))
+}
+
+/** Puts a part in the place of whatever attempt was there. */
+export function replacePart(
+  tables: Tables,
+  id: Buffer,
+  partNumber: number,
+  row: StoredRow,
+  dropped: DroppedFile[],
+): void {
+  const key = partKey(id, partNumber)
+  const before = tables.parts.get(key)
+  if (before !== undefined) release(tables, decodeStored(before).body, dropped)
+  tables.parts.putSync(key, encodeStored(row))
 }
 
 /** The parts of an upload in ascending order. */

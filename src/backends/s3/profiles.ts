@@ -2,7 +2,7 @@
  * What providers can do, as declared by their documentation and by trials. A declaration is where knowledge begins: the first
  * contact probes what matters for safety (`probe.ts`), and what a probe refutes is not relied on.
  */
-import type { Capabilities } from '../object-store.ts'
+import type { Capabilities } from '../capabilities.ts'
 
 /** How a checksum of the ciphertext travels to the store. */
 export type ChecksumDialect =

@@ -2,7 +2,8 @@
 import type { CompleteAnswer, PlanRecord } from '../../state/upload-records.ts'
 import { keepsMd5, opaqueEtag } from '../etag.ts'
 import type { Gateway } from '../gateway.ts'
-import { headStored, readTail } from '../sealed-object.ts'
+import type { Place } from '../place.ts'
+import { openListed, presentInfo, readTail, unseal } from '../sealed-object.ts'
 import type { OpenUpload } from './upload-of.ts'
 
 /** The plan's answer, with what only the backend knows. */
@@ -24,11 +25,38 @@ export async function findCompleted(
   try {
     const done = await gateway.uploads.done(ref, namespace)
     if (done?.requestHash === plan.requestHash) return done.answer
-    const sealed = await headStored(gateway, { bucket: ref.bucket, key: ref.key })
-    if (sealed.kind === 'plain' || sealed.envelope.flags.sizeInMetadata) return undefined
-    const tail = await readTail(gateway, sealed, signal)
-    return tail.generation.equals(plan.generation) ? answerOf(gateway, plan, sealed.info) : undefined
+    return (await findCurrent(gateway, ref, plan, signal)) ?? (await findOlder(gateway, ref, plan))
   } catch {
     return undefined
   }
+}
+
+async function findCurrent(
+  gateway: Gateway,
+  { bucket, key }: Place,
+  plan: PlanRecord,
+  signal: AbortSignal,
+): Promise<CompleteAnswer | undefined> {
+  const place = { bucket, key }
+  const info = await presentInfo(gateway, place)
+  const sealed = info === undefined ? undefined : await unseal(gateway, place, info)
+  if (sealed === undefined || sealed.kind === 'plain' || sealed.envelope.flags.sizeInMetadata) return undefined
+  const tail = await readTail(gateway, sealed, signal)
+  return tail.generation.equals(plan.generation) ? answerOf(gateway, plan, sealed.info) : undefined
+}
+
+/** How far back in time a key is searched. */
+const VERSIONS = 1000
+
+/** Where the store keeps versions, ours may be followed by others already: facts tell it without a read. */
+async function findOlder(
+  gateway: Gateway,
+  { bucket, key }: Place,
+  plan: PlanRecord,
+): Promise<CompleteAnswer | undefined> {
+  const page = await gateway.store.listVersions?.(bucket, { prefix: key, limit: VERSIONS })
+  const own = page?.versions.filter((version) => version.key === key && !version.deleteMarker) ?? []
+  const listed = await openListed(gateway, bucket, own)
+  const found = listed.find(({ facts }) => facts?.generation.equals(plan.generation) === true)
+  return found === undefined ? undefined : answerOf(gateway, plan, found.object)
 }

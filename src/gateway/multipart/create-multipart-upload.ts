@@ -12,6 +12,7 @@ import { sealDescription } from '../sealed-description.ts'
 export const createMultipartUpload: Operation = async (gateway, request) => {
   const { bucket, key, headers } = request
   const checksum = parseMultipartChecksum(headers)
+  const attributes = await attributesFor(gateway, 'CreateMultipartUpload', request)
   const place = { bucket, key }
   const objectKey = newObjectKey(gateway.random)
   const description = await sealDescription(gateway, place, {
@@ -21,7 +22,7 @@ export const createMultipartUpload: Operation = async (gateway, request) => {
   })
   const uploadId = await gateway.store.createUpload(bucket, key, {
     metadata: description.metadata,
-    ...attributesFor(gateway, 'CreateMultipartUpload', request),
+    ...attributes,
   })
   const ref = { bucket, key, uploadId }
   try {

@@ -3,11 +3,11 @@ import { checkCopySize, checkCopySourceRange, parseCopySourceRange } from '../..
 import { parsePartNumber } from '../../s3/range.ts'
 import { renderCopyPart } from '../../s3/result-xml.ts'
 import type { Body } from '../../backends/body.ts'
-import { sourceOf, sourceVersion } from '../copy-object.ts'
+import { headSource, sourceOf, sourceVersion } from '../copy-object.ts'
 import { etagSign, keepsMd5 } from '../etag.ts'
 import type { Gateway, Operation, OperationRequest } from '../gateway.ts'
 import { openRange, openWhole, type PlainRange } from '../read-body.ts'
-import { getSame, headNamed, rereading, type StoredObject } from '../sealed-object.ts'
+import { getSame, rereading, type StoredObject } from '../sealed-object.ts'
 import { storePart } from './store-part.ts'
 import { partChecksumOf } from './upload-part.ts'
 import { uploadOf } from './upload-of.ts'
@@ -18,8 +18,8 @@ export const uploadPartCopy: Operation = async (gateway, request) => {
   const source = sourceOf(gateway, request)
   const asked = parseCopySourceRange(request.headers.get('x-amz-copy-source-range'))
   const upload = await uploadOf(gateway, request)
-  const { body, length } = await rereading(async () => {
-    const sealed = await headNamed(gateway, source)
+  const { body, length, copied } = await rereading(async () => {
+    const sealed = await headSource(gateway, source)
     evaluateCopySource(parseConditions(request.headers, 'x-amz-copy-source-'), {
       etag: sealed.etag,
       lastModified: sealed.info.lastModified,
@@ -27,7 +27,7 @@ export const uploadPartCopy: Operation = async (gateway, request) => {
     if (asked !== undefined) checkCopySourceRange(asked, sealed.size)
     const bytes = asked === undefined ? sealed.size : asked.last - asked.first + 1
     checkCopySize(bytes)
-    return { body: await open(gateway, request, sealed, asked), length: bytes }
+    return { body: await open(gateway, request, sealed, asked), length: bytes, copied: sealed }
   })
   const name = partChecksumOf(gateway, upload.record)
   const { verified, etag } = await storePart(gateway, {
@@ -48,7 +48,7 @@ export const uploadPartCopy: Operation = async (gateway, request) => {
   const { checksum } = verified
   return {
     status: 200,
-    headers: { ...etagSign(gateway), ...sourceVersion(source) },
+    headers: { ...etagSign(gateway), ...sourceVersion(copied) },
     body: renderCopyPart({
       etag,
       lastModified: new Date(gateway.clock()),

@@ -83,6 +83,34 @@ async function write(store: LocalStore): Promise<void> {
   await Promise.all([0, 1, 2, 3, 4].map(one))
 }
 
+/** Makes and deletes versions of few keys for ever, as every process does, and says which. Deletes only versions of its own. */
+async function versions(store: LocalStore): Promise<void> {
+  const one = async (lane: number) => {
+    const own: { key: string; id: string }[] = []
+    for (let i = lane; ; i += 3) {
+      const key = `v-${i % 4}`
+      const old = i % 5 === 4 ? own.shift() : undefined
+      if (old !== undefined) {
+        say({ removing: old.id })
+        await store.delete('v', old.key, { versionId: old.id })
+        say({ removed: old.id })
+      } else if (i % 7 === 6) {
+        const { attributes } = await store.delete('v', key)
+        const id = attributes?.['x-amz-version-id'] ?? ''
+        own.push({ key, id })
+        say({ marker: id, key })
+      } else {
+        const fill = i % 256
+        const content = Buffer.alloc(i % 2 === 0 ? 10 : 50_000, fill)
+        const { versionId: id = '' } = await store.put('v', key, bodyOf(content), options)
+        own.push({ key, id })
+        say({ made: id, key, fill, size: content.length })
+      }
+    }
+  }
+  await Promise.all([0, 1, 2].map(one))
+}
+
 /** Fills the disk (the caller limits the size of files) and says how that ended. */
 async function fill(store: LocalStore): Promise<void> {
   let written = 0
@@ -143,7 +171,15 @@ async function replace(store: LocalStore): Promise<void> {
 }
 
 const store = await LocalStore.open({ folder })
-const modes: Record<string, (store: LocalStore) => Promise<void>> = { race, count, write, fill, read, replace }
+const modes: Record<string, (store: LocalStore) => Promise<void>> = {
+  race,
+  count,
+  write,
+  fill,
+  read,
+  replace,
+  versions,
+}
 await modes[mode]?.(store)
 await store.close()
 say({ closed: true })

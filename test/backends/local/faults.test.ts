@@ -184,7 +184,7 @@ describe('a folder that cannot be opened', () => {
     await root.close()
     const opening = LocalStore.open({ folder })
     await expect(opening).rejects.toThrow(Invalid)
-    await expect(opening).rejects.toThrow(/format 99.*format 1/)
+    await expect(opening).rejects.toThrow(/format 99.*format 2/)
   })
 
   test('an index that is no index is invalid, and stays', async () => {

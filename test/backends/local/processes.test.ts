@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { LocalStore } from '../../../src/backends/local.ts'
+import type { ListedVersion } from '../../../src/backends/object-store.ts'
 import { bodyOf, collect, putOptions } from '../../contract/object-store/bench.ts'
-import { audit, CLEAN, newFolder } from './folder.ts'
+import { audit, CLEAN, eventually, newFolder } from './folder.ts'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 /** Below the repository, so that it finds its packages. */
@@ -127,17 +128,39 @@ describe('a process that dies', () => {
     await prepare(folder)
     for (let round = 0; round < 4; round++) {
       const running = [start(folder, 'write', 2 * round), start(folder, 'write', 2 * round + 1)]
-      await new Promise((resolve) => setTimeout(resolve, 700 + round * 37))
+      await eventually(() => running.every((one) => one.said.length > 20 + round * 9))
       for (const { child } of running) child.kill('SIGKILL')
       expect(await Promise.all(running.map(({ end }) => end))).toEqual(['SIGKILL', 'SIGKILL'])
       const store = await LocalStore.open({ folder })
       for (const { said } of running) {
-        expect(said.length).toBeGreaterThan(20)
         await checkAcknowledged(store, said)
       }
       await checkWhole(store)
       for (const upload of (await store.listUploads('b', { prefix: '', limit: 1000 })).uploads)
         await store.abortUpload({ bucket: 'b', ...upload })
+      await store.close()
+      expect(await audit(folder)).toMatchObject(CLEAN)
+    }
+  })
+
+  test('leaves every version it had acknowledged, in order, and none that it had deleted', {
+    timeout: 60_000,
+  }, async () => {
+    const folder = newFolder()
+    await prepare(folder)
+    const first = await LocalStore.open({ folder })
+    await first.createBucket('v')
+    await first.updateBucket('v', { versioning: 'Enabled' })
+    await first.close()
+    const said: Record<string, unknown>[] = []
+    for (let round = 0; round < 3; round++) {
+      const running = [start(folder, 'versions', 2 * round), start(folder, 'versions', 2 * round + 1)]
+      await eventually(() => running.every((one) => one.said.length > 40 + round * 7))
+      for (const { child } of running) child.kill('SIGKILL')
+      await Promise.all(running.map(({ end }) => end))
+      said.push(...running.flatMap((one) => one.said))
+      const store = await LocalStore.open({ folder })
+      await checkVersions(store, said)
       await store.close()
       expect(await audit(folder)).toMatchObject(CLEAN)
     }
@@ -189,6 +212,42 @@ async function checkAcknowledged(store: LocalStore, said: readonly Record<string
     if ('begin' in line) continue
     const info = await store.head('b', String(key))
     expect({ key, etag: info?.etag }).toEqual({ key, etag: line.etag })
+  }
+}
+
+/** Acknowledged versions are there and whole, deleted ones are not; of each key one version is the newest, and reads as such. */
+async function checkVersions(store: LocalStore, said: readonly Record<string, unknown>[]): Promise<void> {
+  const listed: ListedVersion[] = []
+  let after: { afterKey?: string; afterVersionId?: string } = {}
+  for (let more = true; more; ) {
+    const page = await store.listVersions('v', { prefix: '', limit: 50, ...after })
+    listed.push(...page.versions)
+    const last = page.versions.at(-1)
+    more = page.truncated && last !== undefined
+    if (last !== undefined) after = { afterKey: last.key, afterVersionId: last.versionId }
+  }
+  const ids = listed.map(({ versionId }) => versionId)
+  const removing = new Set(said.map(({ removing: id }) => id))
+  for (const line of said) {
+    if (line.removed !== undefined) expect(ids).not.toContain(line.removed)
+    const id = String(line.made ?? line.marker)
+    if (id === 'undefined' || removing.has(id)) continue
+    expect(ids).toContain(id)
+    if (line.made === undefined) continue
+    const content = await collect((await store.get('v', String(line.key), { versionId: id })).body)
+    expect(content.equals(Buffer.alloc(Number(line.size), Number(line.fill)))).toBe(true)
+  }
+  for (const key of new Set(listed.map((version) => version.key))) {
+    const own = listed.filter((version) => version.key === key)
+    expect(own.map(({ latest }) => latest)).toEqual(own.map((_, at) => at === 0))
+    expect(own.map(({ versionId }) => versionId)).toEqual(
+      own
+        .map(({ versionId }) => versionId)
+        .sort()
+        .reverse(),
+    )
+    const current = await store.head('v', key).catch(() => undefined)
+    expect(current?.versionId).toBe(own[0]?.deleteMarker === true ? undefined : own[0]?.versionId)
   }
 }
 

@@ -53,7 +53,9 @@ export const addressTarget = parserTarget('address', 15, input, ({ method, url, 
   const operation = orRefuse(() => detectOperation(method, target, target.query, headers))
   if (operation === undefined) return
   if (OPERATIONS[operation].built) {
-    orRefuse(() => screenRequest(operation, headers, target.query, { ownerId: 'ab'.repeat(32), versions: native }))
+    orRefuse(() =>
+      screenRequest(operation, headers, target.query, { ownerId: 'ab'.repeat(32), native, versions: native }),
+    )
   }
   const source = headers.get('x-amz-copy-source')
   if (source !== undefined) orRefuse(() => parseCopySource(source))

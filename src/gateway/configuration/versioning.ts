@@ -1,0 +1,48 @@
+/** Versioning of a bucket, where its store keeps versions without speaking S3. */
+import type { VersioningStatus } from '../../backends/object-store.ts'
+import { S3Error } from '../../s3/errors.ts'
+import { childText, el, parseXml, xmlDocument } from '../../s3/xml.ts'
+import type { Gateway, Operation } from '../gateway.ts'
+import { readDocument } from '../request-document.ts'
+
+const ROOT = 'VersioningConfiguration'
+
+const withoutVersions = (): S3Error =>
+  new S3Error('NotImplemented', { message: 'The store behind this endpoint has no object versions.' })
+
+/** GetBucketVersioning: an empty document where versions were never switched on (B99). */
+export const getBucketVersioning: Operation = async ({ store }, { bucket }) => {
+  const found = await store.headBucket(bucket)
+  if (found === undefined) throw new S3Error('NoSuchBucket')
+  return { status: 200, body: xmlDocument(ROOT, el('Status', found.versioning)) }
+}
+
+/** PutBucketVersioning: Enabled or Suspended; MFA delete is not offered. Throws `InvalidBucketState` where Object Lock is on (B100). */
+export const putBucketVersioning: Operation = async (gateway, request) => {
+  const { store } = gateway
+  if ((await store.headBucket(request.bucket)) === undefined) throw new S3Error('NoSuchBucket')
+  const versioning = statusOf(await readDocument(request, gateway.limits.xmlBytes), gateway)
+  if (store.updateBucket === undefined) throw withoutVersions()
+  await store.updateBucket(request.bucket, { versioning })
+  return { status: 200 }
+}
+
+function statusOf(document: Buffer, { limits }: Gateway): VersioningStatus {
+  const root = parseXml(document, limits.xmlBytes)
+  const known = root.children.every(({ name }) => name === 'Status' || name === 'MfaDelete')
+  const mfaDelete = childText(root, 'MfaDelete') ?? 'Disabled'
+  const status = childText(root, 'Status')
+  if (root.name !== ROOT || !known || (mfaDelete !== 'Enabled' && mfaDelete !== 'Disabled')) {
+    throw new S3Error('MalformedXML')
+  }
+  if (mfaDelete === 'Enabled') {
+    throw new S3Error('NotImplemented', {
+      message: 'Deletions that need a second factor (MFA delete) are not offered.',
+    })
+  }
+  if (status === undefined) {
+    throw new S3Error('IllegalVersioningConfigurationException')
+  }
+  if (status !== 'Enabled' && status !== 'Suspended') throw new S3Error('MalformedXML')
+  return status
+}
