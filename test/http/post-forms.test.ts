@@ -452,6 +452,19 @@ describe('B107 what is no form', () => {
     expect(await raw(body, { 'content-length': '1000000000' })).toEqual([400, 'MaxPostPreDataLengthExceededError'])
   })
 
+  test('B23 a form that waits for 100 Continue is asked for its body, unless it is none', async () => {
+    const connection = await RawConnection.open(running.port)
+    const body = whole()
+    const expecting = { ...type, expect: '100-continue', 'content-length': String(body.length) }
+    connection.write(head('POST', `/${bucket}`, expecting))
+    expect((await connection.answer())?.status).toBe(100)
+    connection.write(body)
+    expect((await connection.answer())?.status).toBe(204)
+    connection.write(head('POST', `/${bucket}`, { ...expecting, 'content-type': 'text/plain' }))
+    expect((await connection.answer())?.status).toBe(412)
+    expect(await connection.closes()).toBe(true)
+  })
+
   test('after a refusal the connection serves the next request', async () => {
     const connection = await RawConnection.open(running.port)
     const body = formBody([['key', 'next']], 'x'.repeat(100_000))
