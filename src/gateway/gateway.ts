@@ -69,6 +69,8 @@ export interface Gateway {
 export interface RequestBody {
   /** Announced plaintext bytes; `undefined` if the client did not say. */
   readonly length: number | undefined
+  /** Where the length is not known: it is no more than this, so that no more memory need be set aside. */
+  readonly atMost?: number | undefined
   /** Read at most once. Ends only after signatures, hash and framing have been verified; throws `S3Error` otherwise. */
   readonly stream: Body
   /** Trailers by lower-case name; complete once `stream` has ended. */

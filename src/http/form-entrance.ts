@@ -26,13 +26,14 @@ export async function enterByForm(parts: EntranceParts, arriving: Arriving): Pro
   if ([...headers.names()].some((name) => name.startsWith('x-amz-meta-'))) throw new S3Error('AccessDenied')
   screenRequest('PostObject', headers, target.query, screenOptions(parts))
   requireLength('object', wire)
-  const source = arriving.open({ kind: 'unsigned' }).stream[Symbol.asyncIterator]()
+  const whole = arriving.open({ kind: 'unsigned' })
+  const source = whole.stream[Symbol.asyncIterator]()
   const release = (): void => void source.return?.()
   try {
     const first = await readFields(parser, source)
     const { size, ...entered } = admitForm(parts, arriving, parser)
     const stream = fileOf(parser, source, first, size)
-    return { ...entered, body: { length: undefined, stream, trailers: () => ({}) }, release }
+    return { ...entered, body: { length: undefined, atMost: whole.length, stream, trailers: () => ({}) }, release }
   } catch (error) {
     release()
     throw error

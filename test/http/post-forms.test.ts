@@ -158,6 +158,30 @@ describe('B106 what a form stores', () => {
     expect(await stored('empty')).toBe('')
   })
 
+  test('many at once: each sets aside no more memory than it announces', async () => {
+    const small = await startGateway({ gatherBytes: 16 * 1024 * 1024 })
+    await small.client().send(new CreateBucketCommand({ Bucket: bucket }))
+    const begun = await Promise.all(
+      Array.from({ length: 10 }, async (_, n) => {
+        const body = formBody([['key', `many/${n}`], ...signForm({ bucket, conditions: [anyKey] })], 'x'.repeat(1000))
+        const connection = await RawConnection.open(small.port)
+        const type = `multipart/form-data; boundary=${BOUNDARY}`
+        connection.write(
+          head('POST', `/${bucket}`, { host: 'x', 'content-type': type, 'content-length': String(body.length) }),
+        )
+        connection.write(body.subarray(0, -10))
+        return { connection, rest: body.subarray(-10) }
+      }),
+    )
+    expect(await Promise.race(begun.map(({ connection }) => connection.answer(300)))).toBeUndefined()
+    for (const { connection, rest } of begun) {
+      connection.write(rest)
+      expect((await connection.answer())?.status).toBe(204)
+      connection.close()
+    }
+    await small.close()
+  })
+
   test('in virtual-host style too, under the host that was used', async () => {
     const answer = await upload('by host', { path: '/', headers: { host: `${bucket}.s3.test` } })
     expect([answer.status, answer.headers['location']]).toEqual([204, `http://${bucket}.s3.test/by%20host`])
