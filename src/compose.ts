@@ -100,7 +100,7 @@ export async function openComponents(
     tails: new TailCache(TAIL_CACHE_BYTES),
     plain: new PlainLookup(),
     background,
-    rules: (bucket) => bucketRule(settings.buckets, bucket),
+    rules: (bucket) => bucketRule(settings, bucket),
     clock,
     random,
     owner: OWNER,
@@ -153,8 +153,12 @@ export function composeS3Server(settings: Settings, components: Components): Ret
   return createS3Server(
     {
       gateway: components.gateway,
-      authoriser: createAuthoriser(components.credentials, hides(settings)),
+      authoriser: createAuthoriser(components.credentials, {
+        hidden: hides(settings),
+        publicAccess: (bucket) => bucketRule(settings, bucket).public,
+      }),
       domains: server.domain,
+      publicUrls: server.publicUrls,
       region: server.region,
       requestId: requestIds(random),
       hostId: random(24).toString('base64'),

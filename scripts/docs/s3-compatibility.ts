@@ -49,9 +49,10 @@ const CHOICES: readonly (readonly [string, string])[] = [
     '412, as the AWS reference and s3-tests say; the suite of versitygw expects 304.',
   ],
   ['`?torrent`', '501 `NotImplemented`; AWS has discontinued it.'],
-  ['SigV2', '400; only AWS Signature Version 4 is spoken.'],
+  ['SigV2', '400; only AWS Signature Version 4 is spoken, in POST forms too.'],
+  ['Anonymous ListBuckets', '403 `AccessDenied`; s3-tests expects an empty list.'],
   [
-    'More than 10 tags, wrong SSE-C key, suspended versioning under a lock, missing retention, POST forms, S3 Select',
+    'More than 10 tags, wrong SSE-C key, suspended versioning under a lock, missing retention, S3 Select',
     'Not built; when they are, they follow AWS.',
   ],
 ]
@@ -98,6 +99,18 @@ const DEVIATIONS: readonly (readonly [string, string])[] = [
   [
     'Presigned URLs',
     '`x-amz-*` parameters count as headers, as on AWS; `x-amz-sdk-checksum-algorithm` alone asks for nothing. A checksum in the URL is enforced, that of an empty body too, which some SDKs put there by default.',
+  ],
+  [
+    'POST forms',
+    'A field that comes twice, in whatever case, is refused. Every field must be in the policy but those that AWS names, the bucket too. The Content-Type is that of the field, never that of the file part. What follows the file is ignored up to 1 MiB.',
+  ],
+  [
+    'Anonymous requests',
+    'Denied but where `buckets[].public` says otherwise, whatever exists. They read no versions, and an upload carries contents, checksums and metadata only.',
+  ],
+  [
+    'CORS',
+    'Rules of the bucket count, else those of the settings, which GetBucketCors does not tell. A preflight answers the same for a bucket without rules and for one that does not exist. Methods are compared as they are: a rule for GET does not allow HEAD.',
   ],
   [
     'User metadata',

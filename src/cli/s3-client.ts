@@ -118,10 +118,11 @@ export class S3Client {
     throw new S3Refusal(200, childText(root, 'Code') ?? '', childText(root, 'Message') ?? '')
   }
 
-  presign(method: string, address: S3Address, expiresSeconds: number): string {
+  /** A URL for `base`, scheme, host and port, in place of the endpoint. */
+  presign(method: string, address: S3Address, expiresSeconds: number, base = this.endpoint): string {
     return presignUrl({
       method,
-      url: this.#url({ method, address }),
+      url: this.#url({ method, address }, base),
       credentials: this.#credentials,
       region: this.#region,
       now: new Date(),
@@ -133,11 +134,11 @@ export class S3Client {
     await this.#agent.destroy()
   }
 
-  #url({ address, query = {} }: Call): string {
+  #url({ address, query = {} }: Call, base = this.endpoint): string {
     const path =
       address === undefined ? '/' : `/${address.bucket}${address.key === '' ? '' : `/${encodePath(address.key)}`}`
     const pairs = Object.entries(query).map(([name, value]) => `${encodeComponent(name)}=${encodeComponent(value)}`)
-    return `${this.endpoint}${path}${pairs.length === 0 ? '' : `?${pairs.join('&')}`}`
+    return `${base}${path}${pairs.length === 0 ? '' : `?${pairs.join('&')}`}`
   }
 }
 

@@ -52,10 +52,11 @@ export async function countAll(gateway: Gateway, settings: Settings, signal: Abo
 }
 
 /** The buckets whose contents are mixed. The store is not asked where the settings name none. */
-export async function bucketsToCount({ store }: Gateway, { buckets }: Settings): Promise<string[]> {
+export async function bucketsToCount({ store }: Gateway, settings: Settings): Promise<string[]> {
+  const { buckets } = settings
   if (!buckets.some(({ contents }) => contents === 'mixed')) return []
   const named = buckets.map(({ match }) => match).filter((match) => !match.includes('*'))
-  return mixedBuckets(store, named, (bucket) => bucketRule(buckets, bucket).contents === 'mixed')
+  return mixedBuckets(store, named, (bucket) => bucketRule(settings, bucket).contents === 'mixed')
 }
 
 /** What is left in plaintext in one of them. */

@@ -9,15 +9,21 @@ export interface BucketRule {
   readonly contents: 'sealed' | 'mixed'
   /** Milliseconds since 1970. */
   readonly sealedSince: number | undefined
+  /** Cross-origin rules of buckets that have none of their own. */
+  readonly cors: Settings['server']['cors']
+  /** What requests without a signature may do. */
+  readonly public: 'none' | 'read' | 'list' | 'upload'
 }
 
-/** The rule of a bucket: the first entry whose pattern matches, else the defaults. */
-export function bucketRule(buckets: Settings['buckets'], bucket: string): BucketRule {
-  const entry = buckets.find(({ match }) => globMatches(match, bucket))
+/** The rule of a bucket: the first entry whose pattern matches, else the defaults. '' asks for what is outside of buckets. */
+export function bucketRule({ buckets, server }: Pick<Settings, 'buckets' | 'server'>, bucket: string): BucketRule {
+  const entry = bucket === '' ? undefined : buckets.find(({ match }) => globMatches(match, bucket))
   return {
     namespace: entry?.namespace ?? bucket,
     copy: entry?.copy ?? 'rewrap',
     contents: entry?.contents ?? 'sealed',
     sealedSince: entry?.sealedSince,
+    cors: entry?.cors ?? server.cors,
+    public: entry?.public ?? 'none',
   }
 }

@@ -6,6 +6,7 @@
  * before the schema sees the value, so that only `x` exists here.
  */
 import { z } from 'zod'
+import { corsRules, publicAccess, publicUrls } from './browser-settings.ts'
 import { count, duration, hostAndPort, listenAddress, path, quantity, secret, size, switchedOff } from './shapes.ts'
 import { backend, state, type StoreSettings } from './store-settings.ts'
 import { DURATION_PATTERN, parseDuration } from './units.ts'
@@ -28,6 +29,12 @@ const server = z.strictObject({
     .prefault([])
     .describe(
       'Domain, or list of domains, below which buckets are addressed as hosts (`bucket.s3.example.internal`). Path-style addressing always works.',
+    ),
+  publicUrls,
+  cors: corsRules
+    .default([])
+    .describe(
+      'Cross-origin rules for buckets that have none of their own, neither by PutBucketCors nor in `buckets[].cors`.',
     ),
   region: z
     .string()
@@ -174,6 +181,12 @@ const bucket = z.strictObject({
     .optional()
     .describe(
       'In a `mixed` bucket: everything written since then is sealed. Listings look only at older objects, one request each, and remember what they found.',
+    ),
+  public: publicAccess,
+  cors: corsRules
+    .optional()
+    .describe(
+      'Cross-origin rules in place of `server.cors`; an empty list allows none. A configuration put by PutBucketCors comes before both.',
     ),
 })
 

@@ -3,8 +3,10 @@ import type { Body } from '../backends/body.ts'
 import type { BucketDocuments, ObjectStore } from '../backends/object-store.ts'
 import type { RandomSource } from '../format/derive.ts'
 import type { BucketKeys } from '../keys/key-manager.ts'
+import type { CorsRule } from '../s3/cors.ts'
 import type { Headers } from '../s3/headers.ts'
 import type { OperationName } from '../s3/operation-name.ts'
+import type { FormReply } from '../s3/post-form.ts'
 import type { Query } from '../s3/query.ts'
 import type { Uploads } from '../state/uploads.ts'
 import type { Background } from './background.ts'
@@ -22,6 +24,8 @@ export interface BucketRules {
   readonly contents: 'sealed' | 'mixed'
   /** In a mixed bucket: what was written since, in milliseconds since 1970, is sealed, so that listings need not look. */
   readonly sealedSince: number | undefined
+  /** Cross-origin rules where the bucket has none of its own. */
+  readonly cors: readonly CorsRule[]
 }
 
 /** Who S3 documents name as the owner of everything: Sealgate has credentials, not accounts. */
@@ -65,6 +69,8 @@ export interface Gateway {
 export interface RequestBody {
   /** Announced plaintext bytes; `undefined` if the client did not say. */
   readonly length: number | undefined
+  /** Where the length is not known: it is no more than this, so that no more memory need be set aside. */
+  readonly atMost?: number | undefined
   /** Read at most once. Ends only after signatures, hash and framing have been verified; throws `S3Error` otherwise. */
   readonly stream: Body
   /** Trailers by lower-case name; complete once `stream` has ended. */
@@ -86,6 +92,10 @@ export interface OperationRequest {
   readonly authorise: (action: AccessAction, bucket: string, key: string) => void
   /** Of these buckets, those that the caller may see. */
   readonly visible: (bucket: string) => boolean
+  /** The URL under which the client reaches an object of the bucket. */
+  readonly urlOf: (key: string) => string
+  /** Of a PostObject: what to answer. Its fields are in `key` and `headers`, its file is `body`. */
+  readonly form?: FormReply
   /** Aborted when the client has gone. */
   readonly signal: AbortSignal
 }

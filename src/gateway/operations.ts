@@ -1,5 +1,6 @@
 /** Operation name → what runs it: an operation that is declared built and has no function does not compile. */
 import type { BuiltOperation } from '../s3/operation.ts'
+import { deleteBucketCors, getBucketCors, putBucketCors } from './configuration/cors.ts'
 import { getBucketRequestPayment, putBucketRequestPayment } from './configuration/request-payment.ts'
 import { getBucketVersioning, putBucketVersioning } from './configuration/versioning.ts'
 import { copyObject } from './copy-object.ts'
@@ -24,6 +25,8 @@ import { listMultipartUploads } from './multipart/list-multipart-uploads.ts'
 import { listParts } from './multipart/list-parts.ts'
 import { uploadPart } from './multipart/upload-part.ts'
 import { uploadPartCopy } from './multipart/upload-part-copy.ts'
+import { postObject } from './post-object.ts'
+import { preflightRequest } from './preflight-request.ts'
 import { putBucketLifecycleConfiguration } from './put-bucket-lifecycle-configuration.ts'
 import { putObject } from './put-object.ts'
 
@@ -34,8 +37,10 @@ export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = 
   CreateBucket: createBucket,
   CreateMultipartUpload: createMultipartUpload,
   DeleteBucket: deleteBucket,
+  DeleteBucketCors: deleteBucketCors,
   DeleteObject: deleteObject,
   DeleteObjects: deleteObjects,
+  GetBucketCors: getBucketCors,
   GetBucketLifecycleConfiguration: getBucketLifecycleConfiguration,
   GetBucketLocation: getBucketLocation,
   GetBucketRequestPayment: getBucketRequestPayment,
@@ -50,6 +55,9 @@ export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = 
   ListObjects: listObjects,
   ListObjectsV2: listObjectsV2,
   ListParts: listParts,
+  PostObject: postObject,
+  PreflightRequest: preflightRequest,
+  PutBucketCors: putBucketCors,
   PutBucketLifecycleConfiguration: putBucketLifecycleConfiguration,
   PutBucketRequestPayment: putBucketRequestPayment,
   PutBucketVersioning: putBucketVersioning,

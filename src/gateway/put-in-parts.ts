@@ -41,6 +41,8 @@ export interface PartsWrite {
   readonly tlvs: readonly Tlv[]
   readonly body: Body
   readonly claims: PlaintextClaims
+  /** An upper bound of the body's length, if one is known. */
+  readonly atMost?: number | undefined
   readonly trailers: () => Readonly<Record<string, string>>
   readonly attributes: { readonly attributes?: Attributes }
   /** Runs the write that makes the object under the conditions on its target. `repeatable`: its body can be sent again. */
@@ -60,7 +62,7 @@ export async function putInParts(gateway: Gateway, write: PartsWrite): Promise<W
   const parts = new PartGatherer(write.body, gateway.limits.gather)
   const verifier = new PlaintextVerifier(claims)
   try {
-    const first = await parts.next(partBytes(1))
+    const first = await parts.next(Math.min(partBytes(1), write.atMost ?? Number.MAX_SAFE_INTEGER))
     if (!first.last) return await writeParts(gateway, write, { parts, first, verifier })
     for (const piece of first.pieces) verifier.update(piece)
     const verified = verifier.finish(write.trailers())

@@ -28,13 +28,16 @@ export const putObject: Operation = async (gateway, request) => {
   const place = { bucket: request.bucket, key: request.key }
   const { length } = claims
   if (length !== undefined && length > MAX_PUT_BYTES) throw tooLarge(length, MAX_PUT_BYTES)
-  const { stream, trailers } = request.body
+  const { stream, trailers, atMost } = request.body
   const write = { place, tlvs, signal: request.signal }
   const { capabilities } = gateway.store
   if (length === undefined || storedSize(length) > capabilities.requestLimit) {
     const under: PartsWrite['under'] = (repeatable, run) =>
       writingUnder(gateway, { place, conditions, repeatable, needs: repeatable ? 'put' : 'complete' }, run)
-    return respond(gateway, await putInParts(gateway, { ...write, body: stream, claims, trailers, attributes, under }))
+    return respond(
+      gateway,
+      await putInParts(gateway, { ...write, body: stream, atMost, claims, trailers, attributes, under }),
+    )
   }
   const gathered = length <= GATHER_BYTES
   // A store looks at its bucket before it reads a body; a body that is gathered first must not be asked for in vain.

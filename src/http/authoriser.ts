@@ -1,15 +1,17 @@
 /** Binds who may do what (`access/`) to the rows of the operation table. */
+import { type PublicAccess, requirePublic } from '../access/anonymous.ts'
 import type { Credentials } from '../access/credentials.ts'
 import { type AccessRequest, canList, requireAccess, visibleBuckets } from '../access/policy.ts'
 import type { AccessAction } from '../gateway/gateway.ts'
 import type { Target } from '../s3/address.ts'
 import { S3Error } from '../s3/errors.ts'
+import type { Headers } from '../s3/headers.ts'
 import type { OperationName } from '../s3/operation-name.ts'
 import type { OperationRow } from '../s3/operation-row.ts'
 
-/** What one authenticated caller may do. The functions throw `AccessDenied`. */
+/** What one caller may do. The functions throw `AccessDenied`. */
 export interface Caller {
-  readonly operation: (name: OperationName, row: OperationRow, target: Target) => void
+  readonly operation: (name: OperationName, row: OperationRow, target: Target, headers: Headers) => void
   readonly action: (action: AccessAction, bucket: string, key: string) => void
   readonly sees: (bucket: string) => boolean
   /** Whether the caller may learn that a key does not exist (S3 behaviour 50). */
@@ -19,6 +21,8 @@ export interface Caller {
 export interface Authoriser {
   readonly lookup: (accessKey: string) => { readonly secret: string } | undefined
   readonly of: (accessKey: string) => Caller
+  /** Whoever sends requests without a signature. */
+  readonly anonymous: Caller
 }
 
 /** The right that an operation asks for on what it addresses. */
@@ -26,7 +30,8 @@ function rightOf(name: OperationName, row: OperationRow, target: Target): Access
   const bucket = target.bucket ?? ''
   if (row.access === 'none') return undefined
   if (row.resource === 'service') return { action: 'list-buckets' }
-  if (row.resource === 'object') {
+  // The key of a form is in its body, and has been read.
+  if (row.resource === 'object' || name === 'PostObject') {
     return { action: row.access === 'read' || row.access === 'list' ? 'read' : 'write', bucket, key: target.key ?? '' }
   }
   if (name === 'DeleteObjects') return { action: 'write-some', bucket }
@@ -34,16 +39,34 @@ function rightOf(name: OperationName, row: OperationRow, target: Target): Access
   return { action: row.access === 'read' ? 'read-bucket' : 'write-bucket', bucket }
 }
 
-/** `hidden`: buckets that are nobody's to see, whatever a credential grants. */
+export interface AccessRules {
+  /** Buckets that are nobody's to see, whatever a credential grants. */
+  readonly hidden?: (bucket: string) => boolean
+  /** What anybody may do in a bucket. */
+  readonly publicAccess?: (bucket: string) => PublicAccess
+}
+
 export function createAuthoriser(
   credentials: Credentials,
-  hidden: (bucket: string) => boolean = () => false,
+  { hidden = () => false, publicAccess = () => 'none' }: AccessRules = {},
 ): Authoriser {
   const requireSeen = (bucket: string): void => {
     if (hidden(bucket)) throw new S3Error('AccessDenied', { cause: `${bucket} is the bucket of the state store` })
   }
   return {
     lookup: (accessKey) => credentials.lookup(accessKey),
+    anonymous: {
+      operation: (name, _row, { bucket, query }, headers) => {
+        requireSeen(bucket ?? '')
+        requirePublic(bucket === undefined ? 'none' : publicAccess(bucket), name, query, headers)
+      },
+      // No second resource: neither copies nor lists of keys are public.
+      action: () => {
+        throw new S3Error('AccessDenied')
+      },
+      sees: () => false,
+      mayMiss: (bucket) => !hidden(bucket) && publicAccess(bucket) === 'list',
+    },
     of: (accessKey) => {
       const identity = credentials.lookup(accessKey)?.identity
       if (identity === undefined) throw new S3Error('InvalidAccessKeyId', { extra: { AWSAccessKeyId: accessKey } })

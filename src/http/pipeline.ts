@@ -3,30 +3,31 @@
  * headers, run it, reply.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Gateway, OperationRequest } from '../gateway/gateway.ts'
+import type { Gateway, Operation, OperationRequest, RequestBody } from '../gateway/gateway.ts'
 import { forwardRequest } from '../gateway/forward.ts'
 import { OPERATION_FUNCTIONS } from '../gateway/operations.ts'
 import { parseTarget, type Target } from '../s3/address.ts'
-import { authenticate } from '../s3/auth/authenticate.ts'
+import type { PayloadMode } from '../s3/auth/payload-mode.ts'
 import { detectOperation } from '../s3/detect.ts'
 import { S3Error } from '../s3/errors.ts'
 import { Headers } from '../s3/headers.ts'
-import { isBuilt, OPERATIONS, requireBuilt } from '../s3/operation.ts'
+import { isBuilt, OPERATIONS } from '../s3/operation.ts'
 import type { OperationName } from '../s3/operation-name.ts'
-import { screenRequest, withQueryHeaders } from '../s3/screen.ts'
+import { withQueryHeaders } from '../s3/screen.ts'
 import { requestDone, type RequestEvent } from '../telemetry/channels.ts'
-import type { Authoriser } from './authoriser.ts'
+import { crossOrigin } from './cross-origin.ts'
+import { type Arriving, enter, type EntranceParts } from './entrance.ts'
 import { toS3Error } from './failures.ts'
+import { enterByForm } from './form-entrance.ts'
+import { objectUrl, type Reached } from './object-url.ts'
 import { type ReplyContext, sendError, sendResponse, sendSlowly } from './reply.ts'
-import { ClientGone, clientIsGone, requestBody, requireLength } from './request-body.ts'
+import { ClientGone, clientIsGone, requestBody } from './request-body.ts'
 
-export interface PipelineParts {
-  readonly gateway: Gateway
-  readonly authoriser: Authoriser
+export interface PipelineParts extends EntranceParts {
   /** Base domains of virtual-host style. */
   readonly domains: readonly string[]
-  /** The region that scopes must name; `undefined` accepts any. */
-  readonly region: string | undefined
+  /** Where clients reach the listener; see `objectUrl`. */
+  readonly publicUrls: readonly string[]
   readonly requestId: () => string
   readonly hostId: string
 }
@@ -112,45 +113,45 @@ async function answer(
     target.key === undefined ? {} : { key: target.key },
   )
 
+  const origin = wire.get('origin')
+  if (origin !== undefined && method !== 'OPTIONS') {
+    context.crossOrigin = await crossOrigin(parts.gateway, { bucket: target.bucket ?? '', origin, method })
+  }
   const headers = withQueryHeaders(wire, target.query)
   const operation: OperationName = detectOperation(method, target, target.query, headers)
   trace.operation = operation
 
-  const caller = authenticate(
-    { method, rawPath: target.rawPath, query: target.query, headers: wire },
-    { now: new Date(parts.gateway.clock()), region: parts.region, lookup: parts.authoriser.lookup },
-  )
-  trace.accessKey = caller.accessKey
-  const { native, versions } = parts.gateway.store.capabilities
-  requireBuilt(operation, native)
-
-  const row = OPERATIONS[operation]
-  const may = parts.authoriser.of(caller.accessKey)
-  may.operation(operation, row, target)
-
-  const own = isBuilt(operation) && !(native && row.class === 'forwarded') ? OPERATION_FUNCTIONS[operation] : undefined
-  if (own !== undefined)
-    screenRequest(operation, headers, target.query, { ownerId: parts.gateway.owner.id, versions, native })
-  requireLength(row.body, wire)
+  const own = ownFunction(parts.gateway, operation)
+  const open = (payload: PayloadMode): RequestBody =>
+    requestBody(raw, wire, payload, () => {
+      if (expectsContinue) res.writeContinue()
+    })
+  const arriving: Arriving = { operation, method, target, wire, headers, open, trace }
+  const entered =
+    operation === 'PostObject' ? await enterByForm(parts, arriving) : enter(parts, arriving, own !== undefined)
 
   const run = own ?? forwardRequest
   const gone = new AbortController()
   res.on('close', () => gone.abort(CLOSED))
+  const { may, key, body, form } = entered
+  const bucket = target.bucket ?? ''
   const request: OperationRequest = {
     operation,
     method,
-    ...place(target),
+    bucket,
+    key,
     query: target.query,
-    headers,
-    body: requestBody(raw, wire, caller.payload, () => {
-      if (expectsContinue) res.writeContinue()
-    }),
+    headers: entered.headers,
+    body,
     authorise: may.action,
     visible: may.sees,
+    urlOf: (name) => objectUrl(parts.publicUrls, reachedBy(raw, wire, target), name),
     signal: gone.signal,
+    ...(form === undefined ? {} : { form }),
   }
   const running = run(parts.gateway, request).catch((error: unknown) => {
-    const missing = toS3Error(error).code === 'NoSuchKey' && !may.mayMiss(request.bucket, request.key)
+    entered.release?.()
+    const missing = toS3Error(error).code === 'NoSuchKey' && !may.mayMiss(bucket, key)
     throw missing ? new S3Error('AccessDenied', { cause: error }) : error
   })
   return SLOW.has(operation) ? sendSlowly(context, running, toS3Error) : sendResponse(context, await running)
@@ -163,7 +164,15 @@ function requireHost(raw: IncomingMessage, wire: Headers): void {
   throw new S3Error('InvalidRequest', { message: 'A request needs exactly one Host header' })
 }
 
-const place = (target: Target): { bucket: string; key: string } => ({
-  bucket: target.bucket ?? '',
-  key: target.key ?? '',
+const reachedBy = (raw: IncomingMessage, wire: Headers, { style, bucket = '' }: Target): Reached => ({
+  host: wire.get('host') ?? '',
+  style,
+  bucket,
+  secure: 'encrypted' in raw.socket,
 })
+
+/** What runs an operation here; `undefined` for one that the store is handed as it is. */
+function ownFunction({ store }: Gateway, operation: OperationName): Operation | undefined {
+  const handedOn = store.capabilities.native && OPERATIONS[operation].class === 'forwarded'
+  return isBuilt(operation) && !handedOn ? OPERATION_FUNCTIONS[operation] : undefined
+}

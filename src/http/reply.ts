@@ -20,6 +20,8 @@ export interface ReplyContext {
   readonly requestId: string
   readonly hostId: string
   readonly resource: string
+  /** What a browser is told of the origin that has asked. */
+  crossOrigin?: Readonly<Record<string, string>> | undefined
 }
 
 /** Names and values in turn, as `writeHead` takes them without a copy. */
@@ -28,6 +30,7 @@ type Head = (string | number)[]
 function headOf(context: ReplyContext, headers: Readonly<Record<string, string>> = {}): Head {
   const head: Head = ['x-amz-request-id', context.requestId, 'x-amz-id-2', context.hostId, 'server', 'Sealgate']
   for (const name of Object.keys(headers)) head.push(name, headers[name] ?? '')
+  if (context.crossOrigin !== undefined) head.push(...Object.entries(context.crossOrigin).flat())
   return head
 }
 

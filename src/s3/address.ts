@@ -106,7 +106,8 @@ function bucketOfHost(host: string, domains: readonly string[]): string | undefi
   return bucket
 }
 
-function requireKeyLength(key: string): void {
+/** Throws `KeyTooLongError` (B19). */
+export function requireKeyLength(key: string): void {
   const size = Buffer.byteLength(key)
   if (size <= MAX_KEY_BYTES) return
   throw new S3Error('KeyTooLongError', { extra: { Size: String(size), MaxSizeAllowed: String(MAX_KEY_BYTES) } })

@@ -227,6 +227,24 @@ export const BUILT_OPERATIONS = {
     subresource: 'location',
     reason: 'Answers the region of the gateway.',
   },
+  PostObject: {
+    ...OBJECT,
+    method: 'POST',
+    resource: 'bucket',
+    access: 'write',
+    status: 204,
+    body: 'object',
+    query: [],
+    headers: [],
+    reason:
+      'Forms of browsers: authenticated by their signed policy, checked against it, and sealed while they come as by PutObject.',
+  },
+  PreflightRequest: {
+    ...BUCKET,
+    method: 'OPTIONS',
+    access: 'none',
+    reason: 'Needs no signature; answered by the CORS rules of the bucket, else by those of the settings.',
+  },
   CreateMultipartUpload: {
     ...OBJECT,
     method: 'POST',

@@ -30,11 +30,17 @@ const PUT = {
   headers: DOCUMENT_HEADERS,
 } as const
 
+const DELETE = { ...COMMON, method: 'DELETE', access: 'write', status: 204, body: 'none' } as const
+
 const PAYMENT = 'Kept and told on the embedded store: nobody is billed. Forwarded to a store that speaks S3.'
 
 const VERSIONING = 'Kept and obeyed by the embedded store, without MFA delete. Forwarded to a store that speaks S3.'
+const CORS = 'Kept by the gateway and judged by it, before any store: browsers talk to the gateway.'
 
 export const CONFIGURATION_OPERATIONS = {
+  GetBucketCors: { ...GET, class: 'own', subresource: 'cors', reason: CORS },
+  PutBucketCors: { ...PUT, class: 'own', subresource: 'cors', reason: CORS },
+  DeleteBucketCors: { ...DELETE, class: 'own', subresource: 'cors', reason: CORS },
   GetBucketRequestPayment: { ...GET, class: 'forwarded', subresource: 'requestPayment', reason: PAYMENT },
   PutBucketRequestPayment: { ...PUT, class: 'forwarded', subresource: 'requestPayment', reason: PAYMENT },
   GetBucketVersioning: { ...GET, class: 'forwarded', subresource: 'versioning', reason: VERSIONING },

@@ -57,7 +57,6 @@ const ofObject = (
 const REPORT =
   'Forwarded to a store that speaks S3; the backend knows sizes, ETags and checksums of the ciphertext only.'
 const ACCESS = 'To be decided here: the backend sees only the credential of the gateway, never the client.'
-const CORS = 'To be decided here: browsers talk to the gateway.'
 const WEBSITE = 'To be served here: a website of the backend would show ciphertext.'
 const ENCRYPTION = "To be the bucket's own default, not the backend's."
 const REPLICATION =
@@ -109,9 +108,6 @@ export const UNBUILT_OPERATIONS = {
   PutBucketAccelerateConfiguration: ofBucket('forwarded', 'PUT', 'accelerate', ACCELERATE),
   GetBucketAcl: ofBucket('own', 'GET', 'acl', ACCESS),
   PutBucketAcl: ofBucket('own', 'PUT', 'acl', ACCESS),
-  GetBucketCors: ofBucket('own', 'GET', 'cors', CORS),
-  PutBucketCors: ofBucket('own', 'PUT', 'cors', CORS),
-  DeleteBucketCors: ofBucket('own', 'DELETE', 'cors', CORS),
   GetBucketEncryption: ofBucket('own', 'GET', 'encryption', ENCRYPTION),
   PutBucketEncryption: ofBucket('own', 'PUT', 'encryption', ENCRYPTION),
   DeleteBucketEncryption: ofBucket('own', 'DELETE', 'encryption', ENCRYPTION),
@@ -181,12 +177,4 @@ export const UNBUILT_OPERATIONS = {
     'The way back of S3 Object Lambda, on another host of AWS.',
     {},
   ),
-  PostObject: unbuilt(
-    'bucket',
-    'own',
-    'POST',
-    'Forms of browsers, to be checked against their signed policy and stored as by PutObject.',
-    { access: 'write' },
-  ),
-  PreflightRequest: unbuilt('bucket', 'own', 'OPTIONS', CORS, { access: 'none' }),
 } as const satisfies Record<string, OperationRow>

@@ -147,3 +147,19 @@ export const renderError = (error: ErrorDocument, options?: RenderOptions): stri
     el('RequestId', error.requestId),
     el('HostId', error.hostId),
   )
+
+/** The document of a form that asked for 201. `etag` with its quotes. */
+export const renderPostObject = (stored: {
+  readonly location: string
+  readonly bucket: string
+  readonly key: string
+  readonly etag: string
+}): string =>
+  XML_DECLARATION +
+  group(
+    'PostResponse',
+    el('Location', stored.location),
+    el('Bucket', stored.bucket),
+    el('Key', stored.key),
+    el('ETag', stored.etag),
+  )

@@ -44,6 +44,8 @@ describe('settings from nothing', () => {
       server: {
         listen: { host: '127.0.0.1', port: 8080 },
         domain: [],
+        publicUrls: [],
+        cors: [],
         headerTimeout: 30_000,
         idleTimeout: 120_000,
         keepAliveTimeout: 75_000,
@@ -199,7 +201,9 @@ describe('the environment', () => {
     expect(settings.keys.managers).toEqual({
       main: { type: 'local', passphrase: 'a long passphrase', file: 'sealgate-data/master-keys.json' },
     })
-    expect(settings.buckets).toEqual([{ match: 'x', contents: 'sealed', namespace: 'old x', copy: 'rekey' }])
+    expect(settings.buckets).toEqual([
+      { match: 'x', contents: 'sealed', namespace: 'old x', copy: 'rekey', public: 'none' },
+    ])
   })
 
   it('takes a single domain as a plain word', () => {
@@ -357,6 +361,14 @@ credentials: [{ accessKey: a/b, secretKey: quite-secret, ${ALLOW} }]
     ],
     ['buckets: [{ match: "a*", namespace: n }]', 'can stand in for each other'],
     ['buckets: [{ match: a, namespace: "" }]', 'a namespace is 1 to 128'],
+    ['server: { publicUrls: ["s3.example.com"] }', 'write scheme, host and port'],
+    ['server: { publicUrls: ["https://s3.example.com/path"] }', 'write scheme, host and port'],
+    ['server: { publicUrls: ["https://user@s3.example.com"] }', 'write scheme, host and port'],
+    ['server: { cors: [{ origins: [], methods: [GET] }] }', 'name at least one origin'],
+    ['server: { cors: [{ origins: ["http://*.*"], methods: [GET] }] }', 'one * at most'],
+    ['server: { cors: [{ origins: ["*"], methods: [PATCH] }] }', 'write GET, PUT, POST, DELETE or HEAD'],
+    ['server: { cors: [{ origins: ["*"], methods: [GET], exposed: ["x-*"] }] }', 'the name of a header, without *'],
+    ['buckets: [{ match: a, public: everything }]', 'write none, read, list or upload'],
     ['limits: { connections: 1.5 }', 'write a whole number'],
     ['__proto__: { data: x }', 'there is no such setting'],
   ])('of %j says %s', (yaml, text) => {
@@ -365,13 +377,35 @@ credentials: [{ accessKey: a/b, secretKey: quite-secret, ${ALLOW} }]
 })
 
 describe('the rule of a bucket', () => {
-  const { buckets } = load({
+  const settings = load({
     yaml: 'buckets: [{ match: a, namespace: old }, { match: "a*", copy: rekey }, { match: "*" }]',
   })
 
   it('is that of the first entry that matches', () => {
-    expect(bucketRule(buckets, 'a')).toMatchObject({ contents: 'sealed', namespace: 'old', copy: 'rewrap' })
-    expect(bucketRule(buckets, 'ab')).toMatchObject({ namespace: 'ab', copy: 'rekey' })
-    expect(bucketRule([], 'b')).toMatchObject({ namespace: 'b', copy: 'rewrap' })
+    expect(bucketRule(settings, 'a')).toMatchObject({ contents: 'sealed', namespace: 'old', copy: 'rewrap' })
+    expect(bucketRule(settings, 'ab')).toMatchObject({ namespace: 'ab', copy: 'rekey' })
+    expect(bucketRule({ ...settings, buckets: [] }, 'b')).toMatchObject({ namespace: 'b', copy: 'rewrap' })
+  })
+
+  it('has cross-origin rules of its own, else those of the server; nothing is public unless it says so', () => {
+    const { buckets, server } = load({
+      yaml: `
+server: { cors: [{ origins: ["*"], methods: [GET], maxAge: 1h }] }
+buckets: [{ match: own, cors: [{ origins: ["https://a.test"], methods: [PUT], headers: ["x-*"], exposed: [ETag] }], public: read }, { match: shut, cors: [] }]`,
+    })
+    const rule = (bucket: string): ReturnType<typeof bucketRule> => bucketRule({ buckets, server }, bucket)
+    expect(rule('own').cors).toEqual([
+      { origins: ['https://a.test'], methods: ['PUT'], headers: ['x-*'], exposed: ['ETag'], maxAgeSeconds: undefined },
+    ])
+    const everywhere = [{ origins: ['*'], methods: ['GET'], headers: [], exposed: [], maxAgeSeconds: 3_600 }]
+    expect([rule('any').cors, rule('').cors, rule('shut').cors]).toEqual([everywhere, everywhere, []])
+    expect([rule('own').public, rule('any').public]).toEqual(['read', 'none'])
+  })
+
+  it('keeps public URLs as origins', () => {
+    expect(
+      load({ yaml: 'server: { publicUrls: ["https://S3.Example.com:443/", "http://10.0.0.1:8080"] }' }).server
+        .publicUrls,
+    ).toEqual(['https://s3.example.com', 'http://10.0.0.1:8080'])
   })
 })

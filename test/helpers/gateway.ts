@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import type { FastifyInstance } from 'fastify'
+import type { PublicAccess } from '../../src/access/anonymous.ts'
 import { ALLOW_ALL, type CredentialEntry, createCredentials } from '../../src/access/credentials.ts'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import type { ObjectStore } from '../../src/backends/object-store.ts'
@@ -31,6 +32,8 @@ export interface TestGatewayOptions {
   readonly credentials?: readonly CredentialEntry[]
   readonly domains?: readonly string[]
   readonly region?: string
+  readonly publicUrls?: readonly string[]
+  readonly publicAccess?: (bucket: string) => PublicAccess
   readonly rules?: (bucket: string) => Partial<BucketRules>
   readonly clock?: () => number
   readonly random?: (bytes: number) => Buffer
@@ -82,6 +85,7 @@ export async function prepareGateway(options: TestGatewayOptions = {}): Promise<
       copy: 'rewrap',
       contents: 'sealed',
       sealedSince: undefined,
+      cors: [],
       ...options.rules?.(bucket),
     }),
     clock,
@@ -100,8 +104,9 @@ export async function prepareGateway(options: TestGatewayOptions = {}): Promise<
   const app = createS3Server(
     {
       gateway,
-      authoriser: createAuthoriser(credentials),
+      authoriser: createAuthoriser(credentials, { publicAccess: options.publicAccess ?? (() => 'none') }),
       domains: options.domains ?? [],
+      publicUrls: options.publicUrls ?? [],
       region: options.region,
       requestId: requestIds(random),
       hostId: 'host-id',

@@ -103,7 +103,7 @@ export class MultipartWorld {
       tails: new TailCache(1024 * 1024),
       plain: new PlainLookup(),
       background: new Background(),
-      rules: (bucket) => ({ namespace: bucket, copy: 'rewrap', contents: 'sealed', sealedSince: undefined }),
+      rules: (bucket) => ({ namespace: bucket, copy: 'rewrap', contents: 'sealed', sealedSince: undefined, cors: [] }),
       clock,
       random,
       owner: { id: 'ab'.repeat(32), displayName: 'sealgate' },
@@ -199,6 +199,7 @@ export class Client {
       headers: new Headers(['host', 'localhost', 'content-length', String(body.length)]),
       body: { length: body.length, stream: once(body), trailers: () => ({}) },
       authorise: () => undefined,
+      urlOf: (key) => key,
       visible: () => true,
       signal: new AbortController().signal,
     }

@@ -40,7 +40,7 @@ function virtual(host: string, method: string, path: string, body = ''): Promise
 const signed = (call: SignedCall): Promise<RawAnswer> =>
   exchange(running, call.method, call.path, signedHeaders(running, call), call.body?.toString('latin1') ?? '')
 
-describe('virtual-host style beside path style', () => {
+describe('B17 virtual-host style beside path style', () => {
   test.each([
     ['wire.s3.example.test', '/key', 'wire'],
     ['with.dots.in.s3.example.test', '/key', 'with.dots.in'],
@@ -81,7 +81,7 @@ describe('virtual-host style beside path style', () => {
 
 describe('paths that cannot be', () => {
   test.each(['/wire/\xae\x8a', '/wire/%AE%8A', '/wire/%', '/wire/%4', '/wire/%zz', '/%ff/key', '/wire?prefix=%ff'])(
-    '%j is InvalidURI',
+    'B18 %j is InvalidURI',
     async (path) => {
       const connection = await RawConnection.open(running.port)
       const headers = signedHeaders(running, { method: 'GET', path: '/wire/key' })
@@ -93,7 +93,7 @@ describe('paths that cannot be', () => {
     },
   )
 
-  test('keys are measured in bytes of UTF-8', async () => {
+  test('B19 keys are measured in bytes of UTF-8', async () => {
     const over = await signed({ method: 'GET', path: `/wire/${encodeURIComponent('€'.repeat(342))}` })
     expect(expectError(over, 400, 'KeyTooLongError')).toMatchObject({ Size: '1026', MaxSizeAllowed: '1024' })
     const fits = await signed({ method: 'PUT', path: `/wire/${'k'.repeat(1_024)}`, body: Buffer.from('x') })
@@ -106,7 +106,7 @@ describe('methods and parameters', () => {
     ['DELETE', '/wire?location'],
     ['PATCH', '/wire/key'],
     ['DELETE', '/'],
-  ])('%s %s is MethodNotAllowed', async (method, path) => {
+  ])('B22 %s %s is MethodNotAllowed', async (method, path) => {
     const answer = await signed({ method, path })
     const found = elements(answer)
     expect(answer.status).toBe(405)
@@ -115,7 +115,7 @@ describe('methods and parameters', () => {
     expect(answer.headers.get('allow')).toMatch(/^[A-Z, ]+$/)
   })
 
-  test('x-id and unknown parameters with a value are ignored', async () => {
+  test('B22 x-id and unknown parameters with a value are ignored', async () => {
     for (const query of ['x-id=GetObject', 'x-id=PutObject', 'unknown=1', 'x-id'])
       expect((await signed({ method: 'GET', path: `/wire/key?${query}` })).body).toBe('wire')
   })
@@ -171,7 +171,7 @@ describe('methods and parameters', () => {
   })
 })
 
-describe('Expect: 100-continue', () => {
+describe('B23 Expect: 100-continue', () => {
   const expecting = (call: SignedCall, change: Record<string, string> = {}): string =>
     head(call.method, call.path, { ...signedHeaders(running, call), expect: '100-continue', ...change })
 
@@ -246,7 +246,7 @@ describe('Expect: 100-continue', () => {
     connection.close()
   })
 
-  test('a client that then sends nothing is told RequestTimeout', async () => {
+  test('B27 a client that then sends nothing is told RequestTimeout', async () => {
     const connection = await RawConnection.open(running.port)
     connection.write(expecting({ method: 'PUT', path: '/wire/never', body: Buffer.alloc(9) }))
     expect((await connection.answer())?.status).toBe(100)
@@ -259,7 +259,7 @@ describe('Expect: 100-continue', () => {
 })
 
 describe('limits of a request', () => {
-  test('a head that does not come to its end is RequestTimeout', async () => {
+  test('B27 a head that does not come to its end is RequestTimeout', async () => {
     const connection = await RawConnection.open(running.port)
     connection.write('GET /wire/key HTTP/1.1\r\nhost: x\r\n')
     const dribble = setInterval(() => connection.write('x-more: 1\r\n'), 200)
@@ -273,7 +273,7 @@ describe('limits of a request', () => {
   test.each([
     ['announced', { 'content-length': '30000' }],
     ['in chunks', { 'transfer-encoding': 'chunked' }],
-  ])('documents that are too large are MaxMessageLengthExceeded: %s', async (_what, headers) => {
+  ])('B28 documents that are too large are MaxMessageLengthExceeded: %s', async (_what, headers) => {
     const body = Buffer.from(`<Delete>${'<Object><Key>key</Key></Object>'.repeat(1_000)}</Delete>`).subarray(0, 30_000)
     for (const path of ['/wire?delete', '/wire/key?uploadId=x']) {
       const digest = path === '/wire?delete' ? { 'content-md5': 'AAAAAAAAAAAAAAAAAAAAAA==' } : {}

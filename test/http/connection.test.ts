@@ -20,7 +20,7 @@ const put = (path: string, body: Buffer, more: Record<string, string> = {}): str
 const get = (path: string): string => head('GET', path, signedHeaders(running, { method: 'GET', path }))
 const stored = async (key: string): Promise<boolean> => (await running.store.head('wire', key)) !== undefined
 
-describe('Expect: 100-continue', () => {
+describe('B23 Expect: 100-continue', () => {
   test('is answered only when the request is authenticated, and then the body is read', async () => {
     const connection = await RawConnection.open(running.port)
     const body = Buffer.from('continued')
@@ -55,7 +55,7 @@ describe('Expect: 100-continue', () => {
     connection.close()
   })
 
-  test('an unknown expectation is tolerated', async () => {
+  test('B24 an unknown expectation is tolerated', async () => {
     const connection = await RawConnection.open(running.port)
     const body = Buffer.from('x')
     connection.write(put('/wire/expect-200', body).replace('\r\n\r\n', '\r\nexpect: 200\r\n\r\n'))
@@ -104,7 +104,7 @@ describe('bodies', () => {
     connection.close()
   })
 
-  test.each([1_000, 3_000_000])('cut short leave nothing behind (%i bytes)', async (size) => {
+  test.each([1_000, 3_000_000])('B26 cut short leave nothing behind (%i bytes)', async (size) => {
     const events: RequestEvent[] = []
     const stop = requestDone.subscribe((event) => void events.push(event))
     const call = { method: 'PUT', path: '/wire/cut', body: Buffer.alloc(size, 1), cutAfter: Math.floor(size / 2) }
@@ -115,7 +115,7 @@ describe('bodies', () => {
     expect(await stored('cut')).toBe(false)
   })
 
-  test('that fall silent end in RequestTimeout, and leave nothing behind', async () => {
+  test('B27 that fall silent end in RequestTimeout, and leave nothing behind', async () => {
     const connection = await RawConnection.open(running.port)
     connection.write(put('/wire/silent', Buffer.alloc(100)))
     connection.write(Buffer.alloc(10))
@@ -128,7 +128,7 @@ describe('bodies', () => {
 })
 
 describe('what never becomes a request', () => {
-  test('too many header bytes: RequestHeaderSectionTooLarge', async () => {
+  test('B28 too many header bytes: RequestHeaderSectionTooLarge', async () => {
     const connection = await RawConnection.open(running.port)
     connection.write(`GET / HTTP/1.1\r\nhost: x\r\nx-long: ${'a'.repeat(10_000)}\r\n\r\n`)
     const answer = await connection.answer()
@@ -139,7 +139,7 @@ describe('what never becomes a request', () => {
 
   test.each([
     ['a malformed request line', 'NONSENSE\r\n\r\n'],
-    ['a negative length', 'PUT /wire/x HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n'],
+    ['B25 a negative length', 'PUT /wire/x HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n'],
     ['two lengths', 'PUT /wire/x HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n'],
     [
       'a length beside chunks',

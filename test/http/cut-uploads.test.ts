@@ -89,7 +89,7 @@ describe.each(['memory', 'local'])('over the %s store', (kind) => {
     ['a streamed part', 6 * MIB, 'part', () => `/${Bucket}/parts?partNumber=2&uploadId=${uploadId}`],
   ]
   describe.each(sizes)('%s', (_what, size, _kind, path) => {
-    test.each(Object.keys(codings))('%s leaves nothing behind', async (coding) => {
+    test.each(Object.keys(codings))('B26 %s leaves nothing behind', async (coding) => {
       const { wire, call, unsigned } = codings[coding]!(randomBytes(size))
       const before = await everything()
       for (const fraction of [0, 0.1, 0.5, 1]) {

@@ -89,7 +89,7 @@ describe('a body that ends before its length', () => {
   test.each([
     ['a gathered object', 1_000, '/short'],
     ['a streamed object', 2 * 1024 * 1024, '/short'],
-  ])('is IncompleteBody where the client still listens, and leaves nothing: %s', async (_what, size, key) => {
+  ])('B26 is IncompleteBody where the client still listens, and leaves nothing: %s', async (_what, size, key) => {
     events = []
     const connection = await RawConnection.open(running.port)
     connection.write(
@@ -108,7 +108,7 @@ describe('a body that ends before its length', () => {
     expect(await running.store.head(Bucket, key.slice(1))).toBeUndefined()
   })
 
-  test('is IncompleteBody in chunked coding too', async () => {
+  test('B26 is IncompleteBody in chunked coding too', async () => {
     const connection = await RawConnection.open(running.port)
     const headers = signedHeaders(running, { method: 'PUT', path: `/${Bucket}/cut` })
     connection.write(head('PUT', `/${Bucket}/cut`, { ...headers, 'transfer-encoding': 'chunked' }))
@@ -124,7 +124,7 @@ describe('a PUT without any length', () => {
   const bare = (method: string, path: string, headers: Record<string, string> = {}): string =>
     head(method, path, signedHeaders(running, { method, path, headers }))
 
-  test('of an object or a part is MissingContentLength', async () => {
+  test('B25 of an object or a part is MissingContentLength', async () => {
     const create = await send(running, { method: 'POST', path: `/${Bucket}/parts?uploads` })
     const id = /<UploadId>(\w+)</.exec(create.bytes.toString())?.[1] ?? ''
     for (const path of [`/${Bucket}/nothing`, `/${Bucket}/parts?partNumber=1&uploadId=${id}`]) {
@@ -146,14 +146,14 @@ describe('a PUT without any length', () => {
     connection.close()
   })
 
-  test('with an empty length is 400', async () => {
+  test('B25 with an empty length is 400', async () => {
     const connection = await RawConnection.open(running.port)
     connection.write(bare('PUT', `/${Bucket}/nothing`).replace('\r\n\r\n', '\r\ncontent-length:\r\n\r\n'))
     expect((await connection.answer())?.status).toBe(400)
     connection.close()
   })
 
-  test('in aws-chunked coding without its decoded length is MissingContentLength', async () => {
+  test('B25 in aws-chunked coding without its decoded length is MissingContentLength', async () => {
     for (const payloadHash of ['STREAMING-UNSIGNED-PAYLOAD-TRAILER', 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD']) {
       const body = Buffer.from('0\r\n\r\n')
       const answer = await send(running, { method: 'PUT', path: `/${Bucket}/nothing`, body, payloadHash })

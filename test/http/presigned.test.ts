@@ -36,7 +36,7 @@ describe('presigned URLs', () => {
   const use = (path: string, headers: Record<string, string> = {}, method = 'GET', body = ''): Promise<RawAnswer> =>
     exchange(running, method, path, { host: `127.0.0.1:${running.port}`, ...headers }, body)
 
-  test('open what they name, also with unsigned headers that are not x-amz-*', async () => {
+  test('B14 open what they name, also with unsigned headers that are not x-amz-*', async () => {
     expect((await use(presign())).body).toBe('signed')
     expect((await use(presign(), { 'content-type': 'a/b', range: 'bytes=0-0' })).body).toBe('s')
     const path = `/${Bucket}/presigned`
@@ -55,7 +55,7 @@ describe('presigned URLs', () => {
     'X-Amz-Expires',
     'X-Amz-SignedHeaders',
     'X-Amz-Signature',
-  ])('without %s are AuthorizationQueryParametersError', async (name) => {
+  ])('B13 without %s are AuthorizationQueryParametersError', async (name) => {
     const path = presign()
       .replace(new RegExp(`[?&]${name}=[^&]*`), '')
       .replace(/^([^?&]+)&/, '$1?')
@@ -69,11 +69,11 @@ describe('presigned URLs', () => {
     ['a life of more than a week', /X-Amz-Expires=[^&]*/, 'X-Amz-Expires=604801'],
     ['a date that is none', /X-Amz-Date=[^&]*/, 'X-Amz-Date=today'],
     ['a credential that is none', /X-Amz-Credential=[^&]*/, 'X-Amz-Credential=x'],
-  ])('with %s are AuthorizationQueryParametersError', async (_what, from, to) => {
+  ])('B13 with %s are AuthorizationQueryParametersError', async (_what, from, to) => {
     expectError(await use(presign().replace(from, to)), 400, 'AuthorizationQueryParametersError')
   })
 
-  test('expired: AccessDenied with the times', async () => {
+  test('B13 expired: AccessDenied with the times', async () => {
     const found = expectError(await use(presign(PATH, { now: new Date(Date.now() - 300_000) })), 403, 'AccessDenied')
     expect(found).toMatchObject({ Message: 'Request has expired', 'X-Amz-Expires': '60' })
     expect(
@@ -81,14 +81,14 @@ describe('presigned URLs', () => {
     ).toBe(true)
   })
 
-  test('with a changed signature, or an unsigned x-amz-* header, are refused', async () => {
+  test('B13, B14 with a changed signature, or an unsigned x-amz-* header, are refused', async () => {
     expectError(await use(presign().replace(/Signature=[0-9a-f]/, 'Signature=g')), 403, 'SignatureDoesNotMatch')
     const path = presign(`/${Bucket}/meta`, { method: 'PUT' })
     const answer = await use(path, { 'content-length': '0', 'x-amz-meta-a': 'b' }, 'PUT')
     expect(expectError(answer, 403, 'AccessDenied').HeadersNotSigned).toBe('x-amz-meta-a')
   })
 
-  test('beside an Authorization header: InvalidArgument', async () => {
+  test('B15 beside an Authorization header: InvalidArgument', async () => {
     const found = expectError(
       await use(presign(), {
         authorization: signedHeaders(running, { method: 'GET', path: PATH }).authorization ?? '',
@@ -99,7 +99,7 @@ describe('presigned URLs', () => {
     expect(found.Message).toContain('Only one auth mechanism allowed')
   })
 
-  test('carry response-* overrides, which nobody may ask for without a signature', async () => {
+  test('B16 carry response-* overrides, which nobody may ask for without a signature', async () => {
     const path = `${PATH}?response-content-type=text%2Fx&response-content-disposition=attachment`
     const answer = await use(presign(path))
     expect([answer.headers.get('content-type'), answer.headers.get('content-disposition')]).toEqual([

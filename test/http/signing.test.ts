@@ -56,16 +56,16 @@ const minutes = (n: number): Date => new Date(Date.now() + n * 60_000)
 
 describe('the Authorization header', () => {
   const cases: [string, () => Record<string, string>, number, string, Record<string, string | RegExp>][] = [
-    ['is missing', () => without(sign(), 'authorization'), 403, 'AccessDenied', {}],
+    ['B1 is missing', () => without(sign(), 'authorization'), 403, 'AccessDenied', {}],
     [
-      'names an unknown key',
+      'B2 names an unknown key',
       () => sign({ accessKey: 'NOBODY' }),
       403,
       'InvalidAccessKeyId',
       { AWSAccessKeyId: 'NOBODY' },
     ],
     [
-      'is of another secret',
+      'B3 is of another secret',
       () => sign({ secret: 'wrong' }),
       403,
       'SignatureDoesNotMatch',
@@ -79,77 +79,77 @@ describe('the Authorization header', () => {
       },
     ],
     [
-      'is SigV2',
+      'B4 is SigV2',
       () => authorization(() => `AWS ${ACCESS_KEY}:c2ln`),
       400,
       'InvalidRequest',
       { Message: /AWS4-HMAC-SHA256/ },
     ],
     [
-      'has an old scheme',
+      'B4 has an old scheme',
       () => authorization(() => 'AWS2-HMAC-SHA1 x'),
       400,
       'InvalidArgument',
       { Message: 'Unsupported Authorization Type', ArgumentName: 'Authorization' },
     ],
-    ['has a foreign scheme', () => authorization(() => 'Bearer x'), 400, 'InvalidArgument', {}],
+    ['B4 has a foreign scheme', () => authorization(() => 'Bearer x'), 400, 'InvalidArgument', {}],
     ['is empty', () => authorization(() => ''), 400, 'InvalidArgument', {}],
     ['has no components', () => authorization(() => 'AWS4-HMAC-SHA256'), 400, 'AuthorizationHeaderMalformed', {}],
     [
-      'has a short credential',
+      'B5 has a short credential',
       () => authorization((value) => value.replace('/aws4_request', '')),
       400,
       'AuthorizationHeaderMalformed',
       {},
     ],
     [
-      'ends its scope with another word',
+      'B5 ends its scope with another word',
       () => authorization((value) => value.replace('aws4_request', 'aws5_request')),
       400,
       'AuthorizationHeaderMalformed',
       {},
     ],
     [
-      'is for another region',
+      'B5 is for another region',
       () => sign({ region: 'eu-west-1' }),
       400,
       'AuthorizationHeaderMalformed',
       { Region: 'us-east-1' },
     ],
-    ['is for another service', () => sign({ service: 'sts' }), 400, 'AuthorizationHeaderMalformed', {}],
+    ['B5 is for another service', () => sign({ service: 'sts' }), 400, 'AuthorizationHeaderMalformed', {}],
     [
-      'has another day than x-amz-date',
+      'B5 has another day than x-amz-date',
       () => authorization((value) => value.replace(/\/\d{8}\//, '/20200101/')),
       400,
       'AuthorizationHeaderMalformed',
       {},
     ],
     [
-      'comes without a date',
+      'B6 comes without a date',
       () => without(sign(), 'x-amz-date'),
       403,
       'AccessDenied',
       { Message: 'AWS authentication requires a valid Date or x-amz-date header' },
     ],
-    ['comes with a date that is none', () => ({ ...sign(), 'x-amz-date': 'today' }), 403, 'AccessDenied', {}],
+    ['B6 comes with a date that is none', () => ({ ...sign(), 'x-amz-date': 'today' }), 403, 'AccessDenied', {}],
     [
-      'is 16 minutes old',
+      'B7 is 16 minutes old',
       () => sign({ now: minutes(-16) }),
       403,
       'RequestTimeTooSkewed',
       { RequestTime: /^\d{8}T\d{6}Z$/, ServerTime: /Z$/, MaxAllowedSkewMilliseconds: '900000' },
     ],
-    ['is 16 minutes ahead', () => sign({ now: minutes(16) }), 403, 'RequestTimeTooSkewed', {}],
+    ['B7 is 16 minutes ahead', () => sign({ now: minutes(16) }), 403, 'RequestTimeTooSkewed', {}],
     [
-      'comes without x-amz-content-sha256',
+      'B8 comes without x-amz-content-sha256',
       () => without(sign(), 'x-amz-content-sha256'),
       400,
       'InvalidRequest',
       { Message: /x-amz-content-sha256/ },
     ],
-    ['comes with a payload hash that is none', () => sign({ payloadHash: 'abc' }), 400, 'InvalidArgument', {}],
+    ['B8 comes with a payload hash that is none', () => sign({ payloadHash: 'abc' }), 400, 'InvalidArgument', {}],
     [
-      'leaves an x-amz-* header unsigned',
+      'B9 leaves an x-amz-* header unsigned',
       () => ({ ...sign(), 'x-amz-meta-added': 'later' }),
       403,
       'AccessDenied',
@@ -191,17 +191,17 @@ describe('the Authorization header', () => {
     connection.close()
   })
 
-  test.each([14, -14])('%i minutes off is near enough', async (n) => {
+  test.each([14, -14])('B7 %i minutes off is near enough', async (n) => {
     expect((await exchange('GET', PATH, sign({ now: minutes(n) }))).body).toBe('signed')
   })
 
-  test('leaves headers that are not x-amz-* unsigned: accepted', async () => {
+  test('B9 leaves headers that are not x-amz-* unsigned: accepted', async () => {
     expect((await exchange('GET', PATH, { ...sign(), 'content-type': 'a/b', 'accept-encoding': 'gzip' })).status).toBe(
       200,
     )
   })
 
-  test('may be dated by Date alone, in the form of HTTP', async () => {
+  test('B6 may be dated by Date alone, in the form of HTTP', async () => {
     // Signed with both, so that the string to sign has the same time; what is sent has Date alone.
     const now = new Date(Math.floor(Date.now() / 1_000) * 1_000)
     const signed = sign({ now, headers: { date: now.toUTCString() } })
@@ -211,7 +211,7 @@ describe('the Authorization header', () => {
     expect(elements(answer).StringToSign).toContain(now.toISOString().replaceAll(/[-:]|\.\d+/g, ''))
   })
 
-  test('covers the payload by its hash', async () => {
+  test('B8 covers the payload by its hash', async () => {
     const hash = 'ab'.repeat(32)
     const headers = sign({
       method: 'PUT',
@@ -244,7 +244,7 @@ describe('what is signed is what came over the wire', () => {
     '/UPPER%C3%BC',
     '/unescaped!(x)*~',
     '/colon:at@',
-  ])('%s', async (name) => {
+  ])('B10 %s', async (name) => {
     const path = `/${Bucket}${name}`
     const put = await exchange('PUT', path, sign({ method: 'PUT', path, headers: { 'content-length': '1' } }), 'x')
     expect([put.status, put.body]).toEqual([200, ''])
@@ -252,7 +252,7 @@ describe('what is signed is what came over the wire', () => {
     expect((await exchange('GET', path, sign({ path }))).body).toBe('x')
   })
 
-  test('queries in any order, with values that are missing, repeated or have pluses', async () => {
+  test('B11 queries in any order, with values that are missing, repeated or have pluses', async () => {
     for (const query of [
       'prefix=b&list-type=2',
       'list-type=2&prefix',
@@ -265,7 +265,7 @@ describe('what is signed is what came over the wire', () => {
     expect([listed.status, /<Prefix>([^<]*)</.exec(listed.body)?.[1]]).toEqual([200, 'a b'])
   })
 
-  test('header values are trimmed and their inner spaces collapsed; duplicates are joined', async () => {
+  test('B12 header values are trimmed and their inner spaces collapsed; duplicates are joined', async () => {
     const path = `/${Bucket}/spaces`
     const headers = sign({ method: 'PUT', path, headers: { 'content-length': '1', 'x-amz-meta-a': 'one two,three' } })
     const lines = head('PUT', path, { ...headers, 'x-amz-meta-a': '   one    two  ' }).replace(
@@ -278,7 +278,7 @@ describe('what is signed is what came over the wire', () => {
     connection.close()
   })
 
-  test('another Host than was signed does not pass', async () => {
+  test('B12 another Host than was signed does not pass', async () => {
     expectError(await exchange('GET', PATH, { ...sign(), host: 'other.example' }), 403, 'SignatureDoesNotMatch')
   })
 

@@ -31,6 +31,9 @@ const BUILT: readonly (readonly [string, OperationName, Record<string, string>?]
   ['GET /b?location', 'GetBucketLocation'],
   ['GET /b?lifecycle', 'GetBucketLifecycleConfiguration'],
   ['PUT /b?lifecycle', 'PutBucketLifecycleConfiguration'],
+  ['GET /b?cors', 'GetBucketCors'],
+  ['PUT /b?cors', 'PutBucketCors'],
+  ['DELETE /b?cors', 'DeleteBucketCors'],
   ['GET /b?requestPayment', 'GetBucketRequestPayment'],
   ['PUT /b?requestPayment', 'PutBucketRequestPayment'],
   ['GET /b?versioning', 'GetBucketVersioning'],
@@ -42,6 +45,10 @@ const BUILT: readonly (readonly [string, OperationName, Record<string, string>?]
   ['GET /b?list-type=2&prefix=&continuation-token=', 'ListObjectsV2'],
   ['POST /b?delete', 'DeleteObjects'],
   ['POST /b?delete=', 'DeleteObjects'],
+  ['POST /b', 'PostObject'],
+  ['OPTIONS /', 'PreflightRequest'],
+  ['OPTIONS /b', 'PreflightRequest'],
+  ['OPTIONS /b/k?acl', 'PreflightRequest'],
   ['GET /b?uploads', 'ListMultipartUploads'],
   ['GET /b?uploads&prefix=x&key-marker=', 'ListMultipartUploads'],
   ['PUT /b/k', 'PutObject'],
@@ -104,9 +111,6 @@ describe('Detection of what does not', () => {
     ['GET /b?analytics&x-id=GetBucketAnalyticsConfiguration', 'ListBucketAnalyticsConfigurations'],
     ['GET /b?analytics&id=1', 'GetBucketAnalyticsConfiguration'],
     ['POST /b/k?select&select-type=2', 'SelectObjectContent'],
-    ['POST /b', 'PostObject'],
-    ['OPTIONS /b/k', 'PreflightRequest'],
-    ['OPTIONS /', 'PreflightRequest'],
   ] as const)('%s is %s, which is refused with NotImplemented', (line, name) => {
     expect(detect(line)).toBe(name)
     expect(codeOf(() => requireBuilt(name, false))).toBe('NotImplemented')
@@ -228,7 +232,7 @@ describe('The operation table', () => {
     for (const name of OPERATION_NAMES) {
       const { method, access, built }: OperationRow = OPERATIONS[name]
       if (!built) continue
-      expect(access === 'write', name).toBe(method !== 'GET' && method !== 'HEAD')
+      expect(access === 'write', name).toBe(!['GET', 'HEAD', 'OPTIONS'].includes(method))
     }
   })
 

@@ -213,7 +213,7 @@ function respond(gateway: Gateway, request: OperationRequest, answer: CompleteAn
       ...(answer.versionId === undefined ? {} : { 'x-amz-version-id': answer.versionId }),
     },
     body: renderComplete({
-      location: `http://${request.headers.get('host') ?? ''}/${bucket}/${encodeURI(key)}`,
+      location: request.urlOf(key),
       bucket,
       key,
       etag: answer.etag,

@@ -92,12 +92,14 @@ function readClaim({ headers, query }: AuthRequest, now: number): Claim {
   return readHeaderAuth(headers, now)
 }
 
-function requireRegion({ scope, refuse }: Claim, region: string | undefined): void {
+/** Throws what the claim's kind of authentication says of a wrong region. */
+export function requireRegion({ scope, refuse }: Pick<Claim, 'scope' | 'refuse'>, region: string | undefined): void {
   if (region === undefined || scope.region === region) return
   throw refuse(`the region '${scope.region}' is wrong; expecting '${region}'`, { Region: region })
 }
 
-function requireSameDay({ scope, amzDate, refuse }: Claim): void {
+/** The day of the key must be that of the signature. */
+export function requireSameDay({ scope, amzDate, refuse }: Pick<Claim, 'scope' | 'amzDate' | 'refuse'>): void {
   if (amzDate.startsWith(scope.date)) return
   throw refuse(`Invalid credential date "${scope.date}". This date is not the same as X-Amz-Date: "${amzDate}".`)
 }

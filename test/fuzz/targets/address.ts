@@ -45,7 +45,7 @@ const input = fc.record({
   native: fc.boolean(),
 })
 
-export const addressTarget = parserTarget('address', 15, input, ({ method, url, host, headers: raw, native }) => {
+export const addressTarget = parserTarget('address', 10, input, ({ method, url, host, headers: raw, native }) => {
   const target = orRefuse(() => parseTarget(url, host, DOMAINS))
   if (target === undefined) return
   const headers = orRefuse(() => withQueryHeaders(new Headers(raw), target.query))

@@ -3,6 +3,7 @@ import type { Target } from '../target.ts'
 import { addressTarget } from './address.ts'
 import { authenticationTarget } from './authentication.ts'
 import { chunkedTarget } from './chunked.ts'
+import { formsTarget } from './forms.ts'
 import { headersTarget } from './headers.ts'
 import { queryTarget, rangeTarget, tokenTarget } from './query.ts'
 import { bytesTarget, signedTarget } from './wire.ts'
@@ -16,6 +17,7 @@ export const TARGETS: readonly Target[] = [
   rangeTarget,
   xmlTarget,
   chunkedTarget,
+  formsTarget,
   authenticationTarget,
   bytesTarget,
   signedTarget,

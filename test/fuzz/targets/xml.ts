@@ -1,6 +1,7 @@
 /** Request documents. */
 import fc, { type Arbitrary } from 'fast-check'
 import { parseComplete } from '../../../src/s3/complete-xml.ts'
+import { parseCors, renderCors } from '../../../src/s3/cors.ts'
 import { checkLocation, parseCreateBucket } from '../../../src/s3/create-bucket-xml.ts'
 import { parseDelete } from '../../../src/s3/delete-xml.ts'
 import { mapSizeThresholds } from '../../../src/s3/lifecycle-sizes.ts'
@@ -14,6 +15,7 @@ const DOCUMENTS = [
   '<?xml version="1.0" encoding="UTF-8"?>\n<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>&quot;a&quot;</ETag><ChecksumCRC32>AAAAAA==</ChecksumCRC32></Part><Part><ETag>b</ETag><PartNumber>2</PartNumber></Part></CompleteMultipartUpload>',
   '<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>',
   '<LifecycleConfiguration><Rule><ID>r</ID><Status>Enabled</Status><Filter><And><Prefix>a</Prefix><ObjectSizeGreaterThan>100</ObjectSizeGreaterThan><ObjectSizeLessThan> 200 </ObjectSizeLessThan></And></Filter><Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>',
+  '<CORSConfiguration><CORSRule><ID>a</ID><AllowedOrigin>https://*.a.test</AllowedOrigin><AllowedMethod>GET</AllowedMethod><AllowedHeader>x-*</AllowedHeader><ExposeHeader>ETag</ExposeHeader><MaxAgeSeconds>1</MaxAgeSeconds></CORSRule></CORSConfiguration>',
   '<LifecycleConfiguration><!--<ObjectSizeLessThan>1</ObjectSizeLessThan>--><ObjectSizeLessThan>2</ObjectSizeLessThan></LifecycleConfiguration>',
   '<a:Delete xmlns:a="b"><a:Object><a:Key><![CDATA[<x>]]></a:Key></a:Object></a:Delete>',
 ].map((text) => Buffer.from(text))
@@ -54,6 +56,8 @@ export const xmlTarget = parserTarget('xml', 20, document, (bytes) => {
   const deleted = orRefuse(() => parseDelete(bytes))
   if (deleted?.objects.some(({ key }) => key === '') === true) throw new Error('a key of nothing')
   orRefuse(() => parseComplete(bytes))
+  const rules = orRefuse(() => parseCors(bytes))
+  if (rules !== undefined) parseCors(Buffer.from(renderCors(rules)))
   const made = orRefuse(() => parseCreateBucket(bytes))
   if (made !== undefined) orRefuse(() => checkLocation(made.locationConstraint, 'us-east-1'))
   const mapped = orRefuse(() => mapSizeThresholds(bytes, MAX_BYTES, (size) => size + 1))
