@@ -202,6 +202,9 @@ export class S3Store implements ObjectStore {
   ): Promise<port.WriteResult> {
     requireKept(this.#profile, target.key)
     if (options.size > this.#copyRequestLimit) {
+      if (options.condition !== undefined && !this.#profile.conditionalComplete) {
+        throw new StoreError('not-supported', 'The store decides no condition on the target of a copy in parts.')
+      }
       const partBytes = Math.min(this.#copyRequestLimit, 1024 ** 3)
       return copyInParts(this, this.#client, { source, target, options, partBytes, tags: this.#profile.tags })
     }
