@@ -9,6 +9,7 @@ import {
   type Failure,
   isStaleCredential,
   isTransient,
+  mayBeReplaced,
   mayBeSkew,
   mayBeStale,
   nativeAnswer,
@@ -129,7 +130,7 @@ export class StoreClient {
       const outcome = await this.#attempt(call, progress)
       if (outcome.kind === 'answered') return outcome
       // Also for a body that is spent: the client's next request should not fail for the same cause.
-      const remedy = outcome.kind === 'failed' ? this.#remedy(call, outcome.failure) : undefined
+      const remedy = outcome.kind === 'failed' ? await this.#remedy(call, outcome.failure, progress) : undefined
       if (remedy === 'credentials') credentials.forget(progress.signedWith)
       const repeatable = call.replayable === true || call.body === undefined || !progress.begun
       if (!repeatable) return outcome
@@ -145,7 +146,11 @@ export class StoreClient {
   }
 
   /** What about us has to change before the same request can succeed. Learns regions and the store's clock on the way. */
-  #remedy({ bucket }: StoreCall, failure: Failure): 'credentials' | 'region' | 'clock' | undefined {
+  async #remedy(
+    { bucket }: StoreCall,
+    failure: Failure,
+    { signedWith }: Progress,
+  ): Promise<'credentials' | 'region' | 'clock' | undefined> {
     if (isStaleCredential(failure)) return 'credentials'
     if (mayBeSkew(failure, this.#parts.timing.now() + this.#skew)) {
       const theirs = Date.parse(failure.headers['date'] ?? '')
@@ -157,7 +162,10 @@ export class StoreClient {
     }
     const { region } = failure
     const elsewhere = [301, 307, 400, 403].includes(failure.status) && region !== undefined && bucket !== undefined
-    if (!elsewhere || region === this.#regionOf(bucket)) return mayBeStale(failure) ? 'credentials' : undefined
+    if (!elsewhere || region === this.#regionOf(bucket)) {
+      const replaced = mayBeReplaced(failure) && (await this.#parts.credentials.replace(signedWith))
+      return replaced || mayBeStale(failure) ? 'credentials' : undefined
+    }
     this.#regions.set(bucket, region)
     return 'region'
   }
