@@ -68,10 +68,10 @@ export interface Components {
   readonly close: () => Promise<void>
 }
 
-/** Opens stores and keys, and keeps house every hour unless told not to. Throws `Invalid` or `Unavailable` with path and remedy. */
+/** Opens stores and keys, and keeps house every hour where told to: a gateway that serves does, whoever only looks does not. Throws `Invalid` or `Unavailable` with path and remedy. */
 export async function openComponents(
   settings: Settings,
-  { housekeeping = true }: { readonly housekeeping?: boolean } = {},
+  { housekeeping = false }: { readonly housekeeping?: boolean } = {},
 ): Promise<Components> {
   await loadChecksums()
   const managers = await openManagers(settings)
