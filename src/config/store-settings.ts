@@ -86,11 +86,10 @@ const s3Fields = {
   secretAccessKey: secret('Its secret.').optional(),
   sessionToken: secret('Its session token, if it has one.').optional(),
   tls: tls.prefault({}).describe('Trust towards an `s3` store.'),
-  proxy: z
-    .string()
-    .regex(/^https?:\/\/\S+$/, 'write the http:// or https:// address of a proxy')
-    .optional()
-    .describe('HTTP proxy on the way to an `s3` store.'),
+  proxy: secret(
+    'HTTP proxy on the way to an `s3` store; never shown, since its address may hold a password.',
+    z.string().regex(/^https?:\/\/\S+$/, 'write the http:// or https:// address of a proxy'),
+  ).optional(),
   connections: count({ least: 1, most: 10_000 })
     .default(256)
     .describe(
