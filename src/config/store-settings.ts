@@ -59,7 +59,7 @@ const s3Fields = {
     .regex(/^[a-z0-9-]{1,63}$/, 'write a region, for example eu-central-1')
     .default('us-east-1')
     .describe(
-      'Region that requests to an `s3` store are signed for. A bucket that turns out to be elsewhere is followed.',
+      'Region that requests to an `s3` store are signed for. A bucket that turns out to be in another is followed, at the same endpoint; an endpoint of AWS becomes that of the other region.',
     ),
   pathStyle: flag()
     .optional()

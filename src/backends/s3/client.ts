@@ -77,10 +77,6 @@ export class StoreClient {
     this.#parts = parts
   }
 
-  get endpoint(): string {
-    return this.#parts.endpoint
-  }
-
   /** The answer with a status below 300. Throws what `toError` makes of any other, `Unavailable` without an answer, and what the body throws. */
   async send(call: StoreCall): Promise<TransportResponse> {
     const outcome = await this.#attempts(call)
@@ -160,7 +156,8 @@ export class StoreClient {
       this.#skew = skew
       return 'clock'
     }
-    const { region } = failure
+    // It becomes part of an address.
+    const region = /^[a-z0-9-]{1,63}$/.test(failure.region ?? '') ? failure.region : undefined
     const elsewhere = [301, 307, 400, 403].includes(failure.status) && region !== undefined && bucket !== undefined
     if (!elsewhere || region === this.#regionOf(bucket)) {
       const replaced = mayBeReplaced(failure) && (await this.#parts.credentials.replace(signedWith))
@@ -232,7 +229,12 @@ export class StoreClient {
   }
 
   #address({ bucket, key, query = [], rawQuery }: StoreCall): { origin: string; path: string } {
-    const { endpoint, pathStyle } = this.#parts
+    const { pathStyle, region } = this.#parts
+    // The addresses of AWS name their region, and answer for no other.
+    const endpoint = this.#parts.endpoint.replace(
+      `.${region}.amazonaws.com`,
+      `.${this.#regionOf(bucket)}.amazonaws.com`,
+    )
     const hosted = bucket !== undefined && !pathStyle && !bucket.includes('.')
     const inPath = bucket === undefined || hosted ? '/' : `/${bucket}${key === undefined ? '' : '/'}`
     const text =
