@@ -127,6 +127,15 @@ describe('lengths', () => {
     expect(await store.head('b', 'k')).toBeUndefined()
   })
 
+  test.each([['<LastModified>Mon Jan 99</LastModified>'], ['']])(
+    'a state record whose age nobody can read (%s) is an outage, and not abandoned',
+    async (modified) => {
+      const body = `<ListBucketResult><Contents><Key>k</Key><Size>1</Size>${modified}</Contents></ListBucketResult>`
+      server.otherwise(answer(200, { body }))
+      await expect(new StateStore(open(), 'b').list('')).rejects.toThrow(Unavailable)
+    },
+  )
+
   test('an object without a length is an outage', async () => {
     const store = open()
     server.otherwise(({ socket }) => void socket.write('HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'))
