@@ -66,6 +66,13 @@ const s3Fields = {
     .describe(
       'Whether the bucket stands in the path or in the host name. Default: in the path, with AWS in the host name.',
     ),
+  bucketOwner: z
+    .string()
+    .regex(/^\d{12}$/, 'write the 12 digits of an AWS account')
+    .optional()
+    .describe(
+      'AWS account that owns every bucket of an `s3` store. Sent with each request: a bucket of the same name that somebody else owns is refused.',
+    ),
   profile: z
     .enum(PROFILE_NAMES, `write one of ${PROFILE_NAMES.join(', ')}`)
     .optional()
@@ -158,13 +165,14 @@ export function storeOf(
   if (type === 'memory') return { type }
   if (type === 'local') return { type, path: fields.path ?? folder }
   const { endpoint, pathStyle, profile, region, auth, awsProfile, accessKeyId, secretAccessKey, sessionToken } = fields
-  const { tls, proxy, connections, connectTimeout, idleTimeout, retry } = fields
+  const { bucketOwner, tls, proxy, connections, connectTimeout, idleTimeout, retry } = fields
   return {
     type,
     endpoint: endpoint ?? `https://s3.${region}.amazonaws.com`,
     pathStyle: pathStyle ?? endpoint !== undefined,
     profile: profile ?? (endpoint === undefined ? 'aws' : 'generic'),
     region,
+    bucketOwner,
     auth,
     awsProfile,
     accessKeyId,

@@ -35,6 +35,8 @@ export interface StoreCall {
   /** The body can be begun again. One without a body always can. */
   readonly replayable?: boolean
   readonly signal?: AbortSignal | undefined
+  /** The bucket is only being made: nobody owns it yet. */
+  readonly unowned?: true
   /** Looks for a failure inside an answer whose status is none. */
   readonly examine?: (response: TransportResponse) => Promise<Failure | undefined>
 }
@@ -43,6 +45,8 @@ export interface ClientParts {
   readonly endpoint: string
   readonly region: string
   readonly pathStyle: boolean
+  /** The account that owns all buckets here: a bucket of anybody else is refused. */
+  readonly bucketOwner?: string | undefined
   readonly transport: Transport
   readonly credentials: StoreCredentials
   readonly retry: RetryPolicy
@@ -205,7 +209,7 @@ export class StoreClient {
     const headers = signRequest({
       method: call.method,
       url: `${origin}${path}`,
-      headers: { ...call.headers, ...outgoing.headers },
+      headers: { ...call.headers, ...outgoing.headers, ...this.#owner(call) },
       credentials,
       region,
       now: new Date(timing.now() + this.#skew),
@@ -225,6 +229,15 @@ export class StoreClient {
     } catch (error) {
       if (error instanceof TransportError) return { kind: 'unanswered', error }
       throw error
+    }
+  }
+
+  #owner({ bucket, unowned, headers = {} }: StoreCall): Record<string, string> {
+    const { bucketOwner } = this.#parts
+    if (bucketOwner === undefined || bucket === undefined || unowned === true) return {}
+    return {
+      'x-amz-expected-bucket-owner': bucketOwner,
+      ...('x-amz-copy-source' in headers ? { 'x-amz-source-expected-bucket-owner': bucketOwner } : {}),
     }
   }
 
