@@ -36,7 +36,14 @@ beforeAll(async () => {
   const store = s3Store({
     endpoint: proxy.endpoint,
     idleTimeout: 200,
-    profile: { conditionalCopy: true, conditionalDelete: true, versions: false, tags: false, checksum: 'crc32', partChecksum: 'crc32' },
+    profile: {
+      conditionalCopy: true,
+      conditionalDelete: true,
+      versions: false,
+      tags: false,
+      checksum: 'crc32',
+      partChecksum: 'crc32',
+    },
   })
   running = await startGateway({ store })
   s3 = running.client()
