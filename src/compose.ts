@@ -1,6 +1,5 @@
 /** Settings become components, components become servers. The only file that names providers, and where clock and randomness enter. */
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   type CredentialEntry,
@@ -13,13 +12,13 @@ import { LocalStore } from './backends/local.ts'
 import type { Finding } from './backends/s3/probe.ts'
 import { keepHouse } from './compose/housekeeping.ts'
 import { contacted, probing, withConditionalWrites } from './compose/first-contact.ts'
+import { readText } from './compose/read-text.ts'
 import { openS3Store } from './compose/s3-store.ts'
 import { MemoryStore } from './backends/memory.ts'
 import type { ObjectStore } from './backends/object-store.ts'
 import { bucketRule } from './config/bucket-rules.ts'
 import type { Settings } from './config/settings.ts'
 import type { StoreSettings } from './config/store-settings.ts'
-import { Invalid } from './errors.ts'
 import { Background } from './gateway/background.ts'
 import { ByteBudget } from './gateway/byte-budget.ts'
 import type { Gateway } from './gateway/gateway.ts'
@@ -68,10 +67,10 @@ export interface Components {
   readonly close: () => Promise<void>
 }
 
-/** Opens stores and keys, and keeps house every hour unless told not to. Throws `Invalid` or `Unavailable` with path and remedy. */
+/** Opens stores and keys, and keeps house every hour where told to: a gateway that serves does, whoever only looks does not. Throws `Invalid` or `Unavailable` with path and remedy. */
 export async function openComponents(
   settings: Settings,
-  { housekeeping = true }: { readonly housekeeping?: boolean } = {},
+  { housekeeping = false }: { readonly housekeeping?: boolean } = {},
 ): Promise<Components> {
   await loadChecksums()
   const managers = await openManagers(settings)
@@ -224,12 +223,4 @@ async function openManagers(settings: Settings): Promise<Map<string, KeyManager>
     managers.set(alias, new LocalKeyManager({ alias, masterKeys, random }))
   }
   return managers
-}
-
-function readText(path: string, what: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new Invalid(`${what} cannot be read: ${path}`, { cause: error })
-  }
 }

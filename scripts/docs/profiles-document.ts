@@ -16,7 +16,6 @@ const COLUMNS: readonly (readonly [keyof Profile, string])[] = [
 
 const CHECKSUMS: Readonly<Record<Profile['checksum'], string>> = {
   crc32: 'CRC32, header or trailer',
-  'content-md5': 'Content-MD5, not of streams',
   sha256: 'signed SHA-256, not of streams',
 }
 

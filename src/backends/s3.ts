@@ -87,7 +87,8 @@ export class S3Store implements ObjectStore {
   ): Promise<void> {
     const document = writeCreateBucket(this.#region)
     const body = () => documentBody(document, false)
-    await this.#done({ what: 'CreateBucket', method: 'PUT', bucket, headers: attributes, body, replayable: true })
+    const call = { what: 'CreateBucket', method: 'PUT', bucket, headers: attributes, unowned: true } as const
+    await this.#done({ ...call, body, replayable: true })
   }
 
   async headBucket(bucket: string): Promise<port.BucketInfo | undefined> {
@@ -203,6 +204,8 @@ export class S3Store implements ObjectStore {
   ): Promise<port.WriteResult> {
     requireKept(this.#profile, target.key)
     if (options.size > this.#copyRequestLimit) {
+      const decided = options.condition === undefined || this.#profile.conditionalComplete
+      if (!decided) throw new StoreError('not-supported', 'The store decides no condition on a copy in parts.')
       const partBytes = Math.min(this.#copyRequestLimit, 1024 ** 3)
       return copyInParts(this, this.#client, { source, target, options, partBytes, tags: this.#profile.tags })
     }

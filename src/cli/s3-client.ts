@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import { Agent, request } from 'undici'
 import type { CredentialEntry } from '../access/credentials.ts'
 import { credentialsOf } from '../compose.ts'
+import { withoutUserinfo } from '../config/problems.ts'
 import type { Settings } from '../config/settings.ts'
 import { Invalid, Unavailable } from '../errors.ts'
 import { EMPTY_SHA256, encodeComponent, encodePath, UNSIGNED_PAYLOAD } from '../s3/auth/canonical-request.ts'
@@ -152,7 +153,8 @@ export function endpointOf({ server }: Settings): string {
 function checkEndpoint(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const plain = url !== undefined && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === ''
-  if (!plain) throw new Invalid(`"${text}" is not an endpoint; write for example http://127.0.0.1:8080`)
+  if (!plain)
+    throw new Invalid(`"${withoutUserinfo(text)}" is not an endpoint; write for example http://127.0.0.1:8080`)
   return url.origin
 }
 

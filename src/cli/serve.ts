@@ -38,7 +38,7 @@ export function serveCommand(context: CommandContext): Command {
 async function serveAlone(context: CommandContext, settings: Settings): Promise<void> {
   const stopLog = logChannels(createLogger(settings.log.level, context.stderr))
   const metrics = collectMetrics()
-  const components = await openComponents(settings)
+  const components = await openComponents(settings, { housekeeping: true })
   const app = composeS3Server(settings, components)
   let draining = false
   const { dependencies } = components
@@ -107,7 +107,7 @@ async function serveWorker(context: CommandContext, settings: Settings): Promise
   const stopLog = logChannels(createLogger(settings.log.level, context.stderr))
   const metrics = collectMetrics({ worker: true })
   try {
-    const components = await openComponents(settings)
+    const components = await openComponents(settings, { housekeeping: true })
     try {
       await serveUntilStopped(context, settings, components)
     } finally {

@@ -77,7 +77,7 @@ async function withStores(
   if (settings.backend.type === 'memory' || settings.state.type === 'memory')
     throw new Invalid('a store in memory can be seen by the gateway alone, which collects abandoned uploads by itself')
   await stoppable(context, async (signal) => {
-    const components = await openComponents(settings, { housekeeping: false })
+    const components = await openComponents(settings)
     try {
       await work({ components, settings, signal })
     } finally {

@@ -4,11 +4,14 @@ import { corrected, type Finding, probe } from '../backends/s3/probe.ts'
 import { PROFILES } from '../backends/s3/profiles.ts'
 import { type ObjectStore, StoreError } from '../backends/object-store.ts'
 import type { S3StoreSettings, StoreSettings } from '../config/store-settings.ts'
-import { Denied, Integrity, Invalid } from '../errors.ts'
+import { Denied, Integrity, Invalid, Unavailable } from '../errors.ts'
 import { sha256Hex } from '../format/hash.ts'
 import { withProcessLocks } from '../state/process-locks.ts'
 import type { StateStore } from '../state/state-store.ts'
 import { alarm } from '../telemetry/channels.ts'
+
+/** Findings of an earlier one were tried less thoroughly: they are tried anew. */
+const FINDINGS_VERSION = 2
 
 export interface Contact {
   readonly settings: S3StoreSettings
@@ -24,22 +27,17 @@ export async function knownFindings(store: S3Store, contact: Contact): Promise<r
 /** Tries a store in a bucket that is made for it, and remembers what was found. */
 export async function probeAndRemember(store: S3Store, contact: Contact): Promise<readonly Finding[] | undefined> {
   const bucket = `sealgate-probe-${contact.random(8).toString('hex')}`
-  const refused = await store.createBucket(bucket).then(() => undefined, refusalOf)
-  if (refused !== undefined) {
-    const { endpoint, profile } = contact.settings
-    const believed = PROFILES[profile].known ? 'its profile is believed' : 'nothing is relied on that needs a trial'
-    alarm.publish({
-      what: `the store does not let us make a bucket to try it in: ${believed}`,
-      detail: { endpoint, profile },
-      cause: refused,
-    })
-    return undefined
-  }
+  const refused = await store.createBucket(bucket).then(() => undefined, notOurs)
+  if (refused !== undefined) return untried(contact, 'make a bucket to try it in', refused)
   try {
-    const findings = await probe(store, bucket, 'probe/')
+    const findings = await probe(store, bucket, 'probe/').catch(refusalOf)
+    if (findings instanceof Error) return untried(contact, 'write into the bucket made to try it in', findings)
     // A store that failed while it was tried is tried again at the next start.
     if (findings.every(({ failed }) => failed === undefined)) {
-      await contact.state.put(pathOf(contact.settings), Buffer.from(JSON.stringify({ version: 1, findings })))
+      await contact.state.put(
+        pathOf(contact.settings),
+        Buffer.from(JSON.stringify({ version: FINDINGS_VERSION, findings })),
+      )
     }
     tellDifferences(contact.settings, findings)
     return findings
@@ -50,13 +48,22 @@ export async function probeAndRemember(store: S3Store, contact: Contact): Promis
   }
 }
 
+/** Says aloud what that means. */
+function untried({ settings: { endpoint, profile } }: Contact, what: string, cause: Error): undefined {
+  const believed = PROFILES[profile].known ? 'its profile is believed' : 'nothing is relied on that needs a trial'
+  alarm.publish({ what: `the store does not let us ${what}: ${believed}`, detail: { endpoint, profile }, cause })
+}
+
 /** A refusal in whatever words: our access, the number of buckets, the region. Throws what is none. */
-function refusalOf(cause: unknown): Error | undefined {
-  // Of a name drawn at random it says that our first request came through, and its answer did not.
-  const ours = cause instanceof StoreError && cause.refusal === 'bucket-exists' && cause.answer === undefined
-  if (ours) return undefined
+function refusalOf(cause: unknown): Error {
   if (cause instanceof Denied || cause instanceof Invalid || cause instanceof StoreError) return cause
   throw cause
+}
+
+/** Of a name drawn at random, that it exists says that our first request came through, and its answer did not. */
+function notOurs(cause: unknown): Error | undefined {
+  const ours = cause instanceof StoreError && cause.refusal === 'bucket-exists' && cause.answer === undefined
+  return ours ? undefined : refusalOf(cause)
 }
 
 const pathOf = ({ endpoint, profile }: S3StoreSettings): string =>
@@ -67,7 +74,7 @@ async function readFindings({ state, settings }: Contact): Promise<readonly Find
   if (record === undefined) return undefined
   try {
     const { version, findings }: { version: unknown; findings: Finding[] } = JSON.parse(record.bytes.toString())
-    if (version === 1 && Array.isArray(findings)) return findings
+    if (version === FINDINGS_VERSION && Array.isArray(findings)) return findings
   } catch (cause) {
     throw new Integrity('metadata failure', 'what the state store knows of the backend cannot be read', { cause })
   }
@@ -98,7 +105,7 @@ export async function contacted(
 
 /**
  * A state store whose conditional writes hold. A store that has none will do for one process, said aloud. Throws `Invalid`
- * for several.
+ * for several, `Unavailable` if the store failed while it was tried.
  */
 export async function withConditionalWrites(
   store: ObjectStore,
@@ -106,10 +113,8 @@ export async function withConditionalWrites(
   random: (bytes: number) => Buffer,
 ): Promise<ObjectStore> {
   if (!(store instanceof S3Store)) return store
-  const findings = await probe(store, bucket, `${prefix}profiles/probe-${random(8).toString('hex')}/`)
-  const conditional = findings.find(({ ability }) => ability === 'conditionalPut')
-  if (conditional?.found === 'yes') return store
-  const why = conditional?.detail ?? ''
+  const why = await whyUnconditional(store, bucket, `${prefix}profiles/probe-${random(8).toString('hex')}/`)
+  if (why === undefined) return store
   if (processes > 1) {
     throw new Invalid(
       `the state store has no conditional writes (${why}), and ${processes} processes share it: set replicas and server.workers to 1, or keep the state in another store`,
@@ -120,6 +125,15 @@ export async function withConditionalWrites(
     detail: { bucket, found: why },
   })
   return withProcessLocks(store)
+}
+
+/** `undefined` if its profile declares them and a trial finds them: either alone may be luck. */
+async function whyUnconditional(store: S3Store, bucket: string, prefix: string): Promise<string | undefined> {
+  if (!store.capabilities.conditionalWrites) return 'so its profile says'
+  const [tried] = await probe(store, bucket, prefix, ['conditionalPut'])
+  if (tried?.found === 'yes') return undefined
+  if (tried?.failed === true) throw new Unavailable(`the state store failed while it was tried: ${tried.detail}`)
+  return tried?.detail ?? 'it was not tried'
 }
 
 /** How a store is tried again, for whoever examines it. */

@@ -11,19 +11,15 @@ const HOUR_MILLISECONDS = 3_600_000
 
 /** Begins. Returns what stops it. */
 export function keepHouse(gateway: Gateway, abandoned: AbandonedUploads, settings: Settings): () => void {
-  const { background, uploads } = gateway
   const stop = new AbortController()
   const { signal } = stop
-  const expire = (): void => background.run('forget completed uploads', () => uploads.expireDone())
-  expire()
-  const expiring = setInterval(expire, HOUR_MILLISECONDS).unref()
   const stops = [
+    hourly(gateway, 'forget completed uploads', signal, () => gateway.uploads.expireDone(signal)),
     hourly(gateway, 'collect all abandoned uploads', signal, () => collect(gateway, abandoned, settings, signal)),
     hourly(gateway, 'count what is left in plaintext', signal, () => countAll(gateway, settings, signal)),
   ]
   return () => {
     stop.abort()
-    clearInterval(expiring)
     for (const end of stops) end()
   }
 }

@@ -8,8 +8,9 @@ import { awsProvider, type ProvidedCredentials, StoreCredentials } from '../back
 import { type Profile, PROFILES } from '../backends/s3/profiles.ts'
 import { Transport } from '../backends/s3/transport.ts'
 import type { S3StoreSettings } from '../config/store-settings.ts'
-import { Denied, Invalid } from '../errors.ts'
+import { Denied } from '../errors.ts'
 import { alarm } from '../telemetry/channels.ts'
+import { readText } from './read-text.ts'
 
 export interface S3StoreContext {
   /** The group of settings, for messages. */
@@ -27,6 +28,7 @@ export function openS3Store(settings: S3StoreSettings, context: S3StoreContext, 
     endpoint: settings.endpoint,
     region: settings.region,
     pathStyle: settings.pathStyle,
+    bucketOwner: settings.bucketOwner,
     transport: openTransport(settings, role),
     credentials: openCredentials(settings, context),
     retry: settings.retry,
@@ -75,12 +77,4 @@ function openCredentials(settings: S3StoreSettings, { ownCredentials, clock }: S
     )
   }
   return new StoreCredentials({ provider: awsProvider(auth, awsProfile), check, now: clock })
-}
-
-function readText(path: string, what: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (cause) {
-    throw new Invalid(`${what} cannot be read: ${path}`, { cause })
-  }
 }

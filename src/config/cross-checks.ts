@@ -19,10 +19,17 @@ export function checkComplete(settings: Settings): Problem[] {
   return [...checkSharedFolder(settings), ...checkReplicas(settings)]
 }
 
-function checkReplicas({ replicas, state }: Settings): Problem[] {
-  if (replicas === 1 || state.type === 's3') return []
-  const hint = `is for one gateway alone, and \`replicas\` is ${replicas}: set state.type to s3`
-  return [{ path: ['state', 'type'], value: state.type, hint }]
+function checkReplicas({ replicas, backend, state }: Settings): Problem[] {
+  if (replicas === 1) return []
+  return Object.entries({ backend, state }).flatMap(([name, { type }]) =>
+    type === 's3'
+      ? []
+      : {
+          path: [name, 'type'],
+          value: type,
+          hint: `is for one gateway alone, and \`replicas\` is ${replicas}: set ${name}.type to s3`,
+        },
+  )
 }
 
 function checkSharedFolder({ backend, state }: Settings): Problem[] {

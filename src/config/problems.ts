@@ -70,8 +70,13 @@ function shown(path: readonly PropertyKey[], value: unknown): string {
   const field = fieldAt(path)
   const plain = field !== undefined && !field.secret && SHOWN_KINDS.has(field.kind)
   if (!plain || (typeof value === 'object' && value !== null)) return 'the value'
-  const text = JSON.stringify(value) ?? 'the value'
+  const text = withoutUserinfo(JSON.stringify(value) ?? 'the value')
   return text.length > 100 ? `${text.slice(0, 100)}…` : text
+}
+
+/** An address with a password in it is refused wherever it is not a secret, and the refusal is for the log. */
+export function withoutUserinfo(text: string): string {
+  return text.replace(/^("?(?:[a-z][a-z0-9+.-]*:\/\/)?).*@/i, '$1…@')
 }
 
 function originOf({ path }: Problem, origins: readonly Origin[]): string {

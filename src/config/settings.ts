@@ -234,7 +234,7 @@ export const settingsSchema = z.strictObject({
   replicas: count({ least: 1, most: 10_000 })
     .default(1)
     .describe(
-      'Gateways that serve the same backend at the same time. More than one need a state store that they share (`state.type` s3) and that decides conditional writes.',
+      'Gateways that serve the same backend at the same time. More than one need a backend and a state store that they share (both of type s3), and a state store that decides conditional writes.',
     ),
   keys: keys.prefault({}).describe('Who guards the master keys.'),
   credentials: z

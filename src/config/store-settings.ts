@@ -59,12 +59,19 @@ const s3Fields = {
     .regex(/^[a-z0-9-]{1,63}$/, 'write a region, for example eu-central-1')
     .default('us-east-1')
     .describe(
-      'Region that requests to an `s3` store are signed for. A bucket that turns out to be elsewhere is followed.',
+      'Region that requests to an `s3` store are signed for. A bucket that turns out to be in another is followed, at the same endpoint; an endpoint of AWS becomes that of the other region.',
     ),
   pathStyle: flag()
     .optional()
     .describe(
       'Whether the bucket stands in the path or in the host name. Default: in the path, with AWS in the host name.',
+    ),
+  bucketOwner: z
+    .string()
+    .regex(/^\d{12}$/, 'write the 12 digits of an AWS account')
+    .optional()
+    .describe(
+      'AWS account that owns every bucket of an `s3` store. Sent with each request: a bucket of the same name that somebody else owns is refused.',
     ),
   profile: z
     .enum(PROFILE_NAMES, `write one of ${PROFILE_NAMES.join(', ')}`)
@@ -86,11 +93,10 @@ const s3Fields = {
   secretAccessKey: secret('Its secret.').optional(),
   sessionToken: secret('Its session token, if it has one.').optional(),
   tls: tls.prefault({}).describe('Trust towards an `s3` store.'),
-  proxy: z
-    .string()
-    .regex(/^https?:\/\/\S+$/, 'write the http:// or https:// address of a proxy')
-    .optional()
-    .describe('HTTP proxy on the way to an `s3` store.'),
+  proxy: secret(
+    'HTTP proxy on the way to an `s3` store; never shown, since its address may hold a password.',
+    z.string().regex(/^https?:\/\/\S+$/, 'write the http:// or https:// address of a proxy'),
+  ).optional(),
   connections: count({ least: 1, most: 10_000 })
     .default(256)
     .describe(
@@ -159,13 +165,14 @@ export function storeOf(
   if (type === 'memory') return { type }
   if (type === 'local') return { type, path: fields.path ?? folder }
   const { endpoint, pathStyle, profile, region, auth, awsProfile, accessKeyId, secretAccessKey, sessionToken } = fields
-  const { tls, proxy, connections, connectTimeout, idleTimeout, retry } = fields
+  const { bucketOwner, tls, proxy, connections, connectTimeout, idleTimeout, retry } = fields
   return {
     type,
     endpoint: endpoint ?? `https://s3.${region}.amazonaws.com`,
     pathStyle: pathStyle ?? endpoint !== undefined,
     profile: profile ?? (endpoint === undefined ? 'aws' : 'generic'),
     region,
+    bucketOwner,
     auth,
     awsProfile,
     accessKeyId,

@@ -1,5 +1,6 @@
 /** CopyObject. Where re-wrapping the object's key is enough no data is re-encrypted; else the bytes stream through the gateway (docs/format.md, "Copies"). */
 import type { Body } from '../backends/body.ts'
+import type { Capabilities } from '../backends/capabilities.ts'
 import { StoreError, type WriteCondition, type WriteResult } from '../backends/object-store.ts'
 import { storedSize } from '../format/sizes.ts'
 import { checksumOf, checksumTlv, md5Of, md5Tlv, TLV, type Tlv, textOf } from '../format/tlv.ts'
@@ -131,13 +132,21 @@ async function mayShareBody(
   if (!capabilities.copySourceIfMatch || sealed.info.size > capabilities.copyLimit) return false
   const { ifMatch, ifNoneMatch } = parseWriteConditions(request.headers)
   const conditional = isSame(source, target) || ifMatch !== undefined || ifNoneMatch !== undefined
-  if (conditional && !capabilities.conditionalCopy) return false
+  if (conditional && !decidesCopies(capabilities, sealed.info.size)) return false
   if (gateway.rules(source.bucket).copy === 'rekey' || gateway.rules(target.bucket).copy === 'rekey') return false
   const active = await gateway.keys.active(gateway.rules(target.bucket).namespace)
   if (active.tag !== sealed.envelope.tag || active.alias !== sealed.envelope.alias) return false
   if (algorithm === undefined) return true
   const kept = checksumOf(sealed.metadata.tlvs)
   return kept !== undefined && kept.algorithm === CHECKSUMS[algorithm].code && typeOfCode(kept.type) === 'FULL_OBJECT'
+}
+
+/** Beyond one request a store copies in parts, whose Complete makes the object. */
+function decidesCopies(
+  { conditionalCopy, conditionalComplete, requestLimit }: Capabilities,
+  storedBytes: number,
+): boolean {
+  return conditionalCopy && (storedBytes <= requestLimit || conditionalComplete)
 }
 
 /** A server-side copy under a new envelope. `undefined` where that is not possible. */

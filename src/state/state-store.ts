@@ -101,7 +101,7 @@ export class StateStore {
     await this.#call(() => this.#store.delete(this.#bucket, this.#prefix + path))
   }
 
-  /** One page of the paths that begin with `prefix`, in UTF-8 order. */
+  /** One page of the paths that begin with `prefix`, in UTF-8 order. Throws `Unavailable` for times that cannot be read. */
   async list(prefix: string, { after, limit = 1_000, delimiter }: StateListOptions = {}): Promise<StatePage> {
     const page = await this.#call(() =>
       this.#store.list(this.#bucket, {
@@ -114,6 +114,10 @@ export class StateStore {
       }),
     )
     const own = (name: string): string => name.slice(this.#prefix.length)
+    // A store that could not be understood gives the beginning of time: taken for an age, it would make everything abandoned.
+    if (page.objects.some(({ lastModified }) => lastModified.getTime() === 0)) {
+      throw new Unavailable('the state store listed a record without a time that can be read')
+    }
     return {
       records: page.objects.map(({ key, etag, size, lastModified }) => ({ path: own(key), etag, size, lastModified })),
       prefixes: page.commonPrefixes.map(own),

@@ -37,6 +37,7 @@ export interface UploadsParts {
 
 /** How long a repeated Complete gets the answer of the first (docs/format.md, "State store"). */
 const DONE_MILLISECONDS = 24 * 3_600_000
+const EXPIRED_PER_RUN = 1_000
 
 export class Uploads {
   readonly #parts: UploadsParts
@@ -168,21 +169,27 @@ export class Uploads {
     await clearUpload(this.#parts.state, folder(ref))
   }
 
-  /** Forgets uploads that were completed more than a day ago, with what a crash left of them. Uploads in progress are not touched. */
-  async expireDone(): Promise<void> {
+  /**
+   * Forgets uploads that were completed more than a day ago, with what a crash left of them: a thousand at most, so that what is
+   * left over is the next run's. Uploads in progress are not touched. One listing over all records needs fewer requests than one for
+   * each upload. Throws the signal's reason.
+   */
+  async expireDone(signal: AbortSignal): Promise<void> {
     const { state, clock } = this.#parts
+    const oldest = clock() - DONE_MILLISECONDS
+    let left = EXPIRED_PER_RUN
     for (let after: string | undefined; ; ) {
-      const page = await state.list('uploads/', { delimiter: '/', ...(after === undefined ? {} : { after }) })
-      for (const prefix of page.prefixes) {
-        // The order of names: `create`, if it is still there, then `done`.
-        const { records } = await state.list(prefix, { limit: 2 })
-        const done = records.find(({ path }) => path === `${prefix}done`)
-        if (done === undefined || done.lastModified.getTime() >= clock() - DONE_MILLISECONDS) continue
-        await clearUpload(state, prefix)
-        await state.delete(done.path)
+      signal.throwIfAborted()
+      const page = await state.list('uploads/', after === undefined ? {} : { after })
+      const due = page.records.filter(({ path, lastModified }) => isDone(path) && lastModified.getTime() < oldest)
+      for (const { path } of due.slice(0, left)) {
+        signal.throwIfAborted()
+        await clearUpload(state, path.slice(0, -DONE.length))
+        await state.delete(path)
       }
-      after = page.prefixes.at(-1)
-      if (!page.truncated || after === undefined) return
+      left -= due.length
+      after = page.records.at(-1)?.path
+      if (!page.truncated || after === undefined || left <= 0) return
     }
   }
 
@@ -216,6 +223,8 @@ export async function clearUpload(state: StateStore, base: string): Promise<void
   }
 }
 
+const DONE = 'done'
+const isDone = (path: string): boolean => /^uploads\/[0-9a-f]{32}\/done$/.test(path)
 const idOf = ({ bucket, key, uploadId }: UploadRef): string => stateId(bucket, key, uploadId)
 const folder = (ref: UploadRef): string => `uploads/${idOf(ref)}/`
 const digits = (partNumber: number): string => String(partNumber).padStart(5, '0')

@@ -1,7 +1,8 @@
 /** The S3 backend before a server that says strange things: wrong ranges and lengths, errors inside a 200, other documents; and what is left open afterwards. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { HeldBody } from '../../src/backends/body.ts'
 import { type CopyOptions, StoreError } from '../../src/backends/object-store.ts'
+import type { Profile } from '../../src/backends/s3/profiles.ts'
 import { Denied, Invalid, Unavailable } from '../../src/errors.ts'
 import { StateStore } from '../../src/state/state-store.ts'
 import { bodyOf, bytes, collect, putOptions } from '../contract/object-store/bench.ts'
@@ -125,6 +126,15 @@ describe('lengths', () => {
     // Of HEAD there is no more to say.
     expect(await store.head('b', 'k')).toBeUndefined()
   })
+
+  test.each([['<LastModified>Mon Jan 99</LastModified>'], ['']])(
+    'a state record whose age nobody can read (%s) is an outage, and not abandoned',
+    async (modified) => {
+      const body = `<ListBucketResult><Contents><Key>k</Key><Size>1</Size>${modified}</Contents></ListBucketResult>`
+      server.otherwise(answer(200, { body }))
+      await expect(new StateStore(open(), 'b').list('')).rejects.toThrow(Unavailable)
+    },
+  )
 
   test('an object without a length is an outage', async () => {
     const store = open()
@@ -264,10 +274,12 @@ describe('an error inside a 200', () => {
 
   describe('of UploadPartCopy', () => {
     const MIB = 1024 * 1024
+    const source = { etag: 'source' }
     const route = (part: Step[]): Step => {
       return (exchange) => {
         const { method, path } = exchange.request
         const result = (body: string) => answer(200, { body })
+        if (method === 'HEAD') return answer(200, { headers: { etag: `"${source.etag}"` } })(exchange)
         if (path.includes('uploads=')) return result('<R><UploadId>u</UploadId></R>')(exchange)
         if (path.includes('partNumber=2')) return (part.shift() ?? result('<R><ETag>"p2"</ETag></R>'))(exchange)
         if (method === 'PUT') return result('<R><ETag>"p"</ETag></R>')(exchange)
@@ -275,12 +287,15 @@ describe('an error inside a 200', () => {
         return answer(204)(exchange)
       }
     }
-    const copy = (metadata = {}) =>
-      open({ copyRequestLimit: 5 * MIB, profile: { tags: false } }).copy(
+    const copy = (metadata = {}, more: Partial<CopyOptions> = {}, profile: Partial<Profile> = {}) =>
+      open({ copyRequestLimit: 5 * MIB, profile: { tags: false, ...profile } }).copy(
         { bucket: 'b', key: 'k' },
         { bucket: 'b', key: 'l' },
-        { ...copyOptions(12 * MIB), metadata },
+        { ...copyOptions(12 * MIB), sourceIfMatch: 'source', metadata, ...more },
       )
+    beforeEach(() => {
+      source.etag = 'source'
+    })
 
     test('a passing one is tried again', async () => {
       server.otherwise(route([errorIn200('InternalError')]))
@@ -296,7 +311,7 @@ describe('an error inside a 200', () => {
       const serve = (mark: string) =>
         server.otherwise((exchange) => {
           const { method, path } = exchange.request
-          if (method === 'HEAD') return there(mark)(exchange)
+          if (method === 'HEAD' && path === '/b/l') return there(mark)(exchange)
           if (method === 'POST' && path.includes('uploadId')) return (complete.shift() ?? routed)(exchange)
           return routed(exchange)
         })
@@ -305,6 +320,26 @@ describe('an error inside a 200', () => {
       complete.push(({ socket }) => void socket.destroy(), refuse(404, 'NoSuchUpload'))
       serve('of another')
       await expect(copy({ mark: 'mine' })).rejects.toMatchObject({ refusal: 'no-such-upload' })
+    })
+
+    test('of a source that was overwritten meanwhile nothing comes, also where the store does not look', async () => {
+      server.otherwise(route([]))
+      source.etag = 'another'
+      await expect(copy()).rejects.toMatchObject({ refusal: 'precondition-failed' })
+      expect(server.requests.filter(({ method, path }) => method === 'POST' && path.includes('uploadId'))).toEqual([])
+      expect(server.requests.at(-1)?.method).toBe('DELETE')
+    })
+
+    test('a condition on the target needs a store that decides it on Complete', async () => {
+      server.otherwise(route([]))
+      const condition = { ifNoneMatch: '*' as const }
+      await expect(copy({}, { condition }, { conditionalComplete: false })).rejects.toMatchObject({
+        refusal: 'not-supported',
+      })
+      expect(server.requests).toEqual([])
+      await copy({}, { condition }, { conditionalComplete: true })
+      const complete = server.requests.find(({ method, path }) => method === 'POST' && path.includes('uploadId'))
+      expect(complete?.headers['if-none-match']).toBe('*')
     })
 
     test('another one, and a part without an ETag, end the upload', async () => {

@@ -283,6 +283,52 @@ describe('what can be mended is sent again at once', () => {
     expect(tokens()).toEqual(['old', 'old', 'new', 'new'])
   })
 
+  describe('credentials without an end that were rotated', () => {
+    const rotated = () => {
+      const clock = { now: 0, asked: 0, key: 'FIRST' }
+      const credentials = new StoreCredentials({
+        provider: async () => {
+          clock.asked += 1
+          return { accessKeyId: clock.key, secretAccessKey: 'secret' }
+        },
+        check: () => undefined,
+        now: () => clock.now,
+      })
+      const judge: Step = (exchange) => {
+        const known = exchange.request.headers['authorization']?.includes('Credential=SECOND/') === true
+        const head = exchange.request.method === 'HEAD'
+        const step = known ? (head ? answer(404) : LISTED) : head ? answer(403) : refuse(403, 'InvalidAccessKeyId')
+        return step(exchange)
+      }
+      server.otherwise(judge)
+      return { clock, store: open({ credentials }) }
+    }
+    const list = (store: ReturnType<typeof open>) => store.list('b', { prefix: '', limit: 1 })
+
+    test.each<[string, (store: ReturnType<typeof open>) => Promise<unknown>]>([
+      ['a request', list],
+      ['a HEAD', (store) => store.head('b', 'k')],
+    ])('are fetched anew when %s meets that', async (_what, ask) => {
+      const { clock, store } = rotated()
+      await expect(ask(store)).rejects.toThrow()
+      clock.key = 'SECOND'
+      clock.now += 11_000
+      await ask(store)
+      expect([clock.asked, server.requests.length]).toEqual([2, 3])
+    })
+
+    test('cost their provider one question in ten seconds, and nobody a second attempt, while there are no others', async () => {
+      const { clock, store } = rotated()
+      clock.now = 11_000
+      for (let at = 0; at < 5; at += 1) await expect(list(store)).rejects.toThrow(Unavailable)
+      expect([clock.asked, server.requests.length]).toEqual([1, 5])
+      clock.now += 11_000
+      await Promise.allSettled([1, 2, 3].map(() => list(store)))
+      await expect(list(store)).rejects.toThrow(Unavailable)
+      expect([clock.asked, server.requests.length]).toEqual([2, 9])
+    })
+  })
+
   const skewed = (hours: number, head = false): Step => {
     const headers = { date: new Date(Date.now() + hours * 3_600_000).toUTCString() }
     return head ? answer(403, { headers }) : refuse(403, 'RequestTimeTooSkewed', headers)

@@ -153,6 +153,9 @@ test('check-config shows no secret', async () => {
     SEALGATE_CREDENTIALS: JSON.stringify([
       { accessKey: 'abc', secretKey: 'very-secret-text', allow: [{ buckets: ['*'], actions: 'read-only' }] },
     ]),
+    SEALGATE_STATE_TYPE: 's3',
+    SEALGATE_STATE_ENDPOINT: 'http://127.0.0.1:1',
+    SEALGATE_STATE_PROXY: 'http://user:very-secret-text@proxy:3128',
   })
   expect(ran.code).toBe(0)
   expect(JSON.parse(ran.stdout)).toMatchObject({ credentials: [{ accessKey: 'abc' }] })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Finding } from '../../src/cli/doctor/finding.ts'
 import { prove } from '../../src/cli/doctor/proof.ts'
+import { examineStore } from '../../src/cli/doctor/store.ts'
 import { outermost, searchFolder } from '../../src/cli/doctor/search.ts'
 import { S3Client } from '../../src/cli/s3-client.ts'
 import { prepareData } from '../../src/cli/first-run.ts'
@@ -137,4 +138,39 @@ test('the search sees texts across the borders of its blocks, and folders inside
     expect(searchFolder(folder, [text, Buffer.from('never')]).found.get(text)).toEqual([join(folder, 'file')])
   }
   expect(outermost(['/a', '/a/b', '/ab', '/a/', '/a/..b'])).toEqual(['/a', '/ab'])
+})
+
+test.each([
+  ['minio', 'the profile minio is believed'],
+  ['generic', 'a CompleteMultipartUpload with If-Match or If-None-Match is answered 501'],
+])('what a store of the profile %s did not tell is not called lacking', async (profile, then) => {
+  const env = {
+    SEALGATE_DATA: folder,
+    SEALGATE_BACKEND_TYPE: 's3',
+    SEALGATE_BACKEND_ENDPOINT: 'http://127.0.0.1:1',
+    SEALGATE_BACKEND_PROFILE: profile,
+  }
+  const remote = loadSettings({ env, readFile: () => '' })
+  const told = async (probeBackend: NonNullable<Components['probeBackend']>): Promise<Finding[]> => {
+    const findings: Finding[] = []
+    const signal = new AbortController().signal
+    const seen = { ...components, probeBackend }
+    await examineStore({
+      components: seen,
+      settings: remote,
+      client,
+      tell: (one) => findings.push(one),
+      signal,
+      bucket: 'b',
+    })
+    return findings
+  }
+  const [unknown] = await told(async () => [{ ability: 'conditionalComplete', found: 'unknown', detail: '403' }])
+  expect(unknown).toMatchObject({
+    what: 'the store did not tell whether it has conditionalComplete',
+    detail: `403: ${then}`,
+  })
+  const [untried] = await told(async () => undefined)
+  const believed = profile === 'generic' ? 'nothing is relied on' : 'the profile minio is believed'
+  expect(untried?.detail).toContain(believed)
 })

@@ -69,7 +69,7 @@ async function create(backend: LocalStore, uploads: Uploads, key: string): Promi
 
 /** Keys at the backend, and how many records there are in the state store. */
 async function left(): Promise<{ keys: string[]; records: number }> {
-  const components = await openComponents(settings, { housekeeping: false })
+  const components = await openComponents(settings)
   try {
     const { uploads } = await components.gateway.store.listUploads(bucket, { prefix: '', limit: 100 })
     return {
@@ -164,9 +164,9 @@ describe('uploads clean', () => {
   })
 })
 
-test('the gateway does it by itself within an hour', async () => {
+async function keptOpenForAnHour(options: Parameters<typeof openComponents>[1]): Promise<void> {
   vi.useFakeTimers({ toFake: ['setTimeout', 'setInterval'] })
-  const components = await openComponents(settings)
+  const components = await openComponents(settings, options)
   try {
     vi.advanceTimersByTime(3_600_000)
     await components.gateway.background.idle()
@@ -174,6 +174,13 @@ test('the gateway does it by itself within an hour', async () => {
     vi.useRealTimers()
     await components.close()
   }
+}
+
+test('the gateway does it by itself within an hour, and whoever only looks does not', async () => {
+  const before = await left()
+  await keptOpenForAnHour(undefined)
+  expect(await left()).toEqual(before)
+  await keptOpenForAnHour({ housekeeping: true })
   expect(await left()).toEqual({ keys: ['young'], records: 1 })
 })
 

@@ -16,7 +16,14 @@ import { startGateway, type TestGateway } from '../helpers/gateway.ts'
 import { storeSettings } from '../helpers/store-settings.ts'
 
 /** What the gateway that plays the S3 server leaves to its store; other conditions it decides itself. */
-const ALL: readonly Carelessness[] = ['put If-None-Match', 'put race', 'complete', 'copy']
+const ALL: readonly Carelessness[] = [
+  'put If-None-Match',
+  'put race',
+  'complete If-None-Match',
+  'complete If-Match',
+  'copy If-None-Match',
+  'copy If-Match',
+]
 
 let inner: MemoryStore
 let gateway: TestGateway
@@ -133,6 +140,20 @@ describe('a backend', () => {
     expect(await remembered()).toBe(0)
   })
 
+  test('in which we may make buckets and not write into them is believed in the same way', async () => {
+    await start(ALL)
+    const into = ({ method, path }: { method: string; path: string }) => method === 'PUT' && path.includes('/probe/')
+    const how = { status: 403, body: errorDocument('AccessDenied') }
+    proxy.fault({ when: 'before', how, times: 9, matching: into })
+    expect((await contact('aws')).capabilities.conditionalWrites).toBe(true)
+    expect((await contact('generic')).capabilities.conditionalWrites).toBe(false)
+    expect(alarms.map(({ what }) => what)).toEqual([
+      expect.stringContaining('its profile is believed'),
+      expect.stringContaining('nothing is relied on'),
+    ])
+    expect([await remembered(), await inner.listBuckets()]).toEqual([0, []])
+  })
+
   test('that does not answer is an outage, and nothing is remembered of it', async () => {
     await start()
     failing('reset', 9)
@@ -162,7 +183,7 @@ describe('a backend', () => {
     const [{ path } = { path: '' }] = (await state.list('profiles/')).records
     await state.put(path, Buffer.from('{"version":1,'))
     await expect(contact()).rejects.toThrow(Integrity)
-    await state.put(path, Buffer.from('{"version":2}'))
+    await state.put(path, Buffer.from('{"version":1,"findings":[]}'))
     expect((await contact()).capabilities.conditionalWrites).toBe(true)
     expect(created()).toHaveLength(2)
   })
@@ -199,16 +220,24 @@ describe('a state store', () => {
     expect(await race(store)).toBe(1)
   })
 
-  test.each<[string, readonly Carelessness[]]>([
-    ['ignores conditions', ALL],
-    ['loses races', ['put race']],
-  ])('that %s serves one process, said aloud, and no more', async (_what, about) => {
+  test.each<[string, readonly Carelessness[], S3StoreSettings['profile']]>([
+    ['ignores conditions', ALL, 'generic'],
+    ['loses races', ['put race'], 'generic'],
+    ['is declared not to keep them, whatever a trial finds,', [], 's3proxy'],
+  ])('that %s serves one process, said aloud, and no more', async (_what, about, profile) => {
     await start(about)
     await inner.createBucket('state')
-    const store = await withConditionalWrites(open(), place(1), random)
+    const store = await withConditionalWrites(open(profile), place(1), random)
     expect(alarms.map(({ what }) => what)).toEqual([expect.stringContaining('NO CONDITIONAL WRITES')])
     expect(await race(store)).toBe(1)
-    await expect(withConditionalWrites(open(), place(2), random)).rejects.toThrow(Invalid)
+    await expect(withConditionalWrites(open(profile), place(2), random)).rejects.toThrow(Invalid)
+  })
+
+  test('is asked for no more than it is used for', async () => {
+    await start()
+    await inner.createBucket('state')
+    await withConditionalWrites(open(), place(1), random)
+    expect(proxy.came.some(({ path }) => path.includes('uploads='))).toBe(false)
   })
 
   test('that does not answer is an outage', async () => {

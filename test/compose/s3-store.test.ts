@@ -15,6 +15,7 @@ import { Denied, Invalid, Unavailable } from '../../src/errors.ts'
 import { type AlarmEvent, alarm } from '../../src/telemetry/channels.ts'
 import { type ConnectProxy, startConnectProxy } from '../helpers/connect-proxy.ts'
 import { ACCESS_KEY, startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { answer, ScriptedServer } from '../helpers/scripted-server.ts'
 import { storeSettings } from '../helpers/store-settings.ts'
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/tls/${name}.pem`, import.meta.url))
@@ -48,6 +49,30 @@ function open(more: Partial<S3StoreSettings> & { readonly endpoint: string }, ow
   opened.push(store)
   return store
 }
+
+test('every request names the owner of the bucket where the settings do, but those that have none yet', async () => {
+  const server = await ScriptedServer.start()
+  try {
+    server.otherwise(answer(200, { headers: { etag: '"e"' } }))
+    const store = open({ endpoint: server.endpoint, bucketOwner: '123456789012' })
+    await store.head('b', 'k')
+    await store.delete('b', 'k', { attributes: { 'x-amz-expected-bucket-owner': '000000000000' } })
+    await store
+      .copy({ bucket: 'b', key: 'k' }, { bucket: 'b', key: 'l' }, { sourceIfMatch: 'e', size: 1, metadata: {} })
+      .catch(() => undefined)
+    await store.createBucket('b')
+    await store.listBuckets().catch(() => undefined)
+    const owners = server.requests.map(({ headers }) => [
+      headers['x-amz-expected-bucket-owner'],
+      headers['x-amz-source-expected-bucket-owner'],
+    ])
+    const owner = '123456789012'
+    const none = [undefined, undefined]
+    expect(owners).toEqual([[owner, undefined], [owner, undefined], [owner, owner], none, none])
+  } finally {
+    await server.close()
+  }
+})
 
 describe('towards a store that speaks TLS', () => {
   let server: Server

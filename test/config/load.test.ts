@@ -284,6 +284,10 @@ describe('a secret', () => {
       problems({ yaml: 'keys: { managers: { local: { type: local, passphrase: topsecretv } } }' }),
       problems({ yaml: 'keys: { managers: { local: topsecretvalue } }' }),
       problems({ yaml: 'keys: { managers: { local: { type: local, keys: [topsecretvalue] } } }' }),
+      problems({ yaml: 'backend: { type: s3, proxy: "socks5://user:topsecretvalue@h:1" }' }),
+      problems({ yaml: 'backend: { type: s3, endpoint: "https://user:topsecretvalue@h:1" }' }),
+      problems({ yaml: 'backend: { type: s3, endpoint: "user:topsecret@value@h:1" }' }),
+      problems({ env: { SEALGATE_STATE_TYPE: 's3', SEALGATE_STATE_ENDPOINT: 'http://user:topsecretvalue@h/path' } }),
     ]
     for (const lines of found) {
       expect(lines.length).toBeGreaterThan(0)
@@ -334,7 +338,14 @@ credentials: [{ accessKey: a/b, secretKey: quite-secret, ${ALLOW} }]
     ['backend: { type: s3, profile: minio }', 'backend.endpoint: a store with the profile minio needs its address'],
     ['backend: { type: s3, accessKeyId: x }', 'backend.accessKeyId: accessKeyId and secretAccessKey go together'],
     ['backend: { type: s3, tls: { certFile: x } }', 'backend.tls.certFile: certFile and keyFile go together'],
-    ['replicas: 2', 'state.type: "local" is refused: is for one gateway alone, and `replicas` is 2'],
+    [
+      'replicas: 2\nbackend: { type: s3, endpoint: "http://x" }',
+      'state.type: "local" is refused: is for one gateway alone, and `replicas` is 2',
+    ],
+    [
+      'replicas: 2\nstate: { type: s3, endpoint: "http://x" }',
+      'backend.type: "local" is refused: is for one gateway alone, and `replicas` is 2',
+    ],
     ['backend: { type: memory, path: x }', 'a memory store has no folder'],
     ['server: { workers: 2 }\nstate: { type: memory }', 'memory is not shared: set server.workers to 1'],
     ['backend: { path: ./d/x }\nstate: { path: d/x }', 'is the folder of the backend too'],

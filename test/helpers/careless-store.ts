@@ -1,13 +1,15 @@
 /** A store that takes conditions and does not keep them, as some do. */
-import type { CopyOptions, ObjectStore } from '../../src/backends/object-store.ts'
+import type { ObjectStore, WriteCondition } from '../../src/backends/object-store.ts'
 
 /** What a store is careless about. */
 export type Carelessness =
   | 'put If-None-Match'
   | 'put If-Match'
   | 'put race'
-  | 'complete'
-  | 'copy'
+  | 'complete If-None-Match'
+  | 'complete If-Match'
+  | 'copy If-None-Match'
+  | 'copy If-Match'
   | 'delete'
   | 'copy source'
 
@@ -20,33 +22,29 @@ export function careless(inner: ObjectStore, about: readonly Carelessness[], ref
     if (refuse !== undefined) throw refuse()
     return true
   }
+  /** What is left of a condition. */
+  const kept = (step: 'put' | 'complete' | 'copy', condition: WriteCondition | undefined) => {
+    const drop =
+      does(`${step} If-None-Match`, condition?.ifNoneMatch !== undefined) ||
+      does(`${step} If-Match`, condition?.ifMatch !== undefined)
+    return condition === undefined || drop ? {} : { condition }
+  }
   const overrides: Overrides = {
     put: async (bucket, key, body, { condition, ...options }) => {
-      const drop =
-        does('put If-None-Match', condition?.ifNoneMatch !== undefined) ||
-        does('put If-Match', condition?.ifMatch !== undefined)
+      const left = kept('put', condition)
       if (does('put race', condition?.ifNoneMatch !== undefined)) {
         const there = await inner.head(bucket, key)
-        await new Promise((resolve) => setTimeout(resolve, 5))
+        await new Promise((resolve) => setTimeout(resolve, 50))
         if (there === undefined) return inner.put(bucket, key, body, options)
       }
-      return inner.put(bucket, key, body, {
-        ...options,
-        ...(condition === undefined || drop ? {} : { condition }),
-      })
+      return inner.put(bucket, key, body, { ...options, ...left })
     },
     completeUpload: async (upload, { condition, ...options }) =>
-      inner.completeUpload(upload, {
-        ...options,
-        ...(condition === undefined || does('complete', true) ? {} : { condition }),
-      }),
+      inner.completeUpload(upload, { ...options, ...kept('complete', condition) }),
     copy: async (source, target, { condition, ...options }) => {
       const current = does('copy source', true) ? await inner.head(source.bucket, source.key) : undefined
-      const kept: CopyOptions = { ...options, ...(current === undefined ? {} : { sourceIfMatch: current.etag }) }
-      return inner.copy(source, target, {
-        ...kept,
-        ...(condition === undefined || does('copy', true) ? {} : { condition }),
-      })
+      const sourceIfMatch = current?.etag ?? options.sourceIfMatch
+      return inner.copy(source, target, { ...options, sourceIfMatch, ...kept('copy', condition) })
     },
     delete: async (bucket, key, { ifMatch, ...options } = {}) =>
       inner.delete(bucket, key, {

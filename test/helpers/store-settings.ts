@@ -7,6 +7,7 @@ export function storeSettings(more: Partial<S3StoreSettings> & { readonly endpoi
     type: 's3',
     region: 'us-east-1',
     pathStyle: true,
+    bucketOwner: undefined,
     profile: 'generic',
     auth: 'default',
     awsProfile: undefined,

@@ -66,3 +66,29 @@ describe.each([
     expect(uploads).toEqual([])
   })
 })
+
+test.each([
+  [false, 501],
+  [true, 200],
+])(
+  'a copy beyond one request under a condition needs a store that decides it on Complete (%s)',
+  async (decides, status) => {
+    const capabilities = { facts: false, requestLimit: 10 * MIB, conditionalCopy: true, conditionalComplete: decides }
+    const counted = new CountingStore(new MemoryStore({ capabilities }))
+    const running = await startGateway({ store: counted.store })
+    try {
+      const client = running.client()
+      await client.send(new CreateBucketCommand({ Bucket }))
+      await client.send(new PutObjectCommand({ Bucket, Key: 'put', Body: randomBytes(21 * MIB) }))
+      counted.arm()
+      const copy = new CopyObjectCommand({ Bucket, Key: 'copy', CopySource: `${Bucket}/put`, IfNoneMatch: '*' })
+      const answered = await client.send(copy).then(
+        () => 200,
+        (error: { $metadata: { httpStatusCode: number } }) => error.$metadata.httpStatusCode,
+      )
+      expect([answered, counted.calls.includes('copy')]).toEqual([status, decides])
+    } finally {
+      await running.close()
+    }
+  },
+)

@@ -155,7 +155,7 @@ test.each([
     await scene.running.gateway.background.idle()
     expect(await scene.inState()).toEqual(['done'])
     scene.now += WEEK
-    await scene.running.gateway.uploads.expireDone()
+    await scene.running.gateway.uploads.expireDone(new AbortController().signal)
     if (which === 'state store') expect(counting.calls.length).toBeGreaterThan(at)
   }
 })

@@ -38,10 +38,10 @@ test('answers of completed uploads are forgotten after a day, and nothing else i
   })
   now += 23 * HOUR
   await uploads.finish(ref('young'), 'b', DONE)
-  await uploads.expireDone()
+  await uploads.expireDone(new AbortController().signal)
   expect(await uploads.done(ref('old'), 'b')).toEqual(DONE)
   now += 2 * HOUR
-  await uploads.expireDone()
+  await uploads.expireDone(new AbortController().signal)
   expect(await uploads.done(ref('old'), 'b')).toBeUndefined()
   expect(await uploads.done(ref('young'), 'b')).toEqual(DONE)
   expect(await uploads.find(ref('open'), 'b')).toBeDefined()

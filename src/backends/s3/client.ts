@@ -9,6 +9,7 @@ import {
   type Failure,
   isStaleCredential,
   isTransient,
+  mayBeReplaced,
   mayBeSkew,
   mayBeStale,
   nativeAnswer,
@@ -34,6 +35,8 @@ export interface StoreCall {
   /** The body can be begun again. One without a body always can. */
   readonly replayable?: boolean
   readonly signal?: AbortSignal | undefined
+  /** The bucket is only being made: nobody owns it yet. */
+  readonly unowned?: true
   /** Looks for a failure inside an answer whose status is none. */
   readonly examine?: (response: TransportResponse) => Promise<Failure | undefined>
 }
@@ -42,6 +45,8 @@ export interface ClientParts {
   readonly endpoint: string
   readonly region: string
   readonly pathStyle: boolean
+  /** The account that owns all buckets here: a bucket of anybody else is refused. */
+  readonly bucketOwner?: string | undefined
   readonly transport: Transport
   readonly credentials: StoreCredentials
   readonly retry: RetryPolicy
@@ -74,10 +79,6 @@ export class StoreClient {
 
   constructor(parts: ClientParts) {
     this.#parts = parts
-  }
-
-  get endpoint(): string {
-    return this.#parts.endpoint
   }
 
   /** The answer with a status below 300. Throws what `toError` makes of any other, `Unavailable` without an answer, and what the body throws. */
@@ -129,7 +130,7 @@ export class StoreClient {
       const outcome = await this.#attempt(call, progress)
       if (outcome.kind === 'answered') return outcome
       // Also for a body that is spent: the client's next request should not fail for the same cause.
-      const remedy = outcome.kind === 'failed' ? this.#remedy(call, outcome.failure) : undefined
+      const remedy = outcome.kind === 'failed' ? await this.#remedy(call, outcome.failure, progress) : undefined
       if (remedy === 'credentials') credentials.forget(progress.signedWith)
       const repeatable = call.replayable === true || call.body === undefined || !progress.begun
       if (!repeatable) return outcome
@@ -145,7 +146,11 @@ export class StoreClient {
   }
 
   /** What about us has to change before the same request can succeed. Learns regions and the store's clock on the way. */
-  #remedy({ bucket }: StoreCall, failure: Failure): 'credentials' | 'region' | 'clock' | undefined {
+  async #remedy(
+    { bucket }: StoreCall,
+    failure: Failure,
+    { signedWith }: Progress,
+  ): Promise<'credentials' | 'region' | 'clock' | undefined> {
     if (isStaleCredential(failure)) return 'credentials'
     if (mayBeSkew(failure, this.#parts.timing.now() + this.#skew)) {
       const theirs = Date.parse(failure.headers['date'] ?? '')
@@ -155,9 +160,13 @@ export class StoreClient {
       this.#skew = skew
       return 'clock'
     }
-    const { region } = failure
+    // It becomes part of an address.
+    const region = /^[a-z0-9-]{1,63}$/.test(failure.region ?? '') ? failure.region : undefined
     const elsewhere = [301, 307, 400, 403].includes(failure.status) && region !== undefined && bucket !== undefined
-    if (!elsewhere || region === this.#regionOf(bucket)) return mayBeStale(failure) ? 'credentials' : undefined
+    if (!elsewhere || region === this.#regionOf(bucket)) {
+      const replaced = mayBeReplaced(failure) && (await this.#parts.credentials.replace(signedWith))
+      return replaced || mayBeStale(failure) ? 'credentials' : undefined
+    }
     this.#regions.set(bucket, region)
     return 'region'
   }
@@ -200,7 +209,7 @@ export class StoreClient {
     const headers = signRequest({
       method: call.method,
       url: `${origin}${path}`,
-      headers: { ...call.headers, ...outgoing.headers },
+      headers: { ...call.headers, ...outgoing.headers, ...this.#owner(call) },
       credentials,
       region,
       now: new Date(timing.now() + this.#skew),
@@ -223,8 +232,22 @@ export class StoreClient {
     }
   }
 
+  #owner({ bucket, unowned, headers = {} }: StoreCall): Record<string, string> {
+    const { bucketOwner } = this.#parts
+    if (bucketOwner === undefined || bucket === undefined || unowned === true) return {}
+    return {
+      'x-amz-expected-bucket-owner': bucketOwner,
+      ...('x-amz-copy-source' in headers ? { 'x-amz-source-expected-bucket-owner': bucketOwner } : {}),
+    }
+  }
+
   #address({ bucket, key, query = [], rawQuery }: StoreCall): { origin: string; path: string } {
-    const { endpoint, pathStyle } = this.#parts
+    const { pathStyle, region } = this.#parts
+    // The addresses of AWS name their region, and answer for no other.
+    const endpoint = this.#parts.endpoint.replace(
+      `.${region}.amazonaws.com`,
+      `.${this.#regionOf(bucket)}.amazonaws.com`,
+    )
     const hosted = bucket !== undefined && !pathStyle && !bucket.includes('.')
     const inPath = bucket === undefined || hosted ? '/' : `/${bucket}${key === undefined ? '' : '/'}`
     const text =

@@ -17,7 +17,7 @@ export type CredentialSource = 'default' | 'environment' | 'profile' | 'web-iden
 
 /** How long before their end credentials are renewed. */
 const AHEAD_MILLISECONDS = 5 * 60_000
-/** How long after a renewal that brought nothing newer none is tried while the old credentials are still good. */
+/** How long after a renewal none is tried while the old credentials are still good, or may be. */
 const PAUSE_MILLISECONDS = 10_000
 
 /** Most of the SDK's providers take no options; their types name one that we never give. */
@@ -28,7 +28,7 @@ type SdkProvider = (options: {
 
 /** A provider of the AWS SDK, loaded when it is first asked: most gateways need one of them or none. */
 export function awsProvider(source: CredentialSource, profile: string | undefined): CredentialProvider {
-  // Files are read anew each time: whoever rotates them does not start us anew.
+  // Files are read anew each time: whoever rotates them need not start us anew.
   const named = { ignoreCache: true, ...(profile === undefined ? {} : { profile }) }
   let provider: SdkProvider | undefined
   return async () => {
@@ -84,10 +84,22 @@ export class StoreCredentials {
 
   /** Forgets what a store calls expired, unless it was replaced meanwhile; the next `get` fetches anew. */
   forget(used: SigningCredentials | undefined): void {
+    if (this.#isCurrent(used)) this.#current = undefined
+  }
+
+  /**
+   * Fetches anew in place of what a store does not know: credentials without an end are rotated all the same. Whether there are others
+   * now; the provider is not asked again within ten seconds, since the cause may be another.
+   */
+  async replace(used: SigningCredentials | undefined): Promise<boolean> {
+    const due = this.#renewing !== undefined || this.#parts.now() - this.#renewedAt > PAUSE_MILLISECONDS
+    if (due && this.#isCurrent(used)) await this.#renew().catch(() => undefined)
+    return !this.#isCurrent(used)
+  }
+
+  #isCurrent(used: SigningCredentials | undefined): boolean {
     const { accessKeyId, secretAccessKey, sessionToken } = this.#current ?? {}
-    const same =
-      used?.accessKey === accessKeyId && used?.secret === secretAccessKey && used?.sessionToken === sessionToken
-    if (same) this.#current = undefined
+    return used?.accessKey === accessKeyId && used?.secret === secretAccessKey && used?.sessionToken === sessionToken
   }
 
   #renew(): Promise<ProvidedCredentials> {

@@ -41,8 +41,10 @@ function expectRoot(root: XmlElement, name: string): void {
 }
 
 const isTrue = (text: string | undefined): boolean => text?.trim() === 'true'
+/** The beginning of time for what is no ISO 8601, of which `Date` would make anything. */
 const dateOf = (text: string | undefined): Date => {
-  const date = new Date(text?.trim() ?? '')
+  const written = text?.trim() ?? ''
+  const date = new Date(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(written) ? written : '')
   return Number.isNaN(date.getTime()) ? new Date(0) : date
 }
 const numberOf = (text: string | undefined): number => {

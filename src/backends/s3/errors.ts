@@ -110,6 +110,11 @@ export function mayBeStale({ status, code }: Failure): boolean {
   return status === 400 && code === ''
 }
 
+/** Whether our credentials may have been replaced by others. To HEAD, which has no code, a 403 may mean that too. */
+export function mayBeReplaced({ code, status, head }: Failure): boolean {
+  return code === 'InvalidAccessKeyId' || code === 'SignatureDoesNotMatch' || (head && status === 403 && code === '')
+}
+
 /** How far apart S3 lets clocks be. */
 const SKEW_LIMIT_MILLISECONDS = 15 * 60_000
 

@@ -31,6 +31,7 @@ export async function copyInParts(store: ObjectStore, client: StoreClient, copy:
   const ref = { ...target, uploadId }
   try {
     const parts = await copyParts(client, copy, uploadId)
+    await requireSame(store, copy)
     const { condition } = options
     return await store
       .completeUpload(ref, { parts, ...(condition === undefined ? {} : { condition }) })
@@ -39,6 +40,14 @@ export async function copyInParts(store: ObjectStore, client: StoreClient, copy:
     await store.abortUpload(ref).catch(() => undefined)
     throw error
   }
+}
+
+/** Not every store judges a condition on the source of a part: another object may lie there by now. A version stays what it is. */
+async function requireSame(store: ObjectStore, { source, options }: PartCopy): Promise<void> {
+  if (source.versionId !== undefined) return
+  const info = await store.head(source.bucket, source.key)
+  if (info?.etag === options.sourceIfMatch) return
+  throw new StoreError('precondition-failed', `the source ${source.key} has changed`)
 }
 
 /** A Complete whose answer was lost has done its work: sent again, it finds no upload. What is there then tells. */

@@ -1,7 +1,7 @@
 /** What a store really does where safety depends on it: tried with objects of our own, in a bucket of our own. */
 import { Invalid, Unavailable } from '../../errors.ts'
 import { type Body, HeldBody } from '../body.ts'
-import { type ObjectStore, StoreError, type WriteCondition } from '../object-store.ts'
+import { type ObjectStore, StoreError, type WriteCondition, type WriteResult } from '../object-store.ts'
 import type { Profile } from './profiles.ts'
 
 /** The abilities that are tried; the others only cost a refusal. */
@@ -27,62 +27,83 @@ export interface Finding {
 
 const RACERS = 4
 
-/** Tries each ability with keys below `prefix`, which are deleted afterwards. Throws only if the store does not answer at all. */
-export async function probe(store: ObjectStore, bucket: string, prefix: string): Promise<Finding[]> {
+/**
+ * Tries each ability with keys below `prefix`, which are deleted afterwards. Throws what keeps the first object from being written: that
+ * the store does not answer, or that we may not.
+ */
+export async function probe(
+  store: ObjectStore,
+  bucket: string,
+  prefix: string,
+  abilities: readonly ProbedAbility[] = PROBED_ABILITIES,
+): Promise<Finding[]> {
   const keys = new Set<string>()
-  const key = (name: string): string => {
-    keys.add(`${prefix}${name}`)
-    return `${prefix}${name}`
+  const place: Place = {
+    store,
+    bucket,
+    key: (name) => {
+      keys.add(`${prefix}${name}`)
+      return `${prefix}${name}`
+    },
   }
-  const put = (name: string, condition?: WriteCondition) =>
-    store.put(bucket, key(name), bodyOf(name), {
-      metadata: {},
-      commit: async () => ({}),
-      ...(condition === undefined ? {} : { condition }),
-    })
   try {
-    const there = await put('there')
-    return [
-      await finding('conditionalPut', () => conditionalPut(put, there.etag)),
-      await finding('conditionalComplete', () => conditionalComplete(store, bucket, key('there'))),
-      await finding('copySourceIfMatch', () => copied(key('copy'), { etag: OTHER_ETAG, guarded: false })),
-      await finding('conditionalCopy', async () => {
-        const source = await put('there')
-        await put('over')
-        return copied(key('over'), { etag: source.etag, guarded: true })
-      }),
-      await finding('conditionalDelete', async () => {
-        await put('kept')
-        return refused(store.delete(bucket, key('kept'), { ifMatch: OTHER_ETAG }), 'a DELETE with another If-Match')
-      }),
-      await finding('slashKeys', async () => {
-        const size = await put('slash/')
-          .then(() => store.head(bucket, key('slash/')))
-          .then((info) => info?.size)
-          .catch((cause: unknown) => {
-            if (cause instanceof Unavailable) throw cause
-            throw new Missing('an object whose name ends in a slash is refused')
-          })
-        if (size !== 'slash/'.length) throw new Missing('an object whose name ends in a slash loses its body')
-        return 'an object whose name ends in a slash keeps its body'
-      }),
-    ]
+    await put(place, 'there')
+    const findings: Finding[] = []
+    for (const ability of abilities) findings.push(await finding(ability, () => TRIALS[ability](place)))
+    return findings
   } finally {
     await Promise.all([...keys].map((one) => store.delete(bucket, one).catch(() => undefined)))
   }
-
-  async function copied(
-    target: string,
-    { etag, guarded }: { readonly etag: string; readonly guarded: boolean },
-  ): Promise<string> {
-    const copy = store.copy(
-      { bucket, key: key('there') },
-      { bucket, key: target },
-      { sourceIfMatch: etag, size: 5, metadata: {}, ...(guarded ? { condition: { ifNoneMatch: '*' } } : {}) },
-    )
-    return refused(copy, guarded ? 'a copy with If-None-Match over an object' : 'a copy of a source with another ETag')
-  }
 }
+
+/** Where things are tried; names of keys are remembered as they are used. */
+interface Place {
+  readonly store: ObjectStore
+  readonly bucket: string
+  readonly key: (name: string) => string
+}
+
+/** Each resolves with what was found, and throws for an ability that is not there. An object `there` is. */
+const TRIALS: Readonly<Record<ProbedAbility, (place: Place) => Promise<string>>> = {
+  conditionalPut,
+  conditionalComplete,
+  conditionalCopy,
+  conditionalDelete: async (place) => {
+    const { store, bucket, key } = place
+    await put(place, 'kept')
+    return refused(store.delete(bucket, key('kept'), { ifMatch: OTHER_ETAG }), 'a DELETE with another If-Match')
+  },
+  copySourceIfMatch: (place) => refused(copy(place, 'copy', OTHER_ETAG), 'a copy of a source with another ETag'),
+  slashKeys: async (place) => {
+    const size = await put(place, 'slash/')
+      .then(() => place.store.head(place.bucket, place.key('slash/')))
+      .then((info) => info?.size)
+      .catch((cause: unknown) => {
+        if (cause instanceof Unavailable) throw cause
+        throw new Missing('an object whose name ends in a slash is refused')
+      })
+    if (size !== 'slash/'.length) throw new Missing('an object whose name ends in a slash loses its body')
+    return 'an object whose name ends in a slash keeps its body'
+  },
+}
+
+const put = ({ store, bucket, key }: Place, name: string, condition?: WriteCondition): Promise<WriteResult> =>
+  store.put(bucket, key(name), bodyOf(name), { metadata: {}, commit: async () => ({}), ...conditional(condition) })
+
+const copy = (
+  { store, bucket, key }: Place,
+  target: string,
+  sourceIfMatch: string,
+  condition?: WriteCondition,
+): Promise<WriteResult> =>
+  store.copy(
+    { bucket, key: key('there') },
+    { bucket, key: key(target) },
+    { sourceIfMatch, size: 'there'.length, metadata: {}, ...conditional(condition) },
+  )
+
+const conditional = (condition: WriteCondition | undefined): { readonly condition?: WriteCondition } =>
+  condition === undefined ? {} : { condition }
 
 /** No store has given this ETag to anything. */
 const OTHER_ETAG = '0123456789abcdef0123456789abcdef'
@@ -119,27 +140,50 @@ async function refused(write: Promise<unknown>, what: string): Promise<string> {
   throw new Missing(`${what} goes through`)
 }
 
-type Put = (name: string, condition?: WriteCondition) => Promise<{ readonly etag: string }>
-
-async function conditionalPut(put: Put, etag: string): Promise<string> {
-  await refused(put('there', { ifNoneMatch: '*' }), 'a PUT with If-None-Match over an object')
-  await refused(put('there', { ifMatch: OTHER_ETAG }), 'a PUT with another If-Match')
-  await put('there', { ifMatch: etag })
-  const race = Array.from({ length: RACERS }, () => put('race', { ifNoneMatch: '*' }))
+async function conditionalPut(place: Place): Promise<string> {
+  const { etag } = await put(place, 'there')
+  await conditions('a PUT', (condition) => put(place, 'there', condition), etag)
+  const race = Array.from({ length: RACERS }, () => put(place, 'race', { ifNoneMatch: '*' }))
   const won = (await Promise.allSettled(race)).filter(({ status }) => status === 'fulfilled').length
-  if (won !== 1) throw new Missing(`of ${RACERS} PUTs with If-None-Match at once ${won} go through`)
+  // The winner's answer was lost: that is no word about conditions.
+  if (won === 0) throw new Unavailable(`of ${RACERS} PUTs with If-None-Match at once none is answered as the first`)
+  if (won > 1) throw new Missing(`of ${RACERS} PUTs with If-None-Match at once ${won} go through`)
   return 'If-None-Match and If-Match are enforced, also in a race'
 }
 
-async function conditionalComplete(store: ObjectStore, bucket: string, key: string): Promise<string> {
-  const upload = { bucket, key, uploadId: await store.createUpload(bucket, key, { metadata: {} }) }
+async function conditionalComplete(place: Place): Promise<string> {
+  const { etag } = await put(place, 'completed')
+  await conditions('a Complete', (condition) => completed(place, 'completed', condition), etag)
+  return 'a Complete with If-None-Match over an object, and one with another If-Match, is refused'
+}
+
+async function conditionalCopy(place: Place): Promise<string> {
+  const { etag: source } = await put(place, 'there')
+  const { etag } = await put(place, 'over')
+  await conditions('a copy', (condition) => copy(place, 'over', source, condition), etag)
+  return 'a copy with If-None-Match over an object, and one with another If-Match, is refused'
+}
+
+/** Both conditions over an object with this ETag: what does not hold is refused, what holds goes through. */
+async function conditions(
+  what: string,
+  write: (condition: WriteCondition) => Promise<unknown>,
+  etag: string,
+): Promise<void> {
+  await refused(write({ ifNoneMatch: '*' }), `${what} with If-None-Match over an object`)
+  await refused(write({ ifMatch: OTHER_ETAG }), `${what} with another If-Match`)
+  await write({ ifMatch: etag })
+}
+
+/** An upload of its own for each: what a refused Complete leaves of one is not asked here. */
+async function completed({ store, bucket, key }: Place, name: string, condition: WriteCondition): Promise<WriteResult> {
+  const upload = { bucket, key: key(name), uploadId: await store.createUpload(bucket, key(name), { metadata: {} }) }
   try {
     const { etag } = await store.putPart(upload, 1, bodyOf('part'), {})
-    const parts = [{ partNumber: 1, etag }]
-    const complete = store.completeUpload(upload, { parts, condition: { ifNoneMatch: '*' } })
-    return await refused(complete, 'a Complete with If-None-Match over an object')
-  } finally {
+    return await store.completeUpload(upload, { parts: [{ partNumber: 1, etag }], condition })
+  } catch (error) {
     await store.abortUpload(upload).catch(() => undefined)
+    throw error
   }
 }
 

@@ -8,8 +8,6 @@ import type { Capabilities } from '../capabilities.ts'
 export type ChecksumDialect =
   /** `x-amz-checksum-crc32`: as a header beside a body in memory, as an unsigned trailer behind a streamed one. */
   | 'crc32'
-  /** `Content-MD5` beside a body in memory; streamed bodies go without. */
-  | 'content-md5'
   /** The signed SHA-256 of a body in memory; streamed bodies go without. */
   | 'sha256'
 
@@ -39,8 +37,6 @@ export interface Profile {
   readonly versions: boolean
   readonly tags: boolean
   readonly objectLock: boolean
-  /** DeleteObjects; else keys are deleted one by one. */
-  readonly deleteMany: boolean
   /** A name that ends in `/` may have a body; a sealed object always has one. */
   readonly slashKeys: boolean
   /** Something a user should know. */
@@ -62,7 +58,6 @@ const FULL = {
   versions: true,
   tags: true,
   objectLock: true,
-  deleteMany: true,
   slashKeys: true,
 } as const
 
@@ -76,7 +71,7 @@ export const PROFILES = {
     known: false,
     conditionalCopy: true,
     conditionalDelete: true,
-    note: 'Nothing is relied on that the first contact does not find.',
+    note: 'Of what is tried, nothing is relied on that the first contact does not find.',
   },
   aws: {
     ...FULL,

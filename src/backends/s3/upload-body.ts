@@ -50,7 +50,6 @@ function heldBody(body: HeldBody, length: number, dialect: ChecksumDialect): Out
     headers: {
       'content-length': String(length),
       ...(dialect === 'crc32' ? { 'x-amz-checksum-crc32': hashed('CRC32', pieces).toString('base64') } : {}),
-      ...(dialect === 'content-md5' ? { 'content-md5': contentMd5(pieces) } : {}),
     },
     body: length <= JOIN_BYTES ? Buffer.concat(pieces) : body,
   }

@@ -16,14 +16,20 @@ export async function examineStore({ components, settings, tell }: Examination):
   if (components.probeBackend === undefined || settings.backend.type !== 's3') return
   const { endpoint, profile } = settings.backend
   const findings = await components.probeBackend()
+  // The one profile that is of no provider.
+  const known = profile !== 'generic'
   if (findings === undefined) {
-    const detail = `no bucket may be made at ${endpoint}; the profile ${profile} is believed`
+    const then = known ? `the profile ${profile} is believed` : 'nothing is relied on that needs a trial'
+    const detail = `no bucket may be made and written to at ${endpoint}: ${then}`
     tell({ what: 'the store could not be tried', state: 'note', detail })
     return
   }
   for (const { ability, found, detail } of findings) {
     if (found === 'yes') tell({ what: `the store has ${ability}`, state: 'ok', detail })
-    else tell({ what: `the store lacks ${ability}`, state: 'note', detail: `${detail}: ${WITHOUT[ability]}` })
+    else if (found === 'unknown') {
+      const then = known ? `the profile ${profile} is believed` : WITHOUT[ability]
+      tell({ what: `the store did not tell whether it has ${ability}`, state: 'note', detail: `${detail}: ${then}` })
+    } else tell({ what: `the store lacks ${ability}`, state: 'note', detail: `${detail}: ${WITHOUT[ability]}` })
   }
   const trailers = components.gateway.store.capabilities.checksumsStreams
   const what = trailers ? 'streamed bodies carry a checksum' : 'streamed bodies go without a checksum'

@@ -88,15 +88,16 @@ test('odd prefixes, delimiters and starts of listings', async () => {
 
 describe('the bucket stands', () => {
   const sent: TransportRequest[] = []
+  const answers: TransportResponse[] = []
   class Recording extends Transport {
     override send(request: TransportRequest): Promise<TransportResponse> {
       sent.push(request)
-      return Promise.reject(new Error('not sent'))
+      const answer = answers.shift()
+      return answer === undefined ? Promise.reject(new Error('not sent')) : Promise.resolve(answer)
     }
   }
-  const address = async (pathStyle: boolean, endpoint: string, bucket?: string, key?: string) => {
-    sent.length = 0
-    const client = new StoreClient({
+  const open = (pathStyle: boolean, endpoint: string) =>
+    new StoreClient({
       endpoint,
       region: 'us-east-1',
       pathStyle,
@@ -109,6 +110,9 @@ describe('the bucket stands', () => {
       retry: { attempts: 1, budget: 0, baseDelay: 1, maxDelay: 1 },
       timing: { now: () => 0, random: () => 0, sleep: async () => undefined },
     })
+  const address = async (pathStyle: boolean, endpoint: string, bucket?: string, key?: string) => {
+    sent.length = 0
+    const client = open(pathStyle, endpoint)
     const place = { ...(bucket === undefined ? {} : { bucket }), ...(key === undefined ? {} : { key }) }
     await expect(client.send({ what: 'x', method: 'GET', ...place })).rejects.toThrow('not sent')
     const [{ origin, path, headers } = { origin: '', path: '', headers: {} as Record<string, string> }] = sent
@@ -128,5 +132,25 @@ describe('the bucket stands', () => {
     [false, 'https://s3.example', 'b', '/k//', ['https://b.s3.example', '//k//', 'b.s3.example']],
   ])('path style %s, %s, %s, %s', async (pathStyle, endpoint, bucket, key, expected) => {
     expect(await address(pathStyle, endpoint, bucket, key)).toEqual(expected)
+  })
+
+  test.each([
+    ['https://s3.us-east-1.amazonaws.com', 'eu-west-3', 'https://b.s3.eu-west-3.amazonaws.com'],
+    ['https://s3.dualstack.us-east-1.amazonaws.com', 'eu-west-3', 'https://b.s3.dualstack.eu-west-3.amazonaws.com'],
+    // Any other address answers for all regions of its store.
+    ['https://s3.us-east-1.example', 'eu-west-3', 'https://b.s3.us-east-1.example'],
+    // And nobody makes an address of our own out of this.
+    ['https://s3.us-east-1.amazonaws.com', 'evil.example/', 'https://b.s3.us-east-1.amazonaws.com'],
+  ])('at %s, elsewhere (%s)', async (endpoint, region, origin) => {
+    sent.length = 0
+    const client = open(false, endpoint)
+    const body = { async *[Symbol.asyncIterator]() {} }
+    const headers = { 'x-amz-bucket-region': region }
+    answers.push({ status: 301, headers, body, cancel: () => undefined })
+    const get = (bucket: string) => client.send({ what: 'x', method: 'GET', bucket }).catch(() => undefined)
+    await get('b')
+    await get('b')
+    await get('c')
+    expect([sent.at(-2)?.origin, sent.at(-1)?.origin]).toEqual([origin, endpoint.replace('://', '://c.')])
   })
 })

@@ -25,8 +25,10 @@ const ABOUT: readonly (readonly [Carelessness, ProbedAbility])[] = [
   ['put If-None-Match', 'conditionalPut'],
   ['put If-Match', 'conditionalPut'],
   ['put race', 'conditionalPut'],
-  ['complete', 'conditionalComplete'],
-  ['copy', 'conditionalCopy'],
+  ['complete If-None-Match', 'conditionalComplete'],
+  ['complete If-Match', 'conditionalComplete'],
+  ['copy If-None-Match', 'conditionalCopy'],
+  ['copy If-Match', 'conditionalCopy'],
   ['delete', 'conditionalDelete'],
   ['copy source', 'copySourceIfMatch'],
 ]
@@ -57,6 +59,34 @@ describe.each(ABOUT)('a store that is careless about %s', (about, ability) => {
     expect(failed).toBe(refuse() instanceof Unavailable ? true : undefined)
     await expectNothingLeft(inner)
   })
+})
+
+test('a race whose winner was not heard is no word about conditions', async () => {
+  const inner = new MemoryStore()
+  await inner.createBucket('b')
+  let lost = false
+  const put: ObjectStore['put'] = async (bucket, key, body, options) => {
+    const written = await inner.put(bucket, key, body, options)
+    if (!key.endsWith('race') || lost) return written
+    lost = true
+    // As a request that is sent again after its answer was lost.
+    return inner.put(bucket, key, body, options)
+  }
+  const losing = new Proxy<ObjectStore>(inner, {
+    get: (target, name) => {
+      const value: unknown = name === 'put' ? put : Reflect.get(target, name, target)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
+  const [finding] = await probe(losing, 'b', 'probe/', ['conditionalPut'])
+  expect(finding).toMatchObject({ ability: 'conditionalPut', found: 'unknown', failed: true })
+})
+
+test('only what is asked for is tried', async () => {
+  const inner = new MemoryStore()
+  await inner.createBucket('b')
+  const findings = await probe(inner, 'b', 'probe/', ['slashKeys'])
+  expect(findings.map(({ ability }) => ability)).toEqual(['slashKeys'])
 })
 
 test('a store that does not answer at all is not tried', async () => {
