@@ -45,7 +45,7 @@ const MAY: Record<string, { folders: string[]; packages: string[] }> = {
 /** The files of these folders that folders outside may import. */
 const PORTS: Record<string, string[]> = {
   keys: ['keys/key-manager.ts', 'keys/keyring.ts'],
-  backends: ['backends/object-store.ts', 'backends/body.ts'],
+  backends: ['backends/object-store.ts', 'backends/body.ts', 'backends/bucket-documents.ts'],
   telemetry: ['telemetry/channels.ts'],
 }
 
@@ -71,7 +71,7 @@ const PROVIDERS: Record<string, string[]> = {
     'keys/bucket-keys.ts',
     'keys/key-cache.ts',
   ],
-  backends: ['backends/object-store.ts', 'backends/body.ts', 'backends/utf8.ts'],
+  backends: ['backends/object-store.ts', 'backends/body.ts', 'backends/bucket-documents.ts', 'backends/utf8.ts'],
 }
 
 const MAX_LINES = 400

@@ -7,7 +7,13 @@ import { Unavailable } from '../errors.ts'
 import type { ArrivedBody } from './local/body-writer.ts'
 import { type DroppedFile, release, share } from './local/bodies.ts'
 import { openingFailure } from './local/failures.ts'
-import { readDocument, removeDocument, removeDocumentsOf, writeDocument } from './local/documents.ts'
+import {
+  bucketsWithDocument,
+  readDocument,
+  removeDocument,
+  removeDocumentsOf,
+  writeDocument,
+} from './local/documents.ts'
 import { DISK, explained } from './local/files.ts'
 import { IndexDb, type Tables } from './local/index-db.ts'
 import { listPage, listUploadsPage } from './local/pages.ts'
@@ -28,9 +34,9 @@ import {
 } from './local/rows.ts'
 import { checkCondition, dateOf, infoOf, preconditionFailed, requireBucket, requireObject } from './local/objects.ts'
 import { joinParts, partsPage, removeUpload, removeUploadsOf, requireUpload } from './local/uploads.ts'
+import type { StoreDocuments } from './bucket-documents.ts'
 import type { Body } from './body.ts'
 import {
-  type BucketDocuments,
   type BucketInfo,
   type Capabilities,
   type CompleteOptions,
@@ -101,10 +107,11 @@ export class LocalStore implements ObjectStore {
     }
   }
 
-  readonly documents: BucketDocuments = {
+  readonly documents: StoreDocuments = {
     read: async (bucket, name) => this.#read((tables) => readDocument(tables, bucket, name)),
     write: (bucket, name, document) => this.#change((tables) => writeDocument(tables, bucket, name, document)),
     remove: (bucket, name) => this.#change((tables) => removeDocument(tables, bucket, name)),
+    bucketsWith: async (name, limit) => this.#read((tables) => bucketsWithDocument(tables, name, limit)),
   }
 
   async listBuckets(): Promise<readonly BucketInfo[]> {

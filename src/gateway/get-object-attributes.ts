@@ -77,7 +77,9 @@ async function partsOf(
 function partChecksums(record: TailRecord): AttributePart[] | undefined {
   const row = checksumOfCode(record.checksum?.algorithm ?? 0)
   if (row === undefined || record.checksum === undefined) return undefined
-  const single = [{ partNumber: record.partNumber, plaintextBytes: record.plaintextBytes, checksum: record.checksum.value }]
+  const single = [
+    { partNumber: record.partNumber, plaintextBytes: record.plaintextBytes, checksum: record.checksum.value },
+  ]
   const entries = record.segments === 1 ? single : record.entries
   const parts: AttributePart[] = []
   for (const { partNumber, plaintextBytes, checksum } of entries) {

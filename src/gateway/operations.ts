@@ -1,5 +1,23 @@
 /** Operation name → what runs it: an operation that is declared built and has no function does not compile. */
 import type { BuiltOperation } from '../s3/operation.ts'
+import { getBucketAccelerateConfiguration, putBucketAccelerateConfiguration } from './configuration/accelerate.ts'
+import { getBucketAcl, putBucketAcl } from './configuration/bucket-acl.ts'
+import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './configuration/bucket-tagging.ts'
+import { deleteBucketLifecycle } from './configuration/lifecycle.ts'
+import { getBucketLogging, putBucketLogging } from './configuration/logging.ts'
+import { getBucketNotificationConfiguration, putBucketNotificationConfiguration } from './configuration/notification.ts'
+import { getObjectLockConfiguration, putObjectLockConfiguration } from './configuration/object-lock.ts'
+import {
+  deleteBucketOwnershipControls,
+  getBucketOwnershipControls,
+  putBucketOwnershipControls,
+} from './configuration/ownership-controls.ts'
+import {
+  deletePublicAccessBlock,
+  getPublicAccessBlock,
+  putPublicAccessBlock,
+} from './configuration/public-access-block.ts'
+import { deleteBucketReplication, getBucketReplication, putBucketReplication } from './configuration/replication.ts'
 import { getBucketRequestPayment, putBucketRequestPayment } from './configuration/request-payment.ts'
 import { copyObject } from './copy-object.ts'
 import { createBucket } from './create-bucket.ts'
@@ -33,13 +51,27 @@ export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = 
   CreateBucket: createBucket,
   CreateMultipartUpload: createMultipartUpload,
   DeleteBucket: deleteBucket,
+  DeleteBucketLifecycle: deleteBucketLifecycle,
+  DeleteBucketOwnershipControls: deleteBucketOwnershipControls,
+  DeleteBucketReplication: deleteBucketReplication,
+  DeleteBucketTagging: deleteBucketTagging,
   DeleteObject: deleteObject,
   DeleteObjects: deleteObjects,
+  DeletePublicAccessBlock: deletePublicAccessBlock,
+  GetBucketAccelerateConfiguration: getBucketAccelerateConfiguration,
+  GetBucketAcl: getBucketAcl,
   GetBucketLifecycleConfiguration: getBucketLifecycleConfiguration,
   GetBucketLocation: getBucketLocation,
+  GetBucketLogging: getBucketLogging,
+  GetBucketNotificationConfiguration: getBucketNotificationConfiguration,
+  GetBucketOwnershipControls: getBucketOwnershipControls,
+  GetBucketReplication: getBucketReplication,
   GetBucketRequestPayment: getBucketRequestPayment,
+  GetBucketTagging: getBucketTagging,
   GetObject: getObject,
   GetObjectAttributes: getObjectAttributes,
+  GetObjectLockConfiguration: getObjectLockConfiguration,
+  GetPublicAccessBlock: getPublicAccessBlock,
   HeadBucket: headBucket,
   HeadObject: headObject,
   ListBuckets: listBuckets,
@@ -48,9 +80,18 @@ export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = 
   ListObjects: listObjects,
   ListObjectsV2: listObjectsV2,
   ListParts: listParts,
+  PutBucketAccelerateConfiguration: putBucketAccelerateConfiguration,
+  PutBucketAcl: putBucketAcl,
   PutBucketLifecycleConfiguration: putBucketLifecycleConfiguration,
+  PutBucketLogging: putBucketLogging,
+  PutBucketNotificationConfiguration: putBucketNotificationConfiguration,
+  PutBucketOwnershipControls: putBucketOwnershipControls,
+  PutBucketReplication: putBucketReplication,
   PutBucketRequestPayment: putBucketRequestPayment,
+  PutBucketTagging: putBucketTagging,
   PutObject: putObject,
+  PutObjectLockConfiguration: putObjectLockConfiguration,
+  PutPublicAccessBlock: putPublicAccessBlock,
   UploadPart: uploadPart,
   UploadPartCopy: uploadPartCopy,
 }

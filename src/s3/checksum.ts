@@ -9,7 +9,16 @@ import { Internal } from '../errors.ts'
 import { combineCrc, CRC32_SHAPE, CRC32C_SHAPE, CRC64NVME_SHAPE, type CrcShape } from './crc-combine.ts'
 
 export type ChecksumName =
-  'CRC32' | 'CRC32C' | 'CRC64NVME' | 'SHA1' | 'SHA256' | 'SHA512' | 'MD5' | 'XXHASH64' | 'XXHASH3' | 'XXHASH128'
+  | 'CRC32'
+  | 'CRC32C'
+  | 'CRC64NVME'
+  | 'SHA1'
+  | 'SHA256'
+  | 'SHA512'
+  | 'MD5'
+  | 'XXHASH64'
+  | 'XXHASH3'
+  | 'XXHASH128'
 
 export type ChecksumType = 'FULL_OBJECT' | 'COMPOSITE'
 

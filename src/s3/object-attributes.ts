@@ -113,9 +113,4 @@ const renderParts = ({ count: total, parts }: AttributeParts, { maxParts, partNu
 }
 
 const renderPart = ({ partNumber, size, checksum: { name, value } }: AttributePart): string =>
-  group(
-    'Part',
-    el(CHECKSUMS[name].element, value.toString('base64')),
-    el('PartNumber', partNumber),
-    el('Size', size),
-  )
+  group('Part', el(CHECKSUMS[name].element, value.toString('base64')), el('PartNumber', partNumber), el('Size', size))
