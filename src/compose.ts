@@ -21,6 +21,7 @@ import type { Settings } from './config/settings.ts'
 import type { StoreSettings } from './config/store-settings.ts'
 import { Background } from './gateway/background.ts'
 import { ByteBudget } from './gateway/byte-budget.ts'
+import { waitingConfigurations } from './gateway/configuration/waiting.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { PlainLookup } from './gateway/plain-lookup.ts'
 import { TailCache } from './gateway/tail-cache.ts'
@@ -63,6 +64,8 @@ export interface Components {
   readonly probeBackend?: () => Promise<readonly Finding[] | undefined>
   readonly credentials: Credentials
   readonly dependencies: readonly Dependency[]
+  /** Configurations that are kept and that nothing acts on yet. */
+  readonly waiting: AdminParts['waiting']
   /** Waits for background work, then closes stores and key managers. */
   readonly close: () => Promise<void>
 }
@@ -119,6 +122,7 @@ export async function openComponents(
       { name: 'state', check: () => stateObjects.health() },
       ...[...managers.values()].map((one) => ({ name: `keys/${one.alias}`, check: () => one.health() })),
     ],
+    waiting: () => waitingConfigurations(store),
     close: async () => {
       stopHousekeeping()
       await background.idle()
@@ -182,7 +186,7 @@ export function composeS3Server(settings: Settings, components: Components): Ret
 
 /** The admin listener. A failing dependency is reported by name to whoever asks, and with its cause to the log. */
 export function composeAdminServer(
-  parts: Pick<AdminParts, 'dependencies' | 'draining' | 'metrics'>,
+  parts: Pick<AdminParts, 'dependencies' | 'draining' | 'metrics' | 'waiting'>,
 ): ReturnType<typeof createAdminServer> {
   return createAdminServer({
     ...parts,

@@ -45,7 +45,12 @@ const MAY: Record<string, { folders: string[]; packages: string[] }> = {
 /** The files of these folders that folders outside may import. */
 const PORTS: Record<string, string[]> = {
   keys: ['keys/key-manager.ts', 'keys/keyring.ts'],
-  backends: ['backends/object-store.ts', 'backends/body.ts', 'backends/capabilities.ts'],
+  backends: [
+    'backends/object-store.ts',
+    'backends/body.ts',
+    'backends/bucket-documents.ts',
+    'backends/capabilities.ts',
+  ],
   telemetry: ['telemetry/channels.ts'],
 }
 
@@ -74,6 +79,7 @@ const PROVIDERS: Record<string, string[]> = {
   backends: [
     'backends/object-store.ts',
     'backends/body.ts',
+    'backends/bucket-documents.ts',
     'backends/capabilities.ts',
     'backends/upload-marker.ts',
     'backends/utf8.ts',

@@ -76,6 +76,23 @@ const DEVIATIONS: readonly (readonly [string, string])[] = [
     '`private` and `bucket-owner-full-control` are accepted, since they say what is the case anyway (objects belong to the owner of the bucket, as under `BucketOwnerEnforced`). Other canned ACLs are `NotImplemented`, unknown ones `InvalidArgument`.',
   ],
   [
+    'Ownership of objects',
+    'New buckets on the embedded store have `BucketOwnerEnforced`, and so no ACLs, as on AWS since April 2023; ceph/s3-tests expects `OwnershipControlsNotFoundError` of a new bucket. After DeleteBucketOwnershipControls a bucket has ACLs, as under `ObjectWriter`.',
+  ],
+  [
+    'Public access block',
+    'New buckets on the embedded store block everything, as on AWS since April 2023. `BlockPublicAcls` is enforced; the rest is kept and told: there are no policies, and no ACL lets anybody in.',
+  ],
+  [
+    'ACLs',
+    'Kept and told on the embedded store. There is one account: other ids are `InvalidArgument`, addresses `UnresolvableGrantByEmailAddress`, as S3 says of accounts that are not there. Grants to groups are kept and never evaluated, which the log and `GET /readyz` say.',
+  ],
+  [
+    'Configurations that nothing acts on yet',
+    'Lifecycle, replication, notification, logging and accelerate of the embedded store are checked as S3 checks them, kept and told. Nothing expires, moves, is replicated, told or logged because of them, and no `x-amz-expiration` promises it: the log says so when one is put and when the gateway starts, and `GET /readyz` counts the buckets. Destinations of notifications are not asked; those of replication and logging must be buckets here.',
+  ],
+  ['Tags of a bucket with CreateBucket', 'Kept on the embedded store; before a store that speaks S3 `NotImplemented`.'],
+  [
     '`x-amz-storage-class`',
     'Classes whose objects can be read at any time are kept and told; they change nothing about how an object is stored. `GLACIER` and `DEEP_ARCHIVE` are `NotImplemented`, unknown ones `InvalidStorageClass`.',
   ],

@@ -9,7 +9,7 @@ import { type DroppedFile, share } from './local/bodies.ts'
 import type { ArrivedBody } from './local/body-writer.ts'
 import { requireBucket } from './local/bucket-state.ts'
 import { allBuckets, changeBucket, findBucket, makeBucket, removeBucket } from './local/buckets.ts'
-import { readDocument, removeDocument, writeDocument } from './local/documents.ts'
+import { bucketsWithDocument, readDocument, removeDocument, writeDocument } from './local/documents.ts'
 import { openingFailure } from './local/failures.ts'
 import { DISK, explained } from './local/files.ts'
 import { inTime } from './local/in-time.ts'
@@ -42,10 +42,10 @@ import { listVersionsPage } from './local/version-pages.ts'
 import { joinParts, makeUpload, partsPage, removeUpload, replacePart, requireUpload } from './local/uploads.ts'
 import type { Body } from './body.ts'
 import type { Capabilities } from './capabilities.ts'
+import type { StoreDocuments } from './bucket-documents.ts'
 import type {
   Attributes,
   BucketChange,
-  BucketDocuments,
   BucketInfo,
   CompleteOptions,
   CopyOptions,
@@ -114,10 +114,11 @@ export class LocalStore implements ObjectStore {
     }
   }
 
-  readonly documents: BucketDocuments = {
+  readonly documents: StoreDocuments = {
     read: async (bucket, name) => this.#read((tables) => readDocument(tables, bucket, name)),
     write: (bucket, name, document) => this.#change((tables) => writeDocument(tables, bucket, name, document)),
     remove: (bucket, name) => this.#change((tables) => removeDocument(tables, bucket, name)),
+    bucketsWith: async (name, limit) => this.#read((tables) => bucketsWithDocument(tables, name, limit)),
   }
 
   async listBuckets(): Promise<readonly BucketInfo[]> {

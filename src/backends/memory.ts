@@ -6,6 +6,7 @@ import { Internal, Invalid } from '../errors.ts'
 import { type ObjectStore, StoreError } from './object-store.ts'
 import type { Body } from './body.ts'
 import type { Capabilities } from './capabilities.ts'
+import type { StoreDocuments } from './bucket-documents.ts'
 import type * as port from './object-store.ts'
 import { namePage } from './memory/name-page.ts'
 import { bytesOf, gather, rangeOf, resolveRange } from './memory/pieces.ts'
@@ -78,13 +79,17 @@ export class MemoryStore implements ObjectStore {
     this.#random = options.random ?? ((bytes) => Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))))
   }
 
-  readonly documents: port.BucketDocuments = {
+  readonly documents: StoreDocuments = {
     read: async (bucket, name) => this.#buckets.get(bucket)?.documents.get(name),
     write: async (bucket, name, document) => {
       this.#bucket(bucket).documents.set(name, document)
     },
     remove: async (bucket, name) => {
       this.#buckets.get(bucket)?.documents.delete(name)
+    },
+    bucketsWith: async (name, limit) => {
+      const found = [...this.#buckets].filter(([, { documents }]) => documents.has(name)).map(([bucket]) => bucket)
+      return found.sort(compareUtf8).slice(0, limit)
     },
   }
 

@@ -7,6 +7,7 @@
  */
 import type { Body } from './body.ts'
 import type { Capabilities } from './capabilities.ts'
+import type { StoreDocuments } from './bucket-documents.ts'
 
 /**
  * What S3 keeps beside an object that is neither contents nor metadata (versions, locks, storage class, tags), as S3 spells it:
@@ -37,15 +38,6 @@ export interface BucketInfo {
 export interface BucketChange {
   readonly versioning?: VersioningStatus
   readonly objectLock?: true
-}
-
-/** The configurations of a bucket that its store does not act on: small documents by name. A missing bucket has none. */
-export interface BucketDocuments {
-  read(bucket: string, name: string): Promise<Buffer | undefined>
-  /** Refuses `no-such-bucket`. */
-  write(bucket: string, name: string, document: Buffer): Promise<void>
-  /** No error if there is none. */
-  remove(bucket: string, name: string): Promise<void>
 }
 
 export interface ObjectInfo {
@@ -334,7 +326,7 @@ export interface ObjectStore {
   /** The same stores: one page, without reading more than the page. Refuses `no-such-bucket`. */
   listVersions?(bucket: string, options: ListVersionsOptions): Promise<ListVersionsPage>
   /** Of stores that are not `native`. They go with their bucket. */
-  readonly documents?: BucketDocuments
+  readonly documents?: StoreDocuments
   /** Same bytes under another name, new metadata, atomic. */
   copy(source: CopySource, target: { bucket: string; key: string }, options: CopyOptions): Promise<WriteResult>
   /** One page in UTF-8 order, without reading more than the page. */

@@ -12,6 +12,8 @@ import {
   openComponents,
 } from '../compose.ts'
 import type { Settings } from '../config/settings.ts'
+import { reportWaiting } from '../gateway/configuration/waiting.ts'
+import type { WaitingCount } from '../http/admin-server.ts'
 import { drain } from '../http/shutdown.ts'
 import { Unavailable } from '../errors.ts'
 import { createLogger, logChannels } from '../telemetry/logger.ts'
@@ -41,8 +43,9 @@ async function serveAlone(context: CommandContext, settings: Settings): Promise<
   const components = await openComponents(settings, { housekeeping: true })
   const app = composeS3Server(settings, components)
   let draining = false
-  const { dependencies } = components
-  const admin = composeAdminServer({ dependencies, draining: () => draining, metrics })
+  const { dependencies, waiting } = components
+  const admin = composeAdminServer({ dependencies, waiting, draining: () => draining, metrics })
+  reportAtStart(components)
   try {
     const address = await listen(app, settings.server.listen)
     if (settings.admin.listen !== false) await listen(admin, settings.admin.listen)
@@ -77,7 +80,8 @@ async function servePrimary(context: CommandContext, settings: Settings): Promis
     return Promise.race([once(worker, 'message'), once(worker, 'exit').then(() => ['exit'])])
   }
   const dependencies = [{ name: 'workers', check: () => checkWorkers(workers, settings.server.workers) }]
-  const admin = composeAdminServer({ dependencies, draining: () => draining, metrics: clusterMetrics() })
+  const waiting = (): Promise<readonly WaitingCount[]> => askOne(workers)
+  const admin = composeAdminServer({ dependencies, waiting, draining: () => draining, metrics: clusterMetrics() })
   try {
     const first = await Promise.race([
       Promise.all(Array.from({ length: settings.server.workers }, fork)),
@@ -123,6 +127,8 @@ async function serveWorker(context: CommandContext, settings: Settings): Promise
 
 async function serveUntilStopped(context: CommandContext, settings: Settings, components: Components): Promise<void> {
   const app = composeS3Server(settings, components)
+  // The others have the same store.
+  if (cluster.worker?.id === 1) reportAtStart(components)
   const stop = new Promise<void>((resolveStop) => {
     process.on('message', (message) => {
       if (message === 'stop') resolveStop()
@@ -149,7 +155,13 @@ async function answerHealth(message: unknown, components: Components): Promise<v
   const failed = (await Promise.allSettled(components.dependencies.map((one) => one.check()))).filter(
     (result) => result.status === 'rejected',
   )
-  process.send?.({ health, failed: failed.length })
+  const waiting = await components.waiting().catch(() => [])
+  process.send?.({ health, failed: failed.length, waiting })
+}
+
+/** Says once which kept configurations nothing acts on. */
+function reportAtStart({ gateway }: Components): void {
+  gateway.background.run('report configurations that nothing acts on', () => reportWaiting(gateway.store))
 }
 
 let questions = 0
@@ -163,20 +175,33 @@ async function checkWorkers(workers: ReadonlySet<Worker>, expected: number): Pro
 /** Less than the admin listener waits, so that its log names the worker. */
 const ANSWER_MILLISECONDS = 4_000
 
-function askHealth(worker: Worker): Promise<void> {
+interface HealthAnswer {
+  readonly health?: number
+  readonly failed?: number
+  readonly waiting?: readonly WaitingCount[]
+}
+
+/** Any worker knows what waits in the store; a worker that is not well says nothing. */
+async function askOne(workers: ReadonlySet<Worker>): Promise<readonly WaitingCount[]> {
+  const [worker] = workers
+  return worker === undefined ? [] : askHealth(worker)
+}
+
+/** What waits in its store, if all is well with it. Throws `Unavailable`. */
+function askHealth(worker: Worker): Promise<readonly WaitingCount[]> {
   questions += 1
   const health = questions
   return new Promise((resolveHealth, reject) => {
-    const end = (why?: string, cause?: Error): void => {
+    const end = (why?: string, cause?: Error, waiting: readonly WaitingCount[] = []): void => {
       clearTimeout(timer)
       worker.off('message', listener)
-      if (why === undefined) resolveHealth()
+      if (why === undefined) resolveHealth(waiting)
       else reject(new Unavailable(`worker ${worker.id} ${why}`, { cause }))
     }
-    const listener = (message: { health?: number; failed?: number }): void => {
-      if (message.health === health) {
-        end(message.failed === 0 ? undefined : `finds ${message.failed} dependencies failing`)
-      }
+    const listener = ({ health: answered, failed, waiting }: HealthAnswer): void => {
+      if (answered !== health) return
+      if (failed === 0) end(undefined, undefined, waiting)
+      else end(`finds ${failed} dependencies failing`)
     }
     const timer = setTimeout(end, ANSWER_MILLISECONDS, `does not answer within ${ANSWER_MILLISECONDS} ms`)
     worker.on('message', listener)

@@ -1,6 +1,7 @@
 /** What every operation is given, and what it gives back. The table that names the functions is `operations.ts`. */
 import type { Body } from '../backends/body.ts'
-import type { BucketDocuments, ObjectStore } from '../backends/object-store.ts'
+import type { BucketDocuments } from '../backends/bucket-documents.ts'
+import type { ObjectStore } from '../backends/object-store.ts'
 import type { RandomSource } from '../format/derive.ts'
 import type { BucketKeys } from '../keys/key-manager.ts'
 import type { CorsRule } from '../s3/cors.ts'

@@ -1,6 +1,24 @@
 /** Operation name → what runs it: an operation that is declared built and has no function does not compile. */
 import type { BuiltOperation } from '../s3/operation.ts'
 import { deleteBucketCors, getBucketCors, putBucketCors } from './configuration/cors.ts'
+import { getBucketAccelerateConfiguration, putBucketAccelerateConfiguration } from './configuration/accelerate.ts'
+import { getBucketAcl, putBucketAcl } from './configuration/bucket-acl.ts'
+import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './configuration/bucket-tagging.ts'
+import { deleteBucketLifecycle } from './configuration/lifecycle.ts'
+import { getBucketLogging, putBucketLogging } from './configuration/logging.ts'
+import { getBucketNotificationConfiguration, putBucketNotificationConfiguration } from './configuration/notification.ts'
+import { getObjectLockConfiguration, putObjectLockConfiguration } from './configuration/object-lock.ts'
+import {
+  deleteBucketOwnershipControls,
+  getBucketOwnershipControls,
+  putBucketOwnershipControls,
+} from './configuration/ownership-controls.ts'
+import {
+  deletePublicAccessBlock,
+  getPublicAccessBlock,
+  putPublicAccessBlock,
+} from './configuration/public-access-block.ts'
+import { deleteBucketReplication, getBucketReplication, putBucketReplication } from './configuration/replication.ts'
 import { getBucketRequestPayment, putBucketRequestPayment } from './configuration/request-payment.ts'
 import { getBucketVersioning, putBucketVersioning } from './configuration/versioning.ts'
 import { copyObject } from './copy-object.ts'
@@ -38,15 +56,29 @@ export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = 
   CreateMultipartUpload: createMultipartUpload,
   DeleteBucket: deleteBucket,
   DeleteBucketCors: deleteBucketCors,
+  GetBucketCors: getBucketCors,
+  DeleteBucketLifecycle: deleteBucketLifecycle,
+  DeleteBucketOwnershipControls: deleteBucketOwnershipControls,
+  DeleteBucketReplication: deleteBucketReplication,
+  DeleteBucketTagging: deleteBucketTagging,
   DeleteObject: deleteObject,
   DeleteObjects: deleteObjects,
-  GetBucketCors: getBucketCors,
+  DeletePublicAccessBlock: deletePublicAccessBlock,
+  GetBucketAccelerateConfiguration: getBucketAccelerateConfiguration,
+  GetBucketAcl: getBucketAcl,
   GetBucketLifecycleConfiguration: getBucketLifecycleConfiguration,
   GetBucketLocation: getBucketLocation,
+  GetBucketLogging: getBucketLogging,
+  GetBucketNotificationConfiguration: getBucketNotificationConfiguration,
+  GetBucketOwnershipControls: getBucketOwnershipControls,
+  GetBucketReplication: getBucketReplication,
   GetBucketRequestPayment: getBucketRequestPayment,
   GetBucketVersioning: getBucketVersioning,
+  GetBucketTagging: getBucketTagging,
   GetObject: getObject,
   GetObjectAttributes: getObjectAttributes,
+  GetObjectLockConfiguration: getObjectLockConfiguration,
+  GetPublicAccessBlock: getPublicAccessBlock,
   HeadBucket: headBucket,
   HeadObject: headObject,
   ListBuckets: listBuckets,
@@ -58,10 +90,19 @@ export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = 
   PostObject: postObject,
   PreflightRequest: preflightRequest,
   PutBucketCors: putBucketCors,
+  PutBucketAccelerateConfiguration: putBucketAccelerateConfiguration,
+  PutBucketAcl: putBucketAcl,
   PutBucketLifecycleConfiguration: putBucketLifecycleConfiguration,
+  PutBucketLogging: putBucketLogging,
+  PutBucketNotificationConfiguration: putBucketNotificationConfiguration,
+  PutBucketOwnershipControls: putBucketOwnershipControls,
+  PutBucketReplication: putBucketReplication,
   PutBucketRequestPayment: putBucketRequestPayment,
   PutBucketVersioning: putBucketVersioning,
+  PutBucketTagging: putBucketTagging,
   PutObject: putObject,
+  PutObjectLockConfiguration: putObjectLockConfiguration,
+  PutPublicAccessBlock: putPublicAccessBlock,
   UploadPart: uploadPart,
   UploadPartCopy: uploadPartCopy,
 }

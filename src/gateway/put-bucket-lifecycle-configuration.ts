@@ -1,5 +1,6 @@
 import { storedSize } from '../format/sizes.ts'
 import { mapSizeThresholds } from '../s3/lifecycle-sizes.ts'
+import { putLifecycle } from './configuration/lifecycle.ts'
 import { forwardRequest } from './forward.ts'
 import type { Operation } from './gateway.ts'
 
@@ -8,6 +9,8 @@ import type { Operation } from './gateway.ts'
  * function of its plaintext size that only grows (docs/format.md, "Object body"), so that each rule keeps its meaning exactly.
  */
 export const putBucketLifecycleConfiguration: Operation = (gateway, request) =>
-  forwardRequest(gateway, request, {
-    request: (document) => mapSizeThresholds(document, gateway.limits.xmlBytes, storedSize),
-  })
+  gateway.store.capabilities.native
+    ? forwardRequest(gateway, request, {
+        request: (document) => mapSizeThresholds(document, gateway.limits.xmlBytes, storedSize),
+      })
+    : putLifecycle(gateway, request)

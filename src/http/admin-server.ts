@@ -8,8 +8,18 @@ export interface Dependency {
   readonly check: () => Promise<void>
 }
 
+/** Configurations that are kept and that nothing acts on yet. */
+export interface WaitingCount {
+  readonly configuration: string
+  readonly buckets: number
+  /** There are more buckets than were counted. */
+  readonly more: boolean
+}
+
 export interface AdminParts {
   readonly dependencies: readonly Dependency[]
+  /** Never a reason not to be ready. */
+  readonly waiting: () => Promise<readonly WaitingCount[]>
   /** True from the moment shutdown begins: load balancers send nothing new. */
   readonly draining: () => boolean
   readonly report: (dependency: string, error: unknown) => void
@@ -20,16 +30,19 @@ const CHECK_MILLISECONDS = 5_000
 
 /**
  * `GET /healthz` is 200 while the process lives; `GET /readyz` is 200 if every dependency answers, else 503, with one line for
- * each; `GET /metrics` is Prometheus' text format.
+ * each, and, as a detail, how many buckets have configurations that nothing acts on yet; `GET /metrics` is Prometheus' text format.
  */
 export function createAdminServer(parts: AdminParts): FastifyInstance {
   const app = fastify({ logger: false })
   app.get('/healthz', async () => ({ status: 'ok' }))
   app.get('/readyz', async (_request, reply) => {
+    const asked = waitingOf(parts)
     const results = await Promise.all(parts.dependencies.map((one) => check(one, parts)))
+    const waiting = await asked
     const ready = !parts.draining() && results.every((result) => result.status === 'ok')
     reply.code(ready ? 200 : 503)
-    return { status: parts.draining() ? 'draining' : ready ? 'ok' : 'failing', dependencies: results }
+    const status = parts.draining() ? 'draining' : ready ? 'ok' : 'failing'
+    return { status, dependencies: results, ...(waiting.length === 0 ? {} : { waiting }) }
   })
   app.get('/metrics', async (_request, reply) => {
     reply.type(parts.metrics.contentType)
@@ -38,17 +51,29 @@ export function createAdminServer(parts: AdminParts): FastifyInstance {
   return app
 }
 
+/** Nothing is said of them while they cannot be counted: the dependency that fails is named anyway. Nor are names of buckets. */
+async function waitingOf({ waiting }: AdminParts): Promise<readonly WaitingCount[]> {
+  const found = await inTime(waiting()).catch(() => [])
+  return found.map(({ configuration, buckets, more }) => ({ configuration, buckets, more }))
+}
+
 async function check(one: Dependency, { report }: AdminParts): Promise<{ name: string; status: 'ok' | 'failing' }> {
+  try {
+    await inTime(one.check())
+    return { name: one.name, status: 'ok' }
+  } catch (error) {
+    report(one.name, error)
+    return { name: one.name, status: 'failing' }
+  }
+}
+
+async function inTime<T>(asked: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${CHECK_MILLISECONDS} ms`)), CHECK_MILLISECONDS)
   })
   try {
-    await Promise.race([one.check(), late])
-    return { name: one.name, status: 'ok' }
-  } catch (error) {
-    report(one.name, error)
-    return { name: one.name, status: 'failing' }
+    return await Promise.race([asked, late])
   } finally {
     clearTimeout(timer)
   }

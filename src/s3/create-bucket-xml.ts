@@ -1,19 +1,23 @@
 /** The request document of CreateBucket (B96). */
 import { S3Error } from './errors.ts'
-import { childText, parseXml } from './xml.ts'
+import { admit } from './configuration/schema.ts'
+import { checkBucketTags, type Tag, TAG_SET, tagsIn } from './tags.ts'
+import { child, childText, parseXml } from './xml.ts'
 
 export const MAX_CREATE_BUCKET_BYTES = 64 * 1024
 
 export interface CreateBucketRequest {
   readonly locationConstraint?: string
+  readonly tags: readonly Tag[]
 }
 
-/** Elements that ask for what is not built: directory buckets and tags. */
-const UNBUILT = new Set(['Location', 'Bucket', 'Tags'])
+/** Elements that ask for directory buckets. */
+const UNBUILT = new Set(['Location', 'Bucket'])
+const KNOWN = new Set(['LocationConstraint', 'Tags'])
 
-/** Reads the document; an empty body is one without a constraint. Throws `MalformedXML`, or `NotImplemented` for directory buckets and tags. */
+/** Reads the document; an empty body is one without a constraint. Throws `MalformedXML`, `InvalidTag`, or `NotImplemented` for directory buckets. */
 export const parseCreateBucket = (bytes: Uint8Array): CreateBucketRequest => {
-  if (bytes.byteLength === 0) return {}
+  if (bytes.byteLength === 0) return { tags: [] }
   const root = parseXml(bytes, MAX_CREATE_BUCKET_BYTES)
   if (root.name !== 'CreateBucketConfiguration') throw new S3Error('MalformedXML')
   for (const { name, children } of root.children) {
@@ -22,10 +26,12 @@ export const parseCreateBucket = (bytes: Uint8Array): CreateBucketRequest => {
         message: `The element ${name} of CreateBucketConfiguration is not implemented.`,
       })
     }
-    if (name !== 'LocationConstraint' && !UNBUILT.has(name)) throw new S3Error('MalformedXML')
+    if (!KNOWN.has(name) && !UNBUILT.has(name)) throw new S3Error('MalformedXML')
   }
   const locationConstraint = childText(root, 'LocationConstraint')?.trim() ?? ''
-  return locationConstraint === '' ? {} : { locationConstraint }
+  const found = child(root, 'Tags')
+  const tags = checkBucketTags(found === undefined ? [] : tagsIn(admit(found, TAG_SET)))
+  return locationConstraint === '' ? { tags } : { tags, locationConstraint }
 }
 
 /**

@@ -16,11 +16,20 @@ const CHECKSUM_HEADERS = [
 ]
 
 /** What accompanies any body. Values are judged by `screen.ts` and `checksum-headers.ts`. */
-const BODY_HEADERS = [
+export const BODY_HEADERS = [
   ...CHECKSUM_HEADERS,
   'x-amz-sdk-checksum-algorithm',
   'x-amz-trailer',
   'x-amz-decoded-content-length',
+]
+
+export const ACL_HEADERS = [
+  'x-amz-acl',
+  'x-amz-grant-full-control',
+  'x-amz-grant-read',
+  'x-amz-grant-read-acp',
+  'x-amz-grant-write',
+  'x-amz-grant-write-acp',
 ]
 
 /** What makes a new object; `screen.ts` accepts only values that change nothing. */
@@ -51,7 +60,8 @@ const READ_PARAMETERS = [
 const LIST_PARAMETERS = ['delimiter', 'encoding-type', 'prefix']
 
 const TRANSITION_MINIMUM = 'x-amz-transition-default-minimum-object-size'
-const LIFECYCLE = 'Rules of a store that speaks S3; size thresholds are translated to the sizes that it sees, and back.'
+const LIFECYCLE =
+  'Rules of a store that speaks S3 are its own; size thresholds are translated to the sizes that it sees, and back. Checked, kept and told on the embedded store, and nothing acts on them yet: that is logged, and counted by `GET /readyz`.'
 
 const OBJECT = { class: 'sealed', built: true, resource: 'object', status: 200 } as const
 const BUCKET = {
@@ -187,7 +197,7 @@ export const BUILT_OPERATIONS = {
     method: 'PUT',
     access: 'write',
     body: 'document',
-    headers: [...BODY_HEADERS, 'x-amz-acl', 'x-amz-bucket-object-lock-enabled', 'x-amz-object-ownership'],
+    headers: [...BODY_HEADERS, ...ACL_HEADERS, 'x-amz-bucket-object-lock-enabled', 'x-amz-object-ownership'],
     reason: 'The location constraint is checked against the region of the gateway.',
   },
   HeadBucket: { ...BUCKET, method: 'HEAD', access: 'read', reason: 'Asks the store.' },

@@ -56,16 +56,11 @@ const ofObject = (
 /** Reports and tiers know nothing of contents; what they show is the ciphertext. */
 const REPORT =
   'Forwarded to a store that speaks S3; the backend knows sizes, ETags and checksums of the ciphertext only.'
-const ACCESS = 'To be decided here: the backend sees only the credential of the gateway, never the client.'
+const POLICY =
+  'Kept only where it can be evaluated, which is not yet: the backend sees only the credential of the gateway, never the client.'
 const WEBSITE = 'To be served here: a website of the backend would show ciphertext.'
 const ENCRYPTION = "To be the bucket's own default, not the backend's."
-const REPLICATION =
-  'Forwarded to a store that speaks S3; a replica is readable where its namespace and keys are configured.'
-const EVENTS = 'Forwarded to a store that speaks S3; events of the backend carry the sizes and ETags of the ciphertext.'
-const LOGS = 'Forwarded to a store that speaks S3; logs of the backend name the gateway as the requester.'
 const TAGS = 'Forwarded to a store that speaks S3; tags are plaintext at the backend.'
-const PLAIN = 'Forwarded to a store that speaks S3; it knows nothing of contents.'
-const ACCELERATE = 'Forwarded to a store that speaks S3; accelerated endpoints go around the gateway.'
 const LOCK = 'Forwarded to a store that speaks S3, which enforces it.'
 const ANNOTATIONS = 'To be sealed like an object: annotations are contents.'
 const ABAC = 'Access by tags of AWS principals, which the gateway does not have.'
@@ -104,42 +99,19 @@ export const UNBUILT_OPERATIONS = {
 
   GetBucketAbac: ofBucket('refused', 'GET', 'abac', ABAC),
   PutBucketAbac: ofBucket('refused', 'PUT', 'abac', ABAC),
-  GetBucketAccelerateConfiguration: ofBucket('forwarded', 'GET', 'accelerate', ACCELERATE),
-  PutBucketAccelerateConfiguration: ofBucket('forwarded', 'PUT', 'accelerate', ACCELERATE),
-  GetBucketAcl: ofBucket('own', 'GET', 'acl', ACCESS),
-  PutBucketAcl: ofBucket('own', 'PUT', 'acl', ACCESS),
   GetBucketEncryption: ofBucket('own', 'GET', 'encryption', ENCRYPTION),
   PutBucketEncryption: ofBucket('own', 'PUT', 'encryption', ENCRYPTION),
   DeleteBucketEncryption: ofBucket('own', 'DELETE', 'encryption', ENCRYPTION),
-  DeleteBucketLifecycle: ofBucket('forwarded', 'DELETE', 'lifecycle', PLAIN),
-  GetBucketLogging: ofBucket('forwarded', 'GET', 'logging', LOGS),
-  PutBucketLogging: ofBucket('forwarded', 'PUT', 'logging', LOGS),
-  GetBucketNotificationConfiguration: ofBucket('forwarded', 'GET', 'notification', EVENTS),
-  PutBucketNotificationConfiguration: ofBucket('forwarded', 'PUT', 'notification', EVENTS),
-  GetBucketOwnershipControls: ofBucket('own', 'GET', 'ownershipControls', ACCESS),
-  PutBucketOwnershipControls: ofBucket('own', 'PUT', 'ownershipControls', ACCESS),
-  DeleteBucketOwnershipControls: ofBucket('own', 'DELETE', 'ownershipControls', ACCESS),
-  GetBucketPolicy: ofBucket('own', 'GET', 'policy', ACCESS),
-  PutBucketPolicy: ofBucket('own', 'PUT', 'policy', ACCESS),
-  DeleteBucketPolicy: ofBucket('own', 'DELETE', 'policy', ACCESS),
-  GetBucketPolicyStatus: ofBucket('own', 'GET', 'policyStatus', ACCESS),
-  GetPublicAccessBlock: ofBucket('own', 'GET', 'publicAccessBlock', ACCESS),
-  PutPublicAccessBlock: ofBucket('own', 'PUT', 'publicAccessBlock', ACCESS),
-  DeletePublicAccessBlock: ofBucket('own', 'DELETE', 'publicAccessBlock', ACCESS),
-  GetBucketReplication: ofBucket('forwarded', 'GET', 'replication', REPLICATION),
-  PutBucketReplication: ofBucket('forwarded', 'PUT', 'replication', REPLICATION),
-  DeleteBucketReplication: ofBucket('forwarded', 'DELETE', 'replication', REPLICATION),
-  GetBucketTagging: ofBucket('forwarded', 'GET', 'tagging', TAGS),
-  PutBucketTagging: ofBucket('forwarded', 'PUT', 'tagging', TAGS),
-  DeleteBucketTagging: ofBucket('forwarded', 'DELETE', 'tagging', TAGS),
+  GetBucketPolicy: ofBucket('own', 'GET', 'policy', POLICY),
+  PutBucketPolicy: ofBucket('own', 'PUT', 'policy', POLICY),
+  DeleteBucketPolicy: ofBucket('own', 'DELETE', 'policy', POLICY),
+  GetBucketPolicyStatus: ofBucket('own', 'GET', 'policyStatus', POLICY),
   GetBucketWebsite: ofBucket('own', 'GET', 'website', WEBSITE),
   PutBucketWebsite: ofBucket('own', 'PUT', 'website', WEBSITE),
   DeleteBucketWebsite: ofBucket('own', 'DELETE', 'website', WEBSITE),
-  GetObjectLockConfiguration: ofBucket('forwarded', 'GET', 'object-lock', LOCK),
-  PutObjectLockConfiguration: ofBucket('forwarded', 'PUT', 'object-lock', LOCK),
 
-  GetObjectAcl: ofObject('own', 'GET', 'acl', ACCESS),
-  PutObjectAcl: ofObject('own', 'PUT', 'acl', ACCESS),
+  GetObjectAcl: ofObject('own', 'GET', 'acl', POLICY),
+  PutObjectAcl: ofObject('own', 'PUT', 'acl', POLICY),
   GetObjectAnnotation: ofObject('sealed', 'GET', 'annotation', ANNOTATIONS, { selector: { query: 'annotationName' } }),
   ListObjectAnnotations: ofObject('sealed', 'GET', 'annotation', ANNOTATIONS),
   PutObjectAnnotation: ofObject('sealed', 'PUT', 'annotation', ANNOTATIONS),

@@ -96,18 +96,21 @@ const STORAGE_CLASS = words(
 
 /** Judged by value, once the operation accepts the header at all. */
 const JUDGES: Readonly<Record<string, Judge>> = {
-  'x-amz-acl': ACL,
   'x-amz-bucket-object-lock-enabled': words(['false', 'False'], ['true', 'True'], badValue),
   'x-amz-expected-bucket-owner': ownedBy,
-  'x-amz-object-ownership': words(['BucketOwnerEnforced'], ['BucketOwnerPreferred', 'ObjectWriter'], badValue),
   // Asks listings for the state of restores: nothing here is archived, so there is none to show.
   'x-amz-optional-object-attributes': words(['RestoreStatus'], [], badValue),
   'x-amz-request-payer': words(['requester'], [], badValue),
+  // Destinations are not asked either way.
+  'x-amz-skip-destination-validation': words(['true', 'false', 'True', 'False'], [], badValue),
   'x-amz-source-expected-bucket-owner': ownedBy,
   'x-amz-storage-class': STORAGE_CLASS,
   // Objects have no tags, so that copying them changes nothing.
   'x-amz-tagging-directive': words(['COPY'], ['REPLACE'], badValue),
 }
+
+/** The same, of objects alone: what buckets say of it is kept. */
+const OBJECT_JUDGES: Readonly<Record<string, Judge>> = { ...JUDGES, 'x-amz-acl': ACL }
 
 /** Preconditions and partial writes of HTTP: on an operation that changes something they must not be lost. */
 const WRITE_SEMANTICS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'content-range']
@@ -140,7 +143,8 @@ const isJudgedElsewhere = (name: OperationName, header: string, { versions, nati
 const screenHeader = (row: OperationRow, header: string, value: string, options: ScreenOptions): void => {
   if (header.startsWith('x-amz-meta-')) return
   if (!COMMON.has(header) && !row.headers.includes(header)) throw refusal(row, header, value)
-  JUDGES[header]?.(value, header, options)
+  const judges = row.resource === 'object' ? OBJECT_JUDGES : JUDGES
+  judges[header]?.(value, header, options)
 }
 
 const refusal = (row: OperationRow, header: string, value: string): S3Error => {

@@ -1,5 +1,5 @@
 /** Configurations of buckets whose store cannot keep them for us: records of the state store, remembered for a few seconds. */
-import type { BucketDocuments } from '../backends/object-store.ts'
+import type { BucketDocuments } from '../backends/bucket-documents.ts'
 import { pathSegment } from './path-segment.ts'
 import type { StateStore } from './state-store.ts'
 

@@ -44,6 +44,14 @@ export interface PlaintextLeftEvent {
   readonly plain: number
 }
 
+/** A configuration was put that is kept and told, and that nothing acts on yet; or how many such there are when the gateway starts. */
+export interface WaitingEvent {
+  readonly configuration: string
+  readonly buckets: number
+  /** One of them. */
+  readonly bucket: string
+}
+
 interface Channel<T> {
   publish(message: T): void
   subscribe(listener: (message: T) => void): () => void
@@ -67,4 +75,5 @@ function typed<T>(name: string): Channel<T> {
 export const requestDone: Channel<RequestEvent> = typed('sealgate:request')
 export const plaintextSeen: Channel<PlaintextEvent> = typed('sealgate:plaintext')
 export const plaintextLeft: Channel<PlaintextLeftEvent> = typed('sealgate:plaintext-left')
+export const configurationWaits: Channel<WaitingEvent> = typed('sealgate:configuration-waits')
 export const alarm: Channel<AlarmEvent> = typed('sealgate:alarm')

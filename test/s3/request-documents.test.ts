@@ -146,18 +146,24 @@ describe('CreateBucket (B96)', () => {
     parseCreateBucket(Buffer.from(`<CreateBucketConfiguration>${inner}</CreateBucketConfiguration>`))
 
   test('an empty body and an empty constraint are no constraint', () => {
-    expect(parseCreateBucket(Buffer.alloc(0))).toEqual({})
-    expect(parse('')).toEqual({})
-    expect(parse('<LocationConstraint/>')).toEqual({})
+    expect(parseCreateBucket(Buffer.alloc(0))).toEqual({ tags: [] })
+    expect(parse('')).toEqual({ tags: [] })
+    expect(parse('<LocationConstraint/>')).toEqual({ tags: [] })
     expect(parse('<LocationConstraint>eu-central-1</LocationConstraint>')).toEqual({
       locationConstraint: 'eu-central-1',
+      tags: [],
     })
+  })
+
+  test('tags come with it', () => {
+    expect(parse('<Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags>').tags).toEqual([{ key: 'a', value: 'b' }])
   })
 
   test.each([
     ['<Location><Type>AvailabilityZone</Type></Location>', 'NotImplemented'],
     ['<Bucket><Type>Directory</Type></Bucket>', 'NotImplemented'],
-    ['<Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags>', 'NotImplemented'],
+    ['<Tags><Tag><Key>aws:a</Key><Value>b</Value></Tag></Tags>', 'InvalidTag'],
+    ['<Tags><Tag><Key>a</Key></Tag></Tags>', 'MalformedXML'],
     ['<Other/>', 'MalformedXML'],
   ])('%s is %s', (inner, code) => {
     expect(codeOf(() => parse(inner))).toBe(code)

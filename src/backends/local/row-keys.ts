@@ -28,6 +28,16 @@ export function documentKey(bucket: string, name: string): Buffer {
   return belowBucket(bucket, Buffer.from(name))
 }
 
+/** 0x00 ‖ name of the document ‖ 0x00 ‖ bucket: who has such a document. No bucket has an empty name. */
+export function documentHolderKey(name: string, bucket: string): Buffer {
+  return Buffer.concat([documentHolders(name), Buffer.from(bucket)])
+}
+
+/** What the keys of all holders of a document begin with. */
+export function documentHolders(name: string): Buffer {
+  return Buffer.from(`\0${name}\0`)
+}
+
 /** bucket ‖ 0x00 ‖ any bytes: where a listing starts. */
 export function belowBucket(bucket: string, rest: Buffer = Buffer.alloc(0)): Buffer {
   return Buffer.concat([bucketKey(bucket), Buffer.alloc(1), rest])

@@ -1,19 +1,28 @@
 /** What all configurations of a bucket have in common: a document that is checked, kept in S3's own spelling, and given back. */
+import type { BucketInfo } from '../../backends/object-store.ts'
 import { S3Error, type S3ErrorCode } from '../../s3/errors.ts'
 import type { Gateway, Operation } from '../gateway.ts'
 import { readDocument } from '../request-document.ts'
+import { noteWaiting, type WaitingName } from './waiting.ts'
 
 /** One kind of configuration. */
 export interface ConfigurationKind {
   /** Names it among the documents of a bucket; never change one. */
   readonly name: string
   /** Checks a request document and returns what GET shall answer. Throws `S3Error`. */
-  readonly accept: (document: Buffer, gateway: Gateway) => string
+  readonly accept: (document: Buffer, gateway: Gateway, bucket: BucketInfo) => string | Promise<string>
   /** What GET says while there is none: an error, or a document. */
   readonly absent: { readonly error: S3ErrorCode } | { readonly document: string }
+  /** What GET says after a DELETE, where that is not what a new bucket says. */
+  readonly removed?: S3ErrorCode
+  /** For what nothing acts on yet: its name in reports, and whether a kept document asks for anything. */
+  readonly waits?: { readonly as: WaitingName; readonly when: (document: string) => boolean }
 }
 
-/** The document of a bucket that exists; `undefined` if none was put. Throws `NoSuchBucket` (B93: before anything else). */
+/** Kept in the place of a document that was deleted, where that differs from one that was never put. */
+const REMOVED = Buffer.alloc(0)
+
+/** The document of a bucket that exists; `undefined` if none was put, '' if it was deleted and that differs. Throws `NoSuchBucket` (B93: before anything else). */
 export async function readConfiguration(
   gateway: Gateway,
   bucket: string,
@@ -23,8 +32,10 @@ export async function readConfiguration(
   return (await gateway.documents.read(bucket, name))?.toString('utf8')
 }
 
-export async function requireBucket(gateway: Gateway, bucket: string): Promise<void> {
-  if ((await gateway.store.headBucket(bucket)) === undefined) throw new S3Error('NoSuchBucket')
+export async function requireBucket(gateway: Gateway, bucket: string): Promise<BucketInfo> {
+  const found = await gateway.store.headBucket(bucket)
+  if (found === undefined) throw new S3Error('NoSuchBucket', { extra: { BucketName: bucket } })
+  return found
 }
 
 /** The documents that the gateway keeps for stores that speak S3: what they have of this is not what clients of a gateway mean. */
@@ -40,26 +51,52 @@ export const getConfiguration =
   (kind: ConfigurationKind): Operation =>
   async (gateway, { bucket }) => {
     const document = await readConfiguration(gateway, bucket, kind)
+    if (document === '') throw missing(kind.removed ?? 'InternalError', bucket)
     if (document !== undefined) return { status: 200, body: document }
-    if ('error' in kind.absent) throw new S3Error(kind.absent.error, { extra: { BucketName: bucket } })
+    if ('error' in kind.absent) throw missing(kind.absent.error, bucket)
     return { status: 200, body: kind.absent.document }
   }
+
+const missing = (code: S3ErrorCode, bucket: string): S3Error => new S3Error(code, { extra: { BucketName: bucket } })
 
 /** Nothing changes unless the document is accepted whole. */
 export const putConfiguration =
   (kind: ConfigurationKind, status: 200 | 204 = 200): Operation =>
   async (gateway, request) => {
-    await requireBucket(gateway, request.bucket)
-    const document = kind.accept(await readDocument(request, gateway.limits.xmlBytes), gateway)
-    await gateway.documents.write(request.bucket, kind.name, Buffer.from(document))
+    const bucket = await requireBucket(gateway, request.bucket)
+    const document = await kind.accept(await readDocument(request, gateway.limits.xmlBytes), gateway, bucket)
+    await keepConfiguration(gateway, request.bucket, kind, document)
     return { status }
   }
 
+/** Keeps an accepted document, and says so where nothing acts on it yet. */
+export async function keepConfiguration(
+  { documents }: Gateway,
+  bucket: string,
+  { name, waits }: Pick<ConfigurationKind, 'name' | 'waits'>,
+  document: string,
+): Promise<void> {
+  const write = (): Promise<void> => documents.write(bucket, name, Buffer.from(document))
+  if (waits === undefined) return write()
+  await noteWaiting(documents, bucket, waits.as, waits.when(document), write)
+}
+
 /** No error if there is none. */
 export const deleteConfiguration =
-  (kind: Pick<ConfigurationKind, 'name'>): Operation =>
+  (kind: Pick<ConfigurationKind, 'name' | 'removed' | 'waits'>): Operation =>
   async (gateway, { bucket }) => {
+    const { name, removed, waits } = kind
+    const { documents } = gateway
     await requireBucket(gateway, bucket)
-    await gateway.documents.remove(bucket, kind.name)
+    const remove = (): Promise<void> =>
+      removed === undefined ? documents.remove(bucket, name) : documents.write(bucket, name, REMOVED)
+    if (waits === undefined) await remove()
+    else await noteWaiting(documents, bucket, waits.as, false, remove)
     return { status: 204 }
   }
+
+/** Names for rules that came without. */
+export const newRuleId =
+  ({ random }: Pick<Gateway, 'random'>): (() => string) =>
+  () =>
+    random(16).toString('hex')

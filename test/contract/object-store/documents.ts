@@ -1,10 +1,10 @@
 // What stores that do not speak S3 promise about the configurations of a bucket.
 import { describe, expect, test } from 'vitest'
-import type { BucketDocuments } from '../../../src/backends/object-store.ts'
+import type { StoreDocuments } from '../../../src/backends/bucket-documents.ts'
 import { type Bench, refusal } from './bench.ts'
 
 export function documentsContract(bench: Bench): void {
-  const documents = (): BucketDocuments | undefined => bench.store.documents
+  const documents = (): StoreDocuments | undefined => bench.store.documents
 
   describe.skipIf(bench.remote)('documents of a bucket', () => {
     test('are there for every store that does not speak S3', () => {
@@ -38,6 +38,24 @@ export function documentsContract(bench: Bench): void {
       await bench.store.deleteBucket(bench.bucket)
       await bench.store.createBucket(bench.bucket)
       expect(await documents()?.read(bench.bucket, 'cors')).toBeUndefined()
+    })
+
+    test('name the buckets that have one, in order, and no more than were asked for', async () => {
+      if (documents() === undefined) return
+      const others = ['holder-a', 'holder-b', 'holder-c']
+      for (const bucket of others) await bench.store.createBucket(bucket)
+      for (const bucket of ['holder-c', 'holder-a', 'holder-b'])
+        await documents()?.write(bucket, 'mark', Buffer.alloc(0))
+      await documents()?.write('holder-a', 'marked', Buffer.alloc(0))
+      expect(await documents()?.bucketsWith('mark', 10)).toEqual(others)
+      expect(await documents()?.bucketsWith('mark', 2)).toEqual(others.slice(0, 2))
+      expect(await documents()?.bucketsWith('mar', 10)).toEqual([])
+      expect((await documents()?.read('holder-b', 'mark'))?.length).toBe(0)
+      await documents()?.remove('holder-b', 'mark')
+      await bench.store.deleteBucket('holder-a')
+      expect(await documents()?.bucketsWith('mark', 10)).toEqual(['holder-c'])
+      expect(await documents()?.bucketsWith('marked', 10)).toEqual([])
+      for (const bucket of others.slice(1)) await bench.store.deleteBucket(bucket)
     })
 
     test('are not listed and do not keep a bucket from being deleted', async () => {

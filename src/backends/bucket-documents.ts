@@ -1,0 +1,15 @@
+/** The part of the port that keeps configurations of buckets. */
+/** The configurations of a bucket that its store does not act on: small documents by name. A missing bucket has none. */
+export interface BucketDocuments {
+  read(bucket: string, name: string): Promise<Buffer | undefined>
+  /** Refuses `no-such-bucket`. */
+  write(bucket: string, name: string, document: Buffer): Promise<void>
+  /** No error if there is none. */
+  remove(bucket: string, name: string): Promise<void>
+}
+
+/** Of a store that keeps them itself. */
+export interface StoreDocuments extends BucketDocuments {
+  /** The first `limit` buckets that have a document of that name, without looking at others. */
+  bucketsWith(name: string, limit: number): Promise<readonly string[]>
+}

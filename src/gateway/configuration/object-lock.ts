@@ -1,0 +1,36 @@
+/** GetObjectLockConfiguration and PutObjectLockConfiguration: whether versions may be locked, and how new ones are (B100). */
+import { acceptObjectLock, renderObjectLock } from '../../s3/configuration/object-lock.ts'
+import { S3Error } from '../../s3/errors.ts'
+import { parseXml } from '../../s3/xml.ts'
+import type { Operation } from '../gateway.ts'
+import { readDocument } from '../request-document.ts'
+import { requireBucket } from './configuration.ts'
+
+const NAME = 'object-lock'
+
+export const getObjectLockConfiguration: Operation = async (gateway, { bucket }) => {
+  const found = await requireBucket(gateway, bucket)
+  if (found.objectLock === undefined) {
+    throw new S3Error('ObjectLockConfigurationNotFoundError', { extra: { BucketName: bucket } })
+  }
+  const document = await gateway.documents.read(bucket, NAME)
+  return { status: 200, body: document?.toString('utf8') ?? renderObjectLock(undefined) }
+}
+
+/** A bucket that keeps versions can be given Object Lock; it never loses it again. */
+export const putObjectLockConfiguration: Operation = async (gateway, request) => {
+  const { store, documents, limits } = gateway
+  const { bucket } = request
+  const found = await requireBucket(gateway, bucket)
+  const root = parseXml(await readDocument(request, limits.xmlBytes), limits.xmlBytes)
+  const retention = acceptObjectLock(root)
+  if (found.versioning !== 'Enabled') {
+    throw new S3Error('InvalidBucketState', {
+      message: "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration",
+    })
+  }
+  if (store.updateBucket === undefined) throw new S3Error('NotImplemented')
+  if (found.objectLock === undefined) await store.updateBucket(bucket, { objectLock: true })
+  await documents.write(bucket, NAME, Buffer.from(renderObjectLock(retention)))
+  return { status: 200 }
+}
