@@ -1,7 +1,8 @@
 /** The first contact with a remote store: what it can do is tried once and remembered in the state store. */
 import { S3Store } from '../backends/s3.ts'
-import { corrected, type Finding, probe } from '../backends/s3/probe.ts'
+import { corrected, type Finding, probe, probeNative } from '../backends/s3/probe.ts'
 import { PROFILES } from '../backends/s3/profiles.ts'
+import { isSubresource } from '../backends/s3/subresources.ts'
 import { type ObjectStore, StoreError } from '../backends/object-store.ts'
 import type { S3StoreSettings, StoreSettings } from '../config/store-settings.ts'
 import { Denied, Integrity, Invalid } from '../errors.ts'
@@ -36,10 +37,14 @@ export async function probeAndRemember(store: S3Store, contact: Contact): Promis
     return undefined
   }
   try {
-    const findings = await probe(store, bucket, 'probe/')
+    const { subresources } = PROFILES[contact.settings.profile]
+    const findings = [...(await probe(store, bucket, 'probe/')), ...(await probeNative(store, bucket, subresources))]
     // A store that failed while it was tried is tried again at the next start.
     if (findings.every(({ failed }) => failed === undefined)) {
-      await contact.state.put(pathOf(contact.settings), Buffer.from(JSON.stringify({ version: 1, findings })))
+      await contact.state.put(
+        pathOf(contact.settings),
+        Buffer.from(JSON.stringify({ version: RECORD_VERSION, findings })),
+      )
     }
     tellDifferences(contact.settings, findings)
     return findings
@@ -59,6 +64,9 @@ function refusalOf(cause: unknown): Error | undefined {
   throw cause
 }
 
+/** What an earlier release tried is tried anew. */
+const RECORD_VERSION = 2
+
 const pathOf = ({ endpoint, profile }: S3StoreSettings): string =>
   `profiles/${sha256Hex(JSON.stringify([endpoint, profile])).slice(0, 32)}`
 
@@ -67,7 +75,7 @@ async function readFindings({ state, settings }: Contact): Promise<readonly Find
   if (record === undefined) return undefined
   try {
     const { version, findings }: { version: unknown; findings: Finding[] } = JSON.parse(record.bytes.toString())
-    if (version === 1 && Array.isArray(findings)) return findings
+    if (version === RECORD_VERSION && Array.isArray(findings)) return findings
   } catch (cause) {
     throw new Integrity('metadata failure', 'what the state store knows of the backend cannot be read', { cause })
   }
@@ -75,14 +83,18 @@ async function readFindings({ state, settings }: Contact): Promise<readonly Find
 }
 
 function tellDifferences(settings: S3StoreSettings, findings: readonly Finding[]): void {
-  const declared = PROFILES[settings.profile]
-  for (const { ability, found, detail } of findings) {
-    if (found !== 'no' || !declared[ability]) continue
+  const { profile, endpoint } = settings
+  const declared = PROFILES[profile]
+  const refuted = findings.filter(({ found }) => found === 'no')
+  const tell = (ability: string, found: string): void =>
     alarm.publish({
       what: 'the store does not do what its profile says; it is not relied on',
-      detail: { endpoint: settings.endpoint, profile: settings.profile, ability, found: detail },
+      detail: { endpoint, profile, ability, found },
     })
-  }
+  for (const { ability, detail } of refuted) if (!isSubresource(ability) && declared[ability]) tell(ability, detail)
+  const ignored = refuted.map(({ ability }) => ability).filter(isSubresource)
+  // Whoever declares everything has declared nothing of them.
+  if (ignored.length > 0 && declared.known) tell('sub-resources', `it ignores ${ignored.join(', ')}`)
 }
 
 /** The store with the profile that its findings leave. */

@@ -1,7 +1,11 @@
 /** Operations that know nothing of contents: verified here, signed anew, handed to a store that speaks S3 and back, unchanged but for numbers that are sizes. */
+import type { Capabilities } from '../backends/capabilities.ts'
 import type { ForwardResponse } from '../backends/object-store.ts'
 import { NativeError, S3Error } from '../s3/errors.ts'
 import type { Headers } from '../s3/headers.ts'
+import { OPERATIONS } from '../s3/operation.ts'
+import type { OperationName } from '../s3/operation-name.ts'
+import type { OperationRow } from '../s3/operation-row.ts'
 import type { Gateway, OperationRequest, OperationResponse } from './gateway.ts'
 import { readDocument } from './request-document.ts'
 
@@ -41,6 +45,7 @@ export async function forwarded(
 ): Promise<ForwardResponse> {
   const { store, limits } = gateway
   if (store.forward === undefined) throw new S3Error('NotImplemented')
+  requireKnown(store.capabilities, request.operation)
   const { method, bucket, key, query, signal } = request
   const document = await readDocument(request, limits.xmlBytes)
   const response = await store.forward({
@@ -54,6 +59,14 @@ export async function forwarded(
   })
   if (response.refused !== undefined) throw new NativeError(response.refused, undefined)
   return response
+}
+
+/** Throws `NotImplemented` for a sub-resource that the store would take for the bucket or the object itself. */
+function requireKnown({ forwards }: Capabilities, operation: OperationName): void {
+  const { resource, subresource }: OperationRow = OPERATIONS[operation]
+  if (subresource === undefined || forwards?.has(`${resource}?${subresource}`) === true) return
+  const message = `${operation} is not implemented. The store behind this endpoint is not known to have ?${subresource}.`
+  throw new S3Error('NotImplemented', { message })
 }
 
 /** An XML document of the store. Throws `NativeError`. */

@@ -3,6 +3,7 @@
  * contact probes what matters for safety (`probe.ts`), and what a probe refutes is not relied on.
  */
 import type { Capabilities } from '../capabilities.ts'
+import { COMMON_SUBRESOURCES, forwardable, SUBRESOURCES, type Subresource } from './subresources.ts'
 
 /** How a checksum of the ciphertext travels to the store. */
 export type ChecksumDialect =
@@ -39,6 +40,8 @@ export interface Profile {
   readonly versions: boolean
   readonly tags: boolean
   readonly objectLock: boolean
+  /** The sub-resources that it does not take for the bucket or the object itself; nothing else is handed on to it. */
+  readonly subresources: readonly Subresource[]
   /** DeleteObjects; else keys are deleted one by one. */
   readonly deleteMany: boolean
   /** A name that ends in `/` may have a body; a sealed object always has one. */
@@ -62,6 +65,7 @@ const FULL = {
   versions: true,
   tags: true,
   objectLock: true,
+  subresources: COMMON_SUBRESOURCES,
   deleteMany: true,
   slashKeys: true,
 } as const
@@ -76,6 +80,7 @@ export const PROFILES = {
     known: false,
     conditionalCopy: true,
     conditionalDelete: true,
+    subresources: SUBRESOURCES,
     note: 'Nothing is relied on that the first contact does not find.',
   },
   aws: {
@@ -84,18 +89,40 @@ export const PROFILES = {
     tried: undefined,
     checksum: 'crc32',
     conditionalDelete: true,
+    subresources: SUBRESOURCES,
     note: 'Parts of uploads carry no checksum header: AWS completes an upload that has them only if its part numbers are consecutive. Damage on the way is found when the object is read; under Object Lock AWS refuses such parts.',
   },
-  minio: { ...FULL, label: 'MinIO', tried: '2026-02-12', checksum: 'crc32', partChecksum: 'crc32' },
+  minio: {
+    ...FULL,
+    label: 'MinIO',
+    tried: '2026-02-12',
+    checksum: 'crc32',
+    partChecksum: 'crc32',
+    subresources: [...COMMON_SUBRESOURCES, 'bucket?notification', 'bucket?replication', 'object?restore'],
+  },
   ceph: {
     ...FULL,
     ...UNCONDITIONAL,
     label: 'Ceph RGW',
     tried: '16.2.15',
     copySourceIfMatch: false,
+    subresources: [
+      ...COMMON_SUBRESOURCES,
+      'bucket?logging',
+      'bucket?notification',
+      'bucket?replication',
+      'bucket?requestPayment',
+      'object?restore',
+    ],
     note: 'Releases before 18 ignore If-None-Match on PUT, and some accept copy conditions without enforcing them.',
   },
-  wasabi: { ...FULL, ...UNCONDITIONAL, label: 'Wasabi', tried: undefined },
+  wasabi: {
+    ...FULL,
+    ...UNCONDITIONAL,
+    label: 'Wasabi',
+    tried: undefined,
+    subresources: [...COMMON_SUBRESOURCES, 'bucket?logging'],
+  },
   b2: {
     ...FULL,
     ...UNCONDITIONAL,
@@ -103,6 +130,7 @@ export const PROFILES = {
     tried: undefined,
     copySourceIfMatch: false,
     tags: false,
+    subresources: ['bucket?object-lock', 'bucket?versions', 'object?legal-hold', 'object?retention'],
     note: 'Refuses conditional writes and object tags.',
   },
   hetzner: {
@@ -121,6 +149,7 @@ export const PROFILES = {
     versions: false,
     tags: false,
     objectLock: false,
+    subresources: ['bucket?lifecycle'],
   },
   seaweedfs: { ...FULL, label: 'SeaweedFS', tried: undefined },
   versitygw: {
@@ -140,6 +169,8 @@ export const PROFILES = {
     versions: false,
     tags: false,
     objectLock: false,
+    // Release 3.1.0 knows neither Object Lock nor tiering: it stores the document as the object, and deletes the bucket.
+    subresources: [],
   },
   gcs: {
     ...FULL,
@@ -148,9 +179,12 @@ export const PROFILES = {
     tried: undefined,
     partCopy: false,
     metadataLimit: 8_192,
+    // They exist, by other names than in S3: generations in place of version ids.
+    versions: false,
     tags: false,
     objectLock: false,
-    note: 'Conditions are spelled otherwise there.',
+    subresources: ['bucket?lifecycle', 'bucket?logging', 'bucket?tagging'],
+    note: 'Conditions and versions are spelled otherwise there.',
   },
 } as const satisfies Record<string, Profile>
 
@@ -172,5 +206,6 @@ export function capabilitiesOf(profile: Profile): Capabilities {
     checksumsStreams: profile.checksum === 'crc32',
     versions: true,
     native: true,
+    forwards: forwardable(profile),
   }
 }

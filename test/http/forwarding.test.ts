@@ -1,0 +1,104 @@
+/** What a gateway hands on to a store that speaks S3, and what it keeps from it. */
+import {
+  CreateBucketCommand,
+  DeleteBucketIntelligentTieringConfigurationCommand,
+  DeleteObjectTaggingCommand,
+  GetBucketLifecycleConfigurationCommand,
+  GetBucketVersioningCommand,
+  GetObjectCommand,
+  ListObjectVersionsCommand,
+  PutBucketAnalyticsConfigurationCommand,
+  PutObjectCommand,
+  PutObjectLegalHoldCommand,
+  PutObjectRetentionCommand,
+  PutObjectTaggingCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type Profile, PROFILES } from '../../src/backends/s3/profiles.ts'
+import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { s3Store } from '../helpers/s3-store.ts'
+
+const Bucket = 'forwarding'
+
+let backend: TestGateway
+const gateways: TestGateway[] = []
+let sent: string[] = []
+
+beforeAll(async () => {
+  backend = await startGateway()
+  await backend.client().send(new CreateBucketCommand({ Bucket }))
+})
+afterAll(async () => {
+  for (const one of gateways) {
+    await one.close()
+    await one.store.close()
+  }
+  await backend.close()
+})
+beforeEach(() => {
+  sent = []
+})
+
+async function over(profile: Partial<Profile>): Promise<TestGateway> {
+  const onSend = ({ method, path }: { method: string; path: string }) => sent.push(`${method} ${path}`)
+  const gateway = await startGateway({ store: s3Store({ endpoint: backend.endpoint, profile, onSend }) })
+  gateways.push(gateway)
+  return gateway
+}
+
+describe('a store that takes what it does not know for the object or bucket itself', () => {
+  const Key = 'precious'
+  let s3: S3Client
+  beforeAll(async () => {
+    s3 = (await over(PROFILES.s3proxy)).client()
+    await s3.send(new PutObjectCommand({ Bucket, Key, Body: 'precious' }))
+  })
+
+  const later = new Date(Date.now() + 1e9)
+  test.each<[string, () => Promise<unknown>]>([
+    [
+      'PutObjectRetention',
+      () =>
+        s3.send(
+          new PutObjectRetentionCommand({ Bucket, Key, Retention: { Mode: 'GOVERNANCE', RetainUntilDate: later } }),
+        ),
+    ],
+    ['PutObjectLegalHold', () => s3.send(new PutObjectLegalHoldCommand({ Bucket, Key, LegalHold: { Status: 'ON' } }))],
+    ['PutObjectTagging', () => s3.send(new PutObjectTaggingCommand({ Bucket, Key, Tagging: { TagSet: [] } }))],
+    ['DeleteObjectTagging', () => s3.send(new DeleteObjectTaggingCommand({ Bucket, Key }))],
+    [
+      'DeleteBucketIntelligentTieringConfiguration',
+      () => s3.send(new DeleteBucketIntelligentTieringConfigurationCommand({ Bucket, Id: 'x' })),
+    ],
+    [
+      'PutBucketAnalyticsConfiguration',
+      () =>
+        s3.send(
+          new PutBucketAnalyticsConfigurationCommand({
+            Bucket,
+            Id: 'x',
+            AnalyticsConfiguration: { Id: 'x', StorageClassAnalysis: {} },
+          }),
+        ),
+    ],
+    ['GetBucketLifecycleConfiguration', () => s3.send(new GetBucketLifecycleConfigurationCommand({ Bucket }))],
+    ['GetBucketVersioning', () => s3.send(new GetBucketVersioningCommand({ Bucket }))],
+    ['ListObjectVersions', () => s3.send(new ListObjectVersionsCommand({ Bucket }))],
+  ])('never hears of %s', async (_name, call) => {
+    await expect(call()).rejects.toMatchObject({ name: 'NotImplemented', $metadata: { httpStatusCode: 501 } })
+    expect(sent).toEqual([])
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }))
+    expect(await Body?.transformToString()).toBe('precious')
+  })
+})
+
+test('headers of what the store has not are refused, and headers of what it has go to it', async () => {
+  const s3 = (await over({ tags: false, objectLock: false })).client()
+  const put = (more: object) => s3.send(new PutObjectCommand({ Bucket, Key: 'headers', Body: 'x', ...more }))
+  await expect(put({ Tagging: 'a=b' })).rejects.toMatchObject({ name: 'NotImplemented' })
+  await expect(put({ ObjectLockLegalHoldStatus: 'ON' })).rejects.toMatchObject({ name: 'NotImplemented' })
+  expect(sent).toEqual([])
+  await put({ StorageClass: 'STANDARD' })
+  expect(sent).toHaveLength(1)
+})
