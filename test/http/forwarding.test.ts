@@ -1,11 +1,15 @@
 /** What a gateway hands on to a store that speaks S3, and what it keeps from it. */
 import {
+  CopyObjectCommand,
   CreateBucketCommand,
   DeleteBucketIntelligentTieringConfigurationCommand,
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
   DeleteObjectTaggingCommand,
   GetBucketLifecycleConfigurationCommand,
   GetBucketVersioningCommand,
   GetObjectCommand,
+  HeadObjectCommand,
   ListObjectVersionsCommand,
   PutBucketAnalyticsConfigurationCommand,
   PutObjectCommand,
@@ -101,4 +105,41 @@ test('headers of what the store has not are refused, and headers of what it has 
   expect(sent).toEqual([])
   await put({ StorageClass: 'STANDARD' })
   expect(sent).toHaveLength(1)
+})
+
+describe('a store without versions', () => {
+  const Key = 'only'
+  let s3: S3Client
+  beforeAll(async () => {
+    s3 = (await over({ versions: false })).client()
+    await s3.send(new PutObjectCommand({ Bucket, Key, Body: 'only' }))
+  })
+
+  const at = { Bucket, Key, VersionId: 'abc' }
+  test.each<[string, () => Promise<unknown>]>([
+    ['GET', () => s3.send(new GetObjectCommand(at))],
+    ['HEAD', () => s3.send(new HeadObjectCommand(at))],
+    ['DELETE', () => s3.send(new DeleteObjectCommand(at))],
+    [
+      'copy',
+      () => s3.send(new CopyObjectCommand({ Bucket, Key: 'copy', CopySource: `${Bucket}/${Key}?versionId=abc` })),
+    ],
+  ])('refuses to %s a version that it would take for the object', async (_what, call) => {
+    await expect(call()).rejects.toMatchObject({ $metadata: { httpStatusCode: 501 } })
+    expect(sent).toEqual([])
+    await s3.send(new HeadObjectCommand({ Bucket, Key }))
+  })
+
+  test('refuses it for one key of many, too', async () => {
+    const Delete = { Objects: [{ Key, VersionId: 'abc' }] }
+    const { Errors } = await s3.send(new DeleteObjectsCommand({ Bucket, Delete }))
+    expect(Errors).toMatchObject([{ Key, Code: 'NotImplemented' }])
+    await s3.send(new HeadObjectCommand({ Bucket, Key }))
+  })
+
+  test('has the null version, which is the object', async () => {
+    await s3.send(new HeadObjectCommand({ ...at, VersionId: 'null' }))
+    await s3.send(new DeleteObjectCommand({ ...at, VersionId: 'null' }))
+    await expect(s3.send(new HeadObjectCommand({ Bucket, Key }))).rejects.toMatchObject({ name: 'NotFound' })
+  })
 })

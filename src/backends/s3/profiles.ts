@@ -204,7 +204,7 @@ export function capabilitiesOf(profile: Profile): Capabilities {
     requestLimit: 5 * GIB,
     copyLimit: profile.partCopy ? 5 * 1024 * GIB : 5 * GIB,
     checksumsStreams: profile.checksum === 'crc32',
-    versions: true,
+    versions: profile.versions,
     native: true,
     forwards: forwardable(profile),
   }
