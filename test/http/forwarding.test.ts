@@ -19,9 +19,12 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { ALLOW_ALL, type CredentialEntry } from '../../src/access/credentials.ts'
 import { type Profile, PROFILES } from '../../src/backends/s3/profiles.ts'
-import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { ACCESS_KEY, SECRET_KEY, startGateway, type TestGateway } from '../helpers/gateway.ts'
 import { s3Store } from '../helpers/s3-store.ts'
+import { answer, ScriptedServer } from '../helpers/scripted-server.ts'
+import { send } from '../helpers/signed-request.ts'
 
 const Bucket = 'forwarding'
 
@@ -44,9 +47,10 @@ beforeEach(() => {
   sent = []
 })
 
-async function over(profile: Partial<Profile>): Promise<TestGateway> {
+async function over(profile: Partial<Profile>, credentials?: readonly CredentialEntry[]): Promise<TestGateway> {
   const onSend = ({ method, path }: { method: string; path: string }) => sent.push(`${method} ${path}`)
-  const gateway = await startGateway({ store: s3Store({ endpoint: backend.endpoint, profile, onSend }) })
+  const store = s3Store({ endpoint: backend.endpoint, profile, onSend })
+  const gateway = await startGateway({ store, ...(credentials === undefined ? {} : { credentials }) })
   gateways.push(gateway)
   return gateway
 }
@@ -142,4 +146,55 @@ describe('a store without versions', () => {
     await s3.send(new DeleteObjectCommand({ ...at, VersionId: 'null' }))
     await expect(s3.send(new HeadObjectCommand({ Bucket, Key }))).rejects.toMatchObject({ name: 'NotFound' })
   })
+})
+
+describe('the query that the store gets', () => {
+  const LIMITED = { accessKey: 'LIMITED', secret: 'limited-secret-1' }
+  let gateway: TestGateway
+  beforeAll(async () => {
+    gateway = await over({}, [
+      {
+        accessKey: LIMITED.accessKey,
+        secretKey: LIMITED.secret,
+        allow: [{ buckets: ['*'], prefixes: ['mine/'], actions: 'read-only' }],
+      },
+      { accessKey: ACCESS_KEY, secretKey: SECRET_KEY, allow: ALLOW_ALL },
+    ])
+    await gateway.client().send(new PutObjectCommand({ Bucket, Key: 'others/secret', Body: 'x' }))
+    sent = []
+  })
+  const get = (path: string, credentials?: typeof LIMITED) =>
+    send(gateway, { method: 'GET', path, ...(credentials === undefined ? {} : { credentials }) })
+
+  test.each(['list-type=2&', ''])('has the prefix that was authorised, once (%s)', async (version) => {
+    const answer = await get(`/${Bucket}?${version}prefix=mine/&prefix=`, LIMITED)
+    expect([answer.status, answer.bytes.toString().includes('others/secret')]).toEqual([200, false])
+    expect(sent).toHaveLength(1)
+    expect(sent[0]?.match(/prefix=[^&]*/g)).toEqual(['prefix=mine%2F'])
+  })
+
+  test('has no parameter that the operation does not have', async () => {
+    await get(`/${Bucket}?list-type=2&metadata=true&events=s3:ObjectCreated:*&prefix=a%20b%2B&x-id=ListObjectsV2`)
+    expect(sent).toEqual([`GET /${Bucket}?list-type=2&prefix=a%20b%2B`])
+  })
+
+  test.each([
+    [`/${Bucket}?tagging&metadata=true`, `GET /${Bucket}?tagging=`],
+    [`/${Bucket}/key?tagging&versionId=v1&versionId=v2`, `GET /${Bucket}/key?tagging=&versionId=v1`],
+    [`/${Bucket}?inventory&id=a%26b`, `GET /${Bucket}?inventory=&id=a%26b`],
+    [`/${Bucket}?metrics&continuation-token=t`, `GET /${Bucket}?metrics=&continuation-token=t`],
+  ])('of %s is that of the operation', async (path, expected) => {
+    await get(path)
+    expect(sent).toEqual([expected])
+  })
+})
+
+test('a document without an end is the failure of the store', async () => {
+  const server = await ScriptedServer.start()
+  const gateway = await startGateway({ store: s3Store({ endpoint: server.endpoint, retry: { attempts: 1 } }) })
+  gateways.push(gateway)
+  server.next(answer(200, { body: `<ListBucketResult>${' '.repeat(17 * 1024 * 1024)}</ListBucketResult>` }))
+  const { status } = await send(gateway, { method: 'GET', path: `/${Bucket}?list-type=2` })
+  expect(status).toBe(503)
+  await server.close()
 })
