@@ -29,7 +29,7 @@ import { type SealedDescription, sealDescription, sealListed } from './sealed-de
 import type { Place } from './place.ts'
 import { allTlvs, getSame, headNamed, rereading, type SealedObject, type StoredObject } from './sealed-object.ts'
 import { versionOf } from './versions.ts'
-import { type ConditionalStep, currentEtag, storeCondition } from './write-conditions.ts'
+import { type ConditionalStep, currentEtag, decides, storeCondition } from './write-conditions.ts'
 import { foundOurs, type Plaintext, writeObject } from './write-object.ts'
 
 /** How often a copy starts again when source or target move under it. */
@@ -219,7 +219,7 @@ async function targetCondition(
   if (!isSame(source, target) || source.versionId !== undefined) return condition
   // What was read is what would be replaced: the store's condition takes the place of the client's.
   evaluateWrite(conditions, { etag: sealed.etag })
-  return gateway.store.capabilities.conditionalWrites ? { ifMatch: sealed.info.etag } : condition
+  return decides(gateway, needs) ? { ifMatch: sealed.info.etag } : condition
 }
 
 /** A copy that the store refused for the client's own condition is not tried again. Throws `PreconditionFailed`, `NoSuchKey`. */
