@@ -17,6 +17,7 @@ import {
 import { S3Error } from '../s3/errors.ts'
 import { renderCopyObject } from '../s3/result-xml.ts'
 import { attributesFor, attributesOfCopy, type ForStore } from './attributes.ts'
+import { attributesOfPut } from './copied-attributes.ts'
 import { etagSign, keepsMd5, opaqueEtag } from './etag.ts'
 import type { Gateway, Operation, OperationRequest } from './gateway.ts'
 import { carriedOver, describeObject } from './object-metadata.ts'
@@ -255,7 +256,7 @@ async function copyThrough(
   asked: Asked,
   sealed: StoredObject,
 ): Promise<Copied> {
-  const { target, directive, algorithm, attributes } = asked
+  const { target, directive, algorithm } = asked
   const inParts = storedSize(sealed.size) > gateway.store.capabilities.requestLimit
   const condition = await targetCondition(gateway, request, asked, sealed, inParts ? 'complete' : 'put')
   const tlvs =
@@ -263,6 +264,7 @@ async function copyThrough(
       ? describeObject(request.headers)
       : carriedOver(await allTlvs(gateway, sealed, request.signal), request.headers)
   const kept = algorithm ?? (await storedChecksum(gateway, sealed, request.signal, true))?.name
+  const attributes = await attributesOfPut(gateway, sealed, asked.attributes, request.signal)
   const stored = await getSame(gateway, sealed, { first: 0, last: sealed.info.size - 1 }, request.signal)
   const body = await openWhole(gateway, sealed, stored, request.signal)
   const claims = {

@@ -85,7 +85,7 @@ const kept = (headers: Readonly<Record<string, string>>): Record<string, string>
 const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
 
 /** A document whole. Throws `Unavailable` for one that has no end. */
-async function drained(body: ForwardResponse['body']): Promise<Buffer> {
+export async function drained(body: ForwardResponse['body']): Promise<Buffer> {
   const pieces: Buffer[] = []
   let bytes = 0
   for await (const batch of body) {

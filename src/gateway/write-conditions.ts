@@ -19,7 +19,8 @@ const ABILITY: Readonly<Record<ConditionalStep, keyof Capabilities>> = {
 }
 
 /** Whether the store decides a condition and this step in one. */
-export const decides = ({ store }: Gateway, step: ConditionalStep): boolean => store.capabilities[ABILITY[step]] === true
+export const decides = ({ store }: Gateway, step: ConditionalStep): boolean =>
+  store.capabilities[ABILITY[step]] === true
 
 /** A check and a write that are two steps are a race: a store that cannot do both in one is not asked. Throws `NotImplemented`. */
 export function requireAbility(gateway: Gateway, step: ConditionalStep): void {
