@@ -54,7 +54,9 @@ afterEach(async () => {
   proxy.clear()
   // Every byte that was gathered has been given back.
   const { gather } = running.gateway.limits
-  gather.take(gather.limit)()
+  const held = gather.open()
+  held.add(gather.limit)
+  held.release()
 })
 afterAll(async () => {
   // After some hundred failures.
