@@ -26,4 +26,6 @@ export interface Capabilities {
   readonly versions: boolean
   /** The store speaks S3 itself: it has `versions`, judges `attributes`, and `forward` is there. */
   readonly native: boolean
+  /** Of `native` stores: the sub-resources that they know, as `object?tagging`; any other would be taken for the object or bucket itself. */
+  readonly forwards?: ReadonlySet<string>
 }

@@ -1,18 +1,16 @@
 /**
- * The port to whatever keeps the sealed bytes. A store knows nothing of plaintext: it keeps bodies, a few metadata
- * entries and, where it can, an opaque `facts` value that it returns with each listed key.
- * Names are JavaScript strings holding well-formed Unicode; stores order and compare them by their UTF-8 bytes and never
- * normalise them. All sizes are bytes of what is stored. Everything a caller can ask and a store cannot do is declared in
- * `capabilities`, never guessed from a name.
+ * The port to whatever keeps the sealed bytes. A store knows nothing of plaintext: it keeps bodies, a few metadata entries and, where
+ * it can, an opaque `facts` value that it returns with each listed key. Names are JavaScript strings holding well-formed Unicode; stores
+ * order and compare them by their UTF-8 bytes and never normalise them. All sizes are bytes of what is stored. Everything a caller can
+ * ask and a store cannot do is declared in `capabilities`, never guessed from a name.
  */
 import type { Body } from './body.ts'
 import type { Capabilities } from './capabilities.ts'
 import type { StoreDocuments } from './bucket-documents.ts'
 
 /**
- * What S3 keeps beside an object that is neither contents nor metadata (versions, locks, storage class, tags), as S3 spells it:
- * lower-case header names. Stores without `versions` are given none and give none; what a store that is not `native` is given has
- * been judged by the gateway.
+ * What S3 keeps beside an object that is neither contents nor metadata (versions, locks, storage class, tags), as S3 spells it: lower-case
+ * header names. Stores without `versions` are given none; what a store that is not `native` is given has been judged by the gateway.
  */
 export type Attributes = Readonly<Record<string, string>>
 

@@ -1,7 +1,8 @@
 /** The first contact with a remote store: what it can do is tried once and remembered in the state store. */
 import { S3Store } from '../backends/s3.ts'
-import { corrected, type Finding, probe } from '../backends/s3/probe.ts'
+import { corrected, type Finding, probe, probeNative } from '../backends/s3/probe.ts'
 import { PROFILES } from '../backends/s3/profiles.ts'
+import { isSubresource } from '../backends/s3/subresources.ts'
 import { type ObjectStore, StoreError } from '../backends/object-store.ts'
 import type { S3StoreSettings, StoreSettings } from '../config/store-settings.ts'
 import { Denied, Integrity, Invalid, Unavailable } from '../errors.ts'
@@ -30,8 +31,10 @@ export async function probeAndRemember(store: S3Store, contact: Contact): Promis
   const refused = await store.createBucket(bucket).then(() => undefined, notOurs)
   if (refused !== undefined) return untried(contact, 'make a bucket to try it in', refused)
   try {
-    const findings = await probe(store, bucket, 'probe/').catch(refusalOf)
-    if (findings instanceof Error) return untried(contact, 'write into the bucket made to try it in', findings)
+    const tried = await probe(store, bucket, 'probe/').catch(refusalOf)
+    if (tried instanceof Error) return untried(contact, 'write into the bucket made to try it in', tried)
+    const { subresources } = PROFILES[contact.settings.profile]
+    const findings = [...tried, ...(await probeNative(store, bucket, subresources))]
     // A store that failed while it was tried is tried again at the next start.
     if (findings.every(({ failed }) => failed === undefined)) {
       await contact.state.put(
@@ -82,14 +85,18 @@ async function readFindings({ state, settings }: Contact): Promise<readonly Find
 }
 
 function tellDifferences(settings: S3StoreSettings, findings: readonly Finding[]): void {
-  const declared = PROFILES[settings.profile]
-  for (const { ability, found, detail } of findings) {
-    if (found !== 'no' || !declared[ability]) continue
+  const { profile, endpoint } = settings
+  const declared = PROFILES[profile]
+  const refuted = findings.filter(({ found }) => found === 'no')
+  const tell = (ability: string, found: string): void =>
     alarm.publish({
       what: 'the store does not do what its profile says; it is not relied on',
-      detail: { endpoint: settings.endpoint, profile: settings.profile, ability, found: detail },
+      detail: { endpoint, profile, ability, found },
     })
-  }
+  for (const { ability, detail } of refuted) if (!isSubresource(ability) && declared[ability]) tell(ability, detail)
+  const ignored = refuted.map(({ ability }) => ability).filter(isSubresource)
+  // Whoever declares everything has declared nothing of them.
+  if (ignored.length > 0 && declared.known) tell('sub-resources', `it ignores ${ignored.join(', ')}`)
 }
 
 /** The store with the profile that its findings leave. */

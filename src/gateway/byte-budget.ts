@@ -9,18 +9,39 @@ export class ByteBudget {
     this.limit = limit
   }
 
-  /** Takes `bytes` and returns the function that gives them back (once). Throws `SlowDown` if they are not there. */
-  take(bytes: number): () => void {
+  /** For one body, which counts as it arrives: an announcement costs its client nothing, and may take nothing from the others. */
+  open(): HeldBytes {
+    return new HeldBytes((bytes) => this.#take(bytes))
+  }
+
+  #take(bytes: number): void {
     if (this.#used + bytes > this.limit) {
       throw new S3Error('SlowDown', {
         cause: `${this.#used + bytes} bytes of gathered bodies would exceed limits.gatherBytes`,
       })
     }
     this.#used += bytes
-    let held = true
-    return () => {
-      if (held) this.#used -= bytes
-      held = false
-    }
+  }
+}
+
+/** What one body holds of a budget. */
+export class HeldBytes {
+  readonly #take: (bytes: number) => void
+  #bytes = 0
+
+  constructor(take: (bytes: number) => void) {
+    this.#take = take
+  }
+
+  /** Throws `SlowDown` if they are not there. */
+  add(bytes: number): void {
+    this.#take(bytes)
+    this.#bytes += bytes
+  }
+
+  /** Gives back all but `kept`. */
+  release(kept = 0): void {
+    this.#take(kept - this.#bytes)
+    this.#bytes = kept
   }
 }

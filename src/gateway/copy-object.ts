@@ -18,6 +18,7 @@ import {
 import { S3Error } from '../s3/errors.ts'
 import { renderCopyObject } from '../s3/result-xml.ts'
 import { attributesFor, attributesOfCopy, type ForStore } from './attributes.ts'
+import { attributesOfPut } from './copied-attributes.ts'
 import { etagSign, keepsMd5, opaqueEtag } from './etag.ts'
 import type { Gateway, Operation, OperationRequest } from './gateway.ts'
 import { carriedOver, describeObject } from './object-metadata.ts'
@@ -30,7 +31,7 @@ import { type SealedDescription, sealDescription, sealListed } from './sealed-de
 import type { Place } from './place.ts'
 import { allTlvs, getSame, headNamed, rereading, type SealedObject, type StoredObject } from './sealed-object.ts'
 import { versionOf } from './versions.ts'
-import { type ConditionalStep, currentEtag, storeCondition } from './write-conditions.ts'
+import { type ConditionalStep, currentEtag, decides, storeCondition } from './write-conditions.ts'
 import { foundOurs, type Plaintext, writeObject } from './write-object.ts'
 
 /** How often a copy starts again when source or target move under it. */
@@ -228,7 +229,7 @@ async function targetCondition(
   if (!isSame(source, target) || source.versionId !== undefined) return condition
   // What was read is what would be replaced: the store's condition takes the place of the client's.
   evaluateWrite(conditions, { etag: sealed.etag })
-  return gateway.store.capabilities.conditionalWrites ? { ifMatch: sealed.info.etag } : condition
+  return decides(gateway, needs) ? { ifMatch: sealed.info.etag } : condition
 }
 
 /** A copy that the store refused for the client's own condition is not tried again. Throws `PreconditionFailed`, `NoSuchKey`. */
@@ -264,7 +265,7 @@ async function copyThrough(
   asked: Asked,
   sealed: StoredObject,
 ): Promise<Copied> {
-  const { target, directive, algorithm, attributes } = asked
+  const { target, directive, algorithm } = asked
   const inParts = storedSize(sealed.size) > gateway.store.capabilities.requestLimit
   const condition = await targetCondition(gateway, request, asked, sealed, inParts ? 'complete' : 'put')
   const tlvs =
@@ -272,6 +273,7 @@ async function copyThrough(
       ? describeObject(request.headers)
       : carriedOver(await allTlvs(gateway, sealed, request.signal), request.headers)
   const kept = algorithm ?? (await storedChecksum(gateway, sealed, request.signal, true))?.name
+  const attributes = await attributesOfPut(gateway, sealed, asked.attributes, request.signal)
   const stored = await getSame(gateway, sealed, { first: 0, last: sealed.info.size - 1 }, request.signal)
   const body = await openWhole(gateway, sealed, stored, request.signal)
   const claims = {

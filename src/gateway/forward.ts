@@ -1,7 +1,14 @@
 /** Operations that know nothing of contents: verified here, signed anew, handed to a store that speaks S3 and back, unchanged but for numbers that are sizes. */
+import type { Capabilities } from '../backends/capabilities.ts'
 import type { ForwardResponse } from '../backends/object-store.ts'
+import { Unavailable } from '../errors.ts'
+import { encodeComponent } from '../s3/auth/canonical-request.ts'
 import { NativeError, S3Error } from '../s3/errors.ts'
 import type { Headers } from '../s3/headers.ts'
+import { OPERATIONS } from '../s3/operation.ts'
+import type { OperationName } from '../s3/operation-name.ts'
+import type { OperationRow } from '../s3/operation-row.ts'
+import type { Query } from '../s3/query.ts'
 import type { Gateway, OperationRequest, OperationResponse } from './gateway.ts'
 import { readDocument } from './request-document.ts'
 
@@ -41,19 +48,28 @@ export async function forwarded(
 ): Promise<ForwardResponse> {
   const { store, limits } = gateway
   if (store.forward === undefined) throw new S3Error('NotImplemented')
+  requireKnown(store.capabilities, request.operation)
   const { method, bucket, key, query, signal } = request
   const document = await readDocument(request, limits.xmlBytes)
   const response = await store.forward({
     method,
     bucket,
     key,
-    rawQuery: unsignedQuery(query.raw),
+    rawQuery: declaredQuery(query, request.operation),
     headers: forwardHeaders(request.headers),
     body: translation.request === undefined ? document : translation.request(document),
     signal,
   })
   if (response.refused !== undefined) throw new NativeError(response.refused, undefined)
   return response
+}
+
+/** Throws `NotImplemented` for a sub-resource that the store would take for the bucket or the object itself. */
+function requireKnown({ forwards }: Capabilities, operation: OperationName): void {
+  const { resource, subresource }: OperationRow = OPERATIONS[operation]
+  if (subresource === undefined || forwards?.has(`${resource}?${subresource}`) === true) return
+  const message = `${operation} is not implemented. The store behind this endpoint is not known to have ?${subresource}.`
+  throw new S3Error('NotImplemented', { message })
 }
 
 /** An XML document of the store. Throws `NativeError`. */
@@ -65,9 +81,20 @@ export async function forwardedDocument(gateway: Gateway, request: OperationRequ
 const kept = (headers: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => isEndToEnd(name)))
 
-async function drained(body: ForwardResponse['body']): Promise<Buffer> {
+/** Twice the longest listing: 1,000 keys of 1,024 bytes, encoded. */
+const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
+
+/** A document whole. Throws `Unavailable` for one that has no end. */
+export async function drained(body: ForwardResponse['body']): Promise<Buffer> {
   const pieces: Buffer[] = []
-  for await (const batch of body) pieces.push(...batch)
+  let bytes = 0
+  for await (const batch of body) {
+    for (const piece of batch) bytes += piece.length
+    if (bytes > MAX_DOCUMENT_BYTES) {
+      throw new Unavailable(`the store sent a document of more than ${MAX_DOCUMENT_BYTES} bytes`)
+    }
+    pieces.push(...batch)
+  }
   return Buffer.concat(pieces)
 }
 
@@ -106,14 +133,16 @@ function forwardHeaders(headers: Headers): Record<string, string> {
   return kept
 }
 
-/** A presigned request carries its authentication in the query. */
-function unsignedQuery(raw: string): string {
-  return raw
-    .split('&')
-    .filter(
-      (pair) =>
-        pair !== '' &&
-        !/^x-amz-(algorithm|credential|date|expires|security-token|signature|signedheaders)=/i.test(pair),
-    )
+/**
+ * What the operation knows of the query, each parameter once: stores disagree about which of two equal names counts, and some have
+ * parameters of their own. What was authorised here is the first value, and nothing else is sent.
+ */
+function declaredQuery(query: Query, operation: OperationName): string {
+  const { subresource, selector, query: parameters }: OperationRow = OPERATIONS[operation]
+  const selected = selector !== undefined && 'query' in selector ? [selector.query] : []
+  const names = new Set([...(subresource === undefined ? [] : [subresource]), ...selected, ...parameters])
+  return [...names]
+    .filter((name) => query.has(name))
+    .map((name) => `${encodeComponent(name)}=${encodeComponent(query.get(name) ?? '')}`)
     .join('&')
 }

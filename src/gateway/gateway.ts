@@ -55,7 +55,7 @@ export interface Gateway {
   readonly limits: {
     /** Bytes of a request document. */
     readonly xmlBytes: number
-    /** Bytes that bodies without a length may hold in memory, all requests together. */
+    /** Bytes that bodies may hold in memory while they are gathered, all requests together: small ones, and parts of those without a length. */
     readonly gather: ByteBudget
   }
   readonly checksums: {

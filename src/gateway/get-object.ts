@@ -3,7 +3,7 @@ import { guessSpan } from '../format/layout.ts'
 import { S3Error } from '../s3/errors.ts'
 import { parseRange, requestedPart } from '../s3/range.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from './gateway.ts'
-import { openRange, openWhole } from './read-body.ts'
+import { giveUp, openRange, openWhole } from './read-body.ts'
 import { viewOf, type Wanted } from './read-view.ts'
 import { atVersion, type Place } from './place.ts'
 import { getSame, headNamed, headStored, rereading, type StoredObject, unseal } from './sealed-object.ts'
@@ -23,6 +23,26 @@ async function readObject(gateway: Gateway, request: OperationRequest): Promise<
     range: parseRange(request.headers.get('range')),
   }
   const { sealed, stored } = await begin(gateway, request, wanted)
+  try {
+    return await answerOf(gateway, request, wanted, { sealed, stored })
+  } catch (error) {
+    // The read may begin again: what is under way of this one holds a connection to the store.
+    await giveUp(stored)
+    throw error
+  }
+}
+
+interface Begun {
+  readonly sealed: StoredObject
+  readonly stored?: GetResult | undefined
+}
+
+async function answerOf(
+  gateway: Gateway,
+  request: OperationRequest,
+  wanted: Wanted,
+  { sealed, stored }: Begun,
+): Promise<OperationResponse> {
   const view = await viewOf(gateway, sealed, request, wanted)
   if (view.status === 304) return { status: 304, headers: view.headers }
   const { status, headers, length, range } = view
@@ -30,6 +50,7 @@ async function readObject(gateway: Gateway, request: OperationRequest): Promise<
     return { status, headers: { ...headers, 'content-length': '0' } }
   }
   const whole = range === undefined && wanted.range === undefined ? stored : undefined
+  if (range === undefined && whole === undefined) await giveUp(stored)
   const stream =
     range === undefined
       ? await openWhole(gateway, sealed, whole ?? (await again(gateway, sealed, request)), request.signal)
@@ -41,11 +62,7 @@ async function readObject(gateway: Gateway, request: OperationRequest): Promise<
  * The first request to the store. A `from-to` range is asked for at once as if the object were one segment, which costs one
  * request where that is so; a suffix or a part needs the object's size first.
  */
-async function begin(
-  gateway: Gateway,
-  request: OperationRequest,
-  wanted: Wanted,
-): Promise<{ sealed: StoredObject; stored?: GetResult }> {
+async function begin(gateway: Gateway, request: OperationRequest, wanted: Wanted): Promise<Begun> {
   const place = placeOf(gateway, request)
   const { range, part } = wanted
   if (part !== undefined || range?.kind === 'suffix') return { sealed: await headNamed(gateway, place) }

@@ -7,6 +7,7 @@ import {
   readContentHeaders,
   readUserMetadata,
   readWebsiteRedirect,
+  type UserMetadata,
   WEBSITE_REDIRECT,
 } from '../s3/metadata.ts'
 
@@ -25,11 +26,11 @@ const PROGRAM = 'sealgate 0.1'
 
 /** The TLVs of a write. Throws `MetadataTooLarge` by S3's own 2 KB rule on the client's part. */
 export function describeObject(headers: Headers): Tlv[] {
-  return [...describeContent(headers), textTlv(TLV.program, PROGRAM)]
+  return [...describeContent(headers, readUserMetadata(headers)), textTlv(TLV.program, PROGRAM)]
 }
 
-/** What headers say of contents. */
-export function describeContent(headers: Headers): Tlv[] {
+/** What headers say of contents, and user metadata. */
+export function describeContent(headers: Headers, user: UserMetadata): Tlv[] {
   const content = readContentHeaders(headers)
   const tlvs: Tlv[] = []
   for (const [name, tag] of CONTENT_TAGS) {
@@ -37,7 +38,7 @@ export function describeContent(headers: Headers): Tlv[] {
     if (value !== undefined) tlvs.push(textTlv(tag, value))
   }
   tlvs.push(...redirectOf(headers))
-  for (const [name, value] of readUserMetadata(headers)) tlvs.push(userMetadataTlv(name, value))
+  for (const [name, value] of user) tlvs.push(userMetadataTlv(name, value))
   return tlvs
 }
 

@@ -1,5 +1,5 @@
 import type { Body } from '../backends/body.ts'
-import type { ByteBudget } from './byte-budget.ts'
+import type { ByteBudget, HeldBytes } from './byte-budget.ts'
 
 export interface GatheredPart {
   readonly pieces: readonly Buffer[]
@@ -11,20 +11,18 @@ export interface GatheredPart {
 /** Cuts a body of unknown length into parts held in memory one at a time, under the byte budget. */
 export class PartGatherer {
   readonly #source: AsyncIterator<readonly Buffer[]>
-  readonly #budget: ByteBudget
+  readonly #held: HeldBytes
   #ahead: Buffer[] = []
   #ended = false
-  #release: () => void = () => {}
 
   constructor(body: Body, budget: ByteBudget) {
     this.#source = body[Symbol.asyncIterator]()
-    this.#budget = budget
+    this.#held = budget.open()
   }
 
   /** The next `size` bytes, or what is left. Gives back the memory of the part before. */
   async next(size: number): Promise<GatheredPart> {
-    this.#release()
-    this.#release = this.#budget.take(size)
+    this.#held.release(total(this.#ahead))
     const pieces: Buffer[] = []
     let bytes = 0
     // One byte beyond the part tells whether it is the last.
@@ -33,8 +31,12 @@ export class PartGatherer {
       if (piece === undefined) {
         if (this.#ended) break
         const step = await this.#source.next()
-        if (step.done === true) this.#ended = true
-        else this.#ahead.push(...step.value.filter((one) => one.length > 0))
+        if (step.done === true) {
+          this.#ended = true
+          continue
+        }
+        this.#held.add(total(step.value))
+        this.#ahead.push(...step.value.filter((one) => one.length > 0))
         continue
       }
       const room = size - bytes
@@ -47,7 +49,9 @@ export class PartGatherer {
 
   /** Gives back the memory; nothing may be read afterwards. */
   release(): void {
-    this.#release()
+    this.#held.release()
     void this.#source.return?.()
   }
 }
+
+const total = (pieces: readonly Buffer[]): number => pieces.reduce((sum, piece) => sum + piece.length, 0)

@@ -4,6 +4,7 @@ import { Integrity } from '../errors.ts'
 import type { Tlv } from '../format/tlv.ts'
 import { Headers } from '../s3/headers.ts'
 import { S3Error } from '../s3/errors.ts'
+import { storedUserMetadata } from '../s3/metadata.ts'
 import { plaintextSeen } from '../telemetry/channels.ts'
 import { opaqueEtag } from './etag.ts'
 import type { Gateway } from './gateway.ts'
@@ -29,8 +30,7 @@ export function readPlain(gateway: Gateway, place: Place, info: ObjectInfo): Pla
     throw new S3Error('AccessDenied', { cause })
   }
   plaintextSeen.publish({ bucket, key })
-  const user = Object.entries(info.metadata).flatMap(([name, value]) => [`x-amz-meta-${name}`, value])
   const content = Object.entries(info.content ?? {}).flat()
-  const tlvs = describeContent(new Headers([...content, ...user]))
+  const tlvs = describeContent(new Headers(content), storedUserMetadata(info.metadata))
   return { kind: 'plain', place, info, size: info.size, etag: opaqueEtag(info.etag), tlvs }
 }

@@ -4,7 +4,14 @@
  * object is presented as not multipart (docs/format.md, "Bodies that do not fit one backend request").
  */
 import { type Body, HeldBody } from '../backends/body.ts'
-import type { Attributes, UploadRef, WriteCondition, WriteResult } from '../backends/object-store.ts'
+import {
+  type Attributes,
+  StoreError,
+  type UploadRef,
+  type WriteCondition,
+  type WriteResult,
+} from '../backends/object-store.ts'
+import { Unavailable } from '../errors.ts'
 import { newObjectKey } from '../format/derive.ts'
 import { encodeFoot } from '../format/envelope.ts'
 import { NO_SALT } from '../format/metadata.ts'
@@ -146,8 +153,10 @@ async function complete(
       .completeUpload(ref, { parts: listed, ...facts, ...(condition === undefined ? {} : { condition }) })
       .catch(async (error: unknown) => {
         const ours = await foundOurs(gateway, place, description, error)
-        if (ours === undefined) throw error
-        return ours
+        if (ours !== undefined) return ours
+        // The upload is the gateway's own matter: to the client it is a write of which nobody knows whether it took place.
+        const gone = error instanceof StoreError && error.refusal === 'no-such-upload'
+        throw gone ? new Unavailable('the upload of a large object is gone', { cause: error }) : error
       }),
   )
 }

@@ -5,6 +5,7 @@ import type { ChecksumName } from '../s3/checksum.ts'
 import { parseWriteConditions } from '../s3/conditions.ts'
 import { S3Error } from '../s3/errors.ts'
 import { attributesFor } from './attributes.ts'
+import type { HeldBytes } from './byte-budget.ts'
 import { keepsMd5 } from './etag.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from './gateway.ts'
 import { describeObject } from './object-metadata.ts'
@@ -43,10 +44,10 @@ export const putObject: Operation = async (gateway, request) => {
   // A store looks at its bucket before it reads a body; a body that is gathered first must not be asked for in vain.
   const look = gathered && (capabilities.near || request.headers.has('expect'))
   if (look && (await gateway.store.headBucket(place.bucket)) === undefined) throw new S3Error('NoSuchBucket')
-  const release = gathered ? gateway.limits.gather.take(length) : undefined
+  const held = gateway.limits.gather.open()
   try {
     const plaintext: Plaintext = gathered
-      ? await gatherVerified(request, claims)
+      ? await gatherVerified(request, claims, held)
       : { kind: 'stream', length, body: stream, claims, trailers }
     const written = await writingUnder(
       gateway,
@@ -55,7 +56,7 @@ export const putObject: Operation = async (gateway, request) => {
     )
     return respond(gateway, written)
   } finally {
-    release?.()
+    held.release()
   }
 }
 
@@ -80,11 +81,14 @@ export function claimsOf(gateway: Gateway, request: OperationRequest): Plaintext
 }
 
 /** Reads a small body into memory and checks every claim. */
-export async function gatherVerified(request: OperationRequest, claims: PlaintextClaims): Promise<Plaintext> {
+async function gatherVerified(request: OperationRequest, claims: PlaintextClaims, held: HeldBytes): Promise<Plaintext> {
   const verifier = new PlaintextVerifier(claims)
   const pieces: Buffer[] = []
   for await (const batch of request.body.stream) {
-    for (const piece of batch) verifier.update(piece)
+    for (const piece of batch) {
+      held.add(piece.length)
+      verifier.update(piece)
+    }
     pieces.push(...batch)
   }
   return { kind: 'gathered', pieces, verified: verifier.finish(request.body.trailers()) }

@@ -43,7 +43,7 @@ async function* decodeWhole(opener: ObjectOpener, stored: Body): Body {
 
 /**
  * A range of the plaintext. `guess` is an answer already under way to the stored range that a one-segment object would have;
- * it is used if the object is one, and left alone otherwise (the request's signal releases it).
+ * it is used if the object is one, and given up otherwise, before anything else is asked: it holds a connection to the store.
  */
 export async function openRange(
   gateway: Gateway,
@@ -52,12 +52,18 @@ export async function openRange(
   signal: AbortSignal,
   guess?: GetResult,
 ): Promise<Body> {
+  const usable = sealed.kind === 'sealed' && sealed.envelope.flags.sizeInMetadata ? guess : undefined
+  if (usable === undefined) await giveUp(guess)
   if (sealed.kind === 'plain') return (await getSame(gateway, sealed, range, signal)).body
   const { layout } = await layoutOf(gateway, sealed, signal)
   const opener = new RangeOpener({ objectKey: sealed.objectKey, layout, ...range })
-  const usable = guess !== undefined && sealed.envelope.flags.sizeInMetadata
-  const stored = usable ? guess : await getSpan(gateway, sealed, layout, range, signal)
+  const stored = usable ?? (await getSpan(gateway, sealed, layout, range, signal))
   return decodeRange(opener, stored.body)
+}
+
+/** Ends a body that nobody will read, and lets go of what the store holds for it. */
+export async function giveUp(stored: GetResult | undefined): Promise<void> {
+  await stored?.body[Symbol.asyncIterator]().return?.()
 }
 
 function getSpan(gateway: Gateway, sealed: StoredObject, layout: Layout, range: PlainRange, signal: AbortSignal) {

@@ -18,9 +18,13 @@ const ABILITY: Readonly<Record<ConditionalStep, keyof Capabilities>> = {
   delete: 'conditionalDelete',
 }
 
+/** Whether the store decides a condition and this step in one. */
+export const decides = ({ store }: Gateway, step: ConditionalStep): boolean =>
+  store.capabilities[ABILITY[step]] === true
+
 /** A check and a write that are two steps are a race: a store that cannot do both in one is not asked. Throws `NotImplemented`. */
-function requireAbility({ store }: Gateway, step: ConditionalStep): void {
-  if (store.capabilities[ABILITY[step]] === true) return
+export function requireAbility(gateway: Gateway, step: ConditionalStep): void {
+  if (decides(gateway, step)) return
   throw new S3Error('NotImplemented', {
     message: `The store behind this endpoint cannot decide a condition and ${step} in one step, so the condition cannot be kept.`,
   })

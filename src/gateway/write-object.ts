@@ -4,6 +4,7 @@ import {
   type Attributes,
   type PutOptions,
   StoreError,
+  type StoreRefusal,
   type WriteCondition,
   type WriteResult,
 } from '../backends/object-store.ts'
@@ -111,9 +112,7 @@ export async function foundOurs(
   description: SealedDescription,
   error: unknown,
 ): Promise<WriteResult | undefined> {
-  const ambiguous =
-    error instanceof Unavailable || (error instanceof StoreError && error.refusal === 'precondition-failed')
-  if (!ambiguous) return undefined
+  if (!isAmbiguous(error)) return undefined
   const info = await gateway.store.head(bucket, key).catch(() => undefined)
   if (info === undefined || info.metadata['sg-m'] !== description.metadata['sg-m']) return undefined
   const { etag, lastModified, versionId, attributes } = info
@@ -124,6 +123,12 @@ export async function foundOurs(
     ...(attributes === undefined ? {} : { attributes }),
   }
 }
+
+/** What a write that took place meets when it is sent again: its own object, or an upload that is gone because it was completed. */
+const ECHOES: readonly StoreRefusal[] = ['precondition-failed', 'no-such-upload']
+
+const isAmbiguous = (error: unknown): boolean =>
+  error instanceof Unavailable || (error instanceof StoreError && ECHOES.includes(error.refusal))
 
 function done(verified: VerifiedPlaintext | undefined): VerifiedPlaintext {
   if (verified === undefined) throw new S3Error('InternalError', { cause: 'the store committed a body before its end' })

@@ -52,11 +52,10 @@ export const authContext = ({ gateway, authoriser, region }: EntranceParts): Aut
   lookup: authoriser.lookup,
 })
 
-export const screenOptions = ({ gateway }: EntranceParts): ScreenOptions => ({
-  ownerId: gateway.owner.id,
-  versions: gateway.store.capabilities.versions,
-  native: gateway.store.capabilities.native,
-})
+export const screenOptions = ({ gateway }: EntranceParts): ScreenOptions => {
+  const { versions, native, forwards } = gateway.store.capabilities
+  return { ownerId: gateway.owner.id, versions, native, ...(forwards === undefined ? {} : { forwards }) }
+}
 
 /** Authenticates, authorises and screens. Throws the `S3Error` to answer. `own`: the gateway runs it itself. */
 export function enter(parts: EntranceParts, arriving: Arriving, own: boolean): Entered {

@@ -55,9 +55,7 @@ const MAX_NAME_BYTES = 255
 
 /** Reads the user metadata of a write. Throws `MetadataTooLarge` with `Size` and `MaxSizeAllowed`, `InvalidArgument` for a name that is empty or longer than 255 bytes. */
 export const readUserMetadata = (headers: Headers): UserMetadata => {
-  const entries = [...headers.names()]
-    .filter((header) => header.startsWith(META))
-    .map((header) => [header.slice(META.length), headers.get(header) ?? ''] as const)
+  const entries = userMetadataIn(headers)
   const size = entries.reduce((sum, [name, value]) => sum + name.length + value.length, 0)
   if (size > MAX_METADATA_BYTES) {
     throw new S3Error('MetadataTooLarge', {
@@ -67,8 +65,20 @@ export const readUserMetadata = (headers: Headers): UserMetadata => {
   if (entries.some(([name]) => name === '' || name.length > MAX_NAME_BYTES)) {
     throw new S3Error('InvalidArgument', { message: 'The name of a user metadata entry must have 1 to 255 bytes.' })
   }
-  return entries.sort(([a], [b]) => (a < b ? -1 : 1))
+  return sorted(entries)
 }
+
+/** The user metadata of an object that a store already has: its limits were that store's. A name that no record can hold is left out. */
+export const storedUserMetadata = (metadata: Readonly<Record<string, string>>): UserMetadata =>
+  sorted(Object.entries(metadata).filter(([name]) => name !== '' && name.length <= MAX_NAME_BYTES))
+
+const userMetadataIn = (headers: Headers): (readonly [string, string])[] =>
+  [...headers.names()]
+    .filter((header) => header.startsWith(META))
+    .map((header) => [header.slice(META.length), headers.get(header) ?? ''] as const)
+
+const sorted = (entries: readonly (readonly [string, string])[]): UserMetadata =>
+  [...entries].sort(([a], [b]) => (a < b ? -1 : 1))
 
 /** The response headers of an object: its content headers, the default type, its user metadata, and how much of it no header can carry (B59). */
 export const objectHeaders = (content: ContentHeaders, user: UserMetadata): Record<string, string> => {

@@ -7,6 +7,7 @@ interface Details {
   readonly subresource?: string
   readonly selector?: Selector
   readonly access?: Access
+  readonly query?: readonly string[]
 }
 
 const unbuilt = (
@@ -25,7 +26,7 @@ const unbuilt = (
   ...(details.subresource === undefined ? {} : { subresource: details.subresource }),
   ...(details.selector === undefined ? {} : { selector: details.selector }),
   body: 'none',
-  query: [],
+  query: details.query ?? [],
   headers: [],
   reason,
 })
@@ -67,7 +68,10 @@ const ABAC = 'Access by tags of AWS principals, which the gateway does not have.
 const TABLES = 'Metadata tables would hold the sizes and ETags of the ciphertext and none of the metadata.'
 const DIRECTORY = 'Directory buckets are a storage class of AWS with another protocol.'
 
-const ONE = { selector: { query: 'id' } } as const
+const ONE = { selector: { query: 'id' }, query: ['id'] } as const
+const NAMED = { query: ['id'] } as const
+const PAGES = { query: ['continuation-token'] } as const
+const VERSION = { query: ['versionId'] } as const
 
 export const UNBUILT_OPERATIONS = {
   CreateBucketMetadataConfiguration: ofBucket('refused', 'POST', 'metadataConfiguration', TABLES),
@@ -81,21 +85,21 @@ export const UNBUILT_OPERATIONS = {
   UpdateBucketMetadataJournalTableConfiguration: ofBucket('refused', 'PUT', 'metadataJournalTable', TABLES),
 
   GetBucketAnalyticsConfiguration: ofBucket('forwarded', 'GET', 'analytics', REPORT, ONE),
-  ListBucketAnalyticsConfigurations: ofBucket('forwarded', 'GET', 'analytics', REPORT),
-  PutBucketAnalyticsConfiguration: ofBucket('forwarded', 'PUT', 'analytics', REPORT),
-  DeleteBucketAnalyticsConfiguration: ofBucket('forwarded', 'DELETE', 'analytics', REPORT),
+  ListBucketAnalyticsConfigurations: ofBucket('forwarded', 'GET', 'analytics', REPORT, PAGES),
+  PutBucketAnalyticsConfiguration: ofBucket('forwarded', 'PUT', 'analytics', REPORT, NAMED),
+  DeleteBucketAnalyticsConfiguration: ofBucket('forwarded', 'DELETE', 'analytics', REPORT, NAMED),
   GetBucketIntelligentTieringConfiguration: ofBucket('forwarded', 'GET', 'intelligent-tiering', REPORT, ONE),
-  ListBucketIntelligentTieringConfigurations: ofBucket('forwarded', 'GET', 'intelligent-tiering', REPORT),
-  PutBucketIntelligentTieringConfiguration: ofBucket('forwarded', 'PUT', 'intelligent-tiering', REPORT),
-  DeleteBucketIntelligentTieringConfiguration: ofBucket('forwarded', 'DELETE', 'intelligent-tiering', REPORT),
+  ListBucketIntelligentTieringConfigurations: ofBucket('forwarded', 'GET', 'intelligent-tiering', REPORT, PAGES),
+  PutBucketIntelligentTieringConfiguration: ofBucket('forwarded', 'PUT', 'intelligent-tiering', REPORT, NAMED),
+  DeleteBucketIntelligentTieringConfiguration: ofBucket('forwarded', 'DELETE', 'intelligent-tiering', REPORT, NAMED),
   GetBucketInventoryConfiguration: ofBucket('forwarded', 'GET', 'inventory', REPORT, ONE),
-  ListBucketInventoryConfigurations: ofBucket('forwarded', 'GET', 'inventory', REPORT),
-  PutBucketInventoryConfiguration: ofBucket('forwarded', 'PUT', 'inventory', REPORT),
-  DeleteBucketInventoryConfiguration: ofBucket('forwarded', 'DELETE', 'inventory', REPORT),
+  ListBucketInventoryConfigurations: ofBucket('forwarded', 'GET', 'inventory', REPORT, PAGES),
+  PutBucketInventoryConfiguration: ofBucket('forwarded', 'PUT', 'inventory', REPORT, NAMED),
+  DeleteBucketInventoryConfiguration: ofBucket('forwarded', 'DELETE', 'inventory', REPORT, NAMED),
   GetBucketMetricsConfiguration: ofBucket('forwarded', 'GET', 'metrics', REPORT, ONE),
-  ListBucketMetricsConfigurations: ofBucket('forwarded', 'GET', 'metrics', REPORT),
-  PutBucketMetricsConfiguration: ofBucket('forwarded', 'PUT', 'metrics', REPORT),
-  DeleteBucketMetricsConfiguration: ofBucket('forwarded', 'DELETE', 'metrics', REPORT),
+  ListBucketMetricsConfigurations: ofBucket('forwarded', 'GET', 'metrics', REPORT, PAGES),
+  PutBucketMetricsConfiguration: ofBucket('forwarded', 'PUT', 'metrics', REPORT, NAMED),
+  DeleteBucketMetricsConfiguration: ofBucket('forwarded', 'DELETE', 'metrics', REPORT, NAMED),
 
   GetBucketAbac: ofBucket('refused', 'GET', 'abac', ABAC),
   PutBucketAbac: ofBucket('refused', 'PUT', 'abac', ABAC),
@@ -116,13 +120,13 @@ export const UNBUILT_OPERATIONS = {
   ListObjectAnnotations: ofObject('sealed', 'GET', 'annotation', ANNOTATIONS),
   PutObjectAnnotation: ofObject('sealed', 'PUT', 'annotation', ANNOTATIONS),
   DeleteObjectAnnotation: ofObject('sealed', 'DELETE', 'annotation', ANNOTATIONS),
-  GetObjectLegalHold: ofObject('forwarded', 'GET', 'legal-hold', LOCK),
-  PutObjectLegalHold: ofObject('forwarded', 'PUT', 'legal-hold', LOCK),
-  GetObjectRetention: ofObject('forwarded', 'GET', 'retention', LOCK),
-  PutObjectRetention: ofObject('forwarded', 'PUT', 'retention', LOCK),
-  GetObjectTagging: ofObject('forwarded', 'GET', 'tagging', TAGS),
-  PutObjectTagging: ofObject('forwarded', 'PUT', 'tagging', TAGS),
-  DeleteObjectTagging: ofObject('forwarded', 'DELETE', 'tagging', TAGS),
+  GetObjectLegalHold: ofObject('forwarded', 'GET', 'legal-hold', LOCK, VERSION),
+  PutObjectLegalHold: ofObject('forwarded', 'PUT', 'legal-hold', LOCK, VERSION),
+  GetObjectRetention: ofObject('forwarded', 'GET', 'retention', LOCK, VERSION),
+  PutObjectRetention: ofObject('forwarded', 'PUT', 'retention', LOCK, VERSION),
+  GetObjectTagging: ofObject('forwarded', 'GET', 'tagging', TAGS, VERSION),
+  PutObjectTagging: ofObject('forwarded', 'PUT', 'tagging', TAGS, VERSION),
+  DeleteObjectTagging: ofObject('forwarded', 'DELETE', 'tagging', TAGS, VERSION),
   GetObjectTorrent: ofObject('refused', 'GET', 'torrent', 'AWS has discontinued BitTorrent.'),
   RenameObject: ofObject(
     'refused',
@@ -135,6 +139,7 @@ export const UNBUILT_OPERATIONS = {
     'POST',
     'restore',
     'Forwarded to a store that speaks S3; archives know nothing of contents.',
+    VERSION,
   ),
   SelectObjectContent: ofObject('sealed', 'POST', 'select', 'To run here, on the plaintext.', { access: 'read' }),
   UpdateObjectEncryption: ofObject('own', 'PUT', 'encryption', 'To wrap the data key anew, without moving data.'),

@@ -19,6 +19,8 @@ export interface ScreenOptions {
   readonly versions: boolean
   /** The store speaks S3 itself, and judges what concerns those. */
   readonly native: boolean
+  /** Of a store that speaks S3: the sub-resources that it knows, as `object?tagging`. */
+  readonly forwards?: ReadonlySet<string>
 }
 
 const notImplemented = (what: string): S3Error =>
@@ -136,9 +138,21 @@ export const screenRequest = (name: OperationName, headers: Headers, query: Quer
   screenVersion(row, query, options)
 }
 
+/** Headers that mean something only to a store that has the sub-resource too: it would ignore them otherwise. */
+const BELONGS_TO: readonly (readonly [prefix: string, subresource: string])[] = [
+  ['x-amz-bucket-object-lock', 'bucket?object-lock'],
+  ['x-amz-bypass-governance-retention', 'object?retention'],
+  ['x-amz-object-lock', 'object?retention'],
+  ['x-amz-tagging', 'object?tagging'],
+]
+
 /** By the store, or where the operation reads it. */
-const isJudgedElsewhere = (name: OperationName, header: string, { versions, native }: ScreenOptions): boolean =>
-  versions && (native ? isNativeHeader(name, header) : isKeptHeader(name, header))
+const isJudgedElsewhere = (name: OperationName, header: string, options: ScreenOptions): boolean => {
+  const { versions, native, forwards } = options
+  if (!versions || !native) return versions && isKeptHeader(name, header)
+  if (!isNativeHeader(name, header)) return false
+  return BELONGS_TO.every(([prefix, subresource]) => !header.startsWith(prefix) || forwards?.has(subresource) !== false)
+}
 
 const screenHeader = (row: OperationRow, header: string, value: string, options: ScreenOptions): void => {
   if (header.startsWith('x-amz-meta-')) return

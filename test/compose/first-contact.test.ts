@@ -188,6 +188,27 @@ describe('a backend', () => {
     expect(created()).toHaveLength(2)
   })
 
+  const LISTING: Break = { status: 200, body: '<ListBucketResult/>' }
+  const ignoring = (parameter: string): void =>
+    proxy.fault({ when: 'before', how: LISTING, times: 9, matching: ({ path }) => path.includes(parameter) })
+
+  test('that ignores a sub-resource never gets it, which is said aloud where it is declared', async () => {
+    await start()
+    ignoring('replication=')
+    ignoring('analytics=')
+    const generic = (await contact('generic')).capabilities.forwards ?? new Set()
+    expect(['replication', 'analytics', 'lifecycle'].map((one) => generic.has(`bucket?${one}`))).toEqual([
+      false,
+      false,
+      true,
+    ])
+    expect(alarms).toEqual([])
+    const minio = (await contact('minio')).capabilities.forwards ?? new Set()
+    expect([minio.has('bucket?replication'), minio.has('bucket?notification')]).toEqual([false, true])
+    expect(alarms.map(({ detail }) => detail['found'])).toEqual(['it ignores bucket?replication'])
+    expect(await inner.listBuckets()).toEqual([])
+  })
+
   test('that is no S3 store is what it says', async () => {
     await start()
     const local = new MemoryStore()

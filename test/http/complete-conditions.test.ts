@@ -88,3 +88,24 @@ describe('a conditional Complete', () => {
     expect((await read('taken')).toString()).toBe('theirs')
   })
 })
+
+test('a condition that the store cannot decide is refused before it binds the upload to it', async () => {
+  const poor = await startGateway({
+    store: new MemoryStore({ capabilities: { facts: false, conditionalComplete: false } }),
+  })
+  try {
+    const s3 = poor.client()
+    const Key = 'unconditional'
+    await s3.send(new CreateBucketCommand({ Bucket }))
+    const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key }))
+    const { ETag } = await s3.send(new UploadPartCommand({ Bucket, Key, UploadId, PartNumber: 1, Body: 'x' }))
+    const input = { Bucket, Key, UploadId, MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] } }
+    for (const condition of [{ IfNoneMatch: '*' }, { IfMatch: ETag }]) {
+      const conditional = s3.send(new CompleteMultipartUploadCommand({ ...input, ...condition }))
+      await expect(conditional).rejects.toMatchObject({ name: 'NotImplemented' })
+    }
+    await s3.send(new CompleteMultipartUploadCommand(input))
+  } finally {
+    await poor.close()
+  }
+})

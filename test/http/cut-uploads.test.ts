@@ -1,6 +1,7 @@
 /** Uploads whose client goes away, at any point and in any coding: no object, no part, nothing kept anywhere, and no memory held (S3 behaviour 26). */
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -107,11 +108,17 @@ describe.each(['memory', 'local'])('over the %s store', (kind) => {
       }
       await expect.poll(everything).toEqual(before)
       // Whatever was held in memory has been given back.
-      const { gather } = running.gateway.limits
-      gather.take(gather.limit)()
+      fill(running)()
     })
   })
 })
+
+/** Takes all of the memory for gathered bodies, which must be free. Returns what gives it back. */
+function fill({ gateway: { limits } }: TestGateway): () => void {
+  const held = limits.gather.open()
+  held.add(limits.gather.limit)
+  return () => held.release()
+}
 
 /** Files below a folder that hold bodies, whatever they are called; the index is not among them. */
 async function bodies(folder: string): Promise<string[]> {
@@ -146,11 +153,32 @@ describe('parts without a length', () => {
   })
 
   test('over the memory allowed for them are SlowDown, and taken when there is room', async () => {
-    const { gather } = running.gateway.limits
-    const release = gather.take(gather.limit)
+    const release = fill(running)
     const answer = await send(running, { method: 'PUT', path, body: randomBytes(100), headers: chunked })
     expect([answer.status, codeOf(answer)]).toEqual([503, 'SlowDown'])
     release()
     expect((await send(running, { method: 'PUT', path, body: randomBytes(100), headers: chunked })).status).toBe(200)
   })
 })
+
+test('a body that was announced and does not come takes nothing from the others', async () => {
+  const running = await startGateway({ gatherBytes: 2 * MIB })
+  try {
+    await send(running, { method: 'PUT', path: `/${Bucket}`, body: Buffer.alloc(0) })
+    const body = randomBytes(MIB)
+    const silent = Array.from({ length: 8 }, () => connect(running.port, running.host))
+    for (const socket of silent) socket.write(headOf(running, `/${Bucket}/silent`, body))
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    expect((await send(running, { method: 'PUT', path: `/${Bucket}/other`, body })).status).toBe(200)
+    for (const socket of silent) socket.destroy()
+  } finally {
+    await running.close()
+  }
+})
+
+/** The head of a PUT whose body never comes. */
+function headOf(running: TestGateway, path: string, body: Buffer): string {
+  const headers = signedHeaders(running, { method: 'PUT', path, body })
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  return `PUT ${path} HTTP/1.1\r\n${lines.join('')}\r\n`
+}

@@ -54,7 +54,9 @@ afterEach(async () => {
   proxy.clear()
   // Every byte that was gathered has been given back.
   const { gather } = running.gateway.limits
-  gather.take(gather.limit)()
+  const held = gather.open()
+  held.add(gather.limit)
+  held.release()
 })
 afterAll(async () => {
   // After some hundred failures.
@@ -284,6 +286,26 @@ describe('errors inside a 200', () => {
       expect((await get(Key)).equals(Body)).toBe(true)
     },
   )
+})
+
+describe('a PUT without a length, of more than one part,', () => {
+  const body = bodyOf(9 * MIB)
+  const chunked = (Key: string) =>
+    send(running, { method: 'PUT', path: `/${Bucket}/${Key}`, headers: { 'transfer-encoding': 'chunked' }, body })
+  const complete = methodIs('POST', 'uploadId=')
+  const gone: Break = { status: 404, body: errorDocument('NoSuchUpload') }
+
+  test('whose Complete was answered by nobody, and then is not known any more, is found out', async () => {
+    const Key = fresh()
+    proxy.fault({ when: 'after', how: 'reset', matching: complete }, { when: 'before', how: gone, matching: complete })
+    expect((await chunked(Key)).status).toBe(200)
+    expect((await get(Key)).equals(body)).toBe(true)
+  })
+
+  test('whose upload is gone without an object is an outage, which its client tries again', async () => {
+    proxy.fault({ when: 'before', how: gone, matching: complete })
+    expect((await chunked(fresh())).status).toBe(503)
+  })
 })
 
 describe('what the store says of our account stays here', () => {

@@ -1,7 +1,7 @@
 /** What a client says about its bytes is checked before an object or a part exists (S3 behaviour 8 and 29 to 40). */
 import { createHash, randomBytes } from 'node:crypto'
-import { CreateBucketCommand, CreateMultipartUploadCommand } from '@aws-sdk/client-s3'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { CreateBucketCommand, CreateMultipartUploadCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { checksumOf } from '../../src/s3/checksum.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
@@ -186,11 +186,15 @@ describe('bodies without a length', () => {
   })
 
   test('over the memory that is allowed for them are turned away with SlowDown', async () => {
-    const answers = await Promise.all(
-      Array.from({ length: 8 }, (_, i) => put(`/${Bucket}/slow-${i}`, randomBytes(9 * MIB))),
-    )
-    expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([200, 503]))
-    for (const answer of answers.filter(({ status }) => status === 503)) expect(codeOf(answer)).toBe('SlowDown')
+    const { gather } = running.gateway.limits
+    const held = gather.open()
+    held.add(gather.limit - 5 * MIB)
+    const path = `/${Bucket}/slow`
+    const answer = await put(path, randomBytes(9 * MIB))
+    expect([answer.status, codeOf(answer)]).toEqual([503, 'SlowDown'])
+    expect((await put(path, randomBytes(4 * MIB))).status).toBe(200)
+    held.release()
+    expect((await put(path, randomBytes(9 * MIB))).status).toBe(200)
   })
 
   test('with a wrong checksum at the end leave nothing behind', async () => {
@@ -205,4 +209,25 @@ describe('bodies without a length', () => {
     const { uploads } = await running.store.listUploads(Bucket, { prefix: 'wrong-end', limit: 10 })
     expect(uploads).toEqual([])
   })
+})
+
+test('uploads of a page are looked up side by side, and keep their order', async () => {
+  const keys = Array.from({ length: 20 }, (_, at) => `many/${String(at).padStart(2, '0')}`)
+  const s3 = running.client()
+  for (const Key of keys) await s3.send(new CreateMultipartUploadCommand({ Bucket, Key }))
+  const { uploads } = running.gateway
+  const look = uploads.isClients.bind(uploads)
+  let [now, most] = [0, 0]
+  vi.spyOn(uploads, 'isClients').mockImplementation(async (ref) => {
+    now += 1
+    most = Math.max(most, now)
+    // The first is the slowest.
+    await new Promise((resolve) => setTimeout(resolve, ref.key === keys[0] ? 30 : 1))
+    now -= 1
+    return look(ref)
+  })
+  const { Uploads } = await s3.send(new ListMultipartUploadsCommand({ Bucket, Prefix: 'many/' }))
+  vi.restoreAllMocks()
+  expect(Uploads?.map(({ Key }) => Key)).toEqual(keys)
+  expect(most).toBe(16)
 })

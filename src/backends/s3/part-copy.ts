@@ -1,8 +1,8 @@
 /** Copies beyond what one request may carry: the bytes stay in the store, in parts of any boundaries (docs/format.md, "Copies"). */
 import { Unavailable } from '../../errors.ts'
-import { encodeComponent } from '../../s3/auth/canonical-request.ts'
+import { taggingOf, withoutDirectives } from '../../s3/copied-tags.ts'
 import { unquoteEtag } from '../../s3/etag.ts'
-import { child, childrenNamed, childText } from '../../s3/xml.ts'
+import { childText } from '../../s3/xml.ts'
 import { type CopyOptions, type CopySource, type ObjectStore, StoreError, type WriteResult } from '../object-store.ts'
 import { readBounded, type StoreClient } from './client.ts'
 import { readDocument } from './documents.ts'
@@ -125,22 +125,21 @@ function copyPart(client: StoreClient, part: OnePart): Promise<string> {
 
 /** An upload knows nothing of a source: its tags are read, unless the copy brings its own. */
 async function uploadAttributes(client: StoreClient, { source, options, tags }: PartCopy) {
-  const {
-    'x-amz-tagging-directive': directive,
-    'x-amz-source-expected-bucket-owner': _owner,
-    ...attributes
-  } = options.attributes ?? {}
-  if (!tags || directive === 'REPLACE') return attributes
+  const given = options.attributes ?? {}
+  const attributes = withoutDirectives(given)
+  if (!tags || given['x-amz-tagging-directive'] === 'REPLACE') return attributes
   const version = source.versionId === undefined ? [] : ([['versionId', source.versionId]] as const)
   const { bucket, key } = source
   const query = [['tagging', ''], ...version] as const
-  const root = await client.sendAndRead(
-    { what: 'GetObjectTagging', method: 'GET', bucket, key, query },
-    async (response) => ({ value: readDocument(await readBounded(response)) }),
-  )
-  const set = child(root, 'TagSet')
-  const pairs = (set === undefined ? [] : childrenNamed(set, 'Tag')).map(
-    (tag) => `${encodeComponent(childText(tag, 'Key') ?? '')}=${encodeComponent(childText(tag, 'Value') ?? '')}`,
-  )
-  return pairs.length === 0 ? attributes : { ...attributes, 'x-amz-tagging': pairs.join('&') }
+  const root = await client
+    .sendAndRead({ what: 'GetObjectTagging', method: 'GET', bucket, key, query }, async (response) => ({
+      value: readDocument(await readBounded(response)),
+    }))
+    .catch((error: unknown) => {
+      // A store that has no tags at all: there are none to carry over.
+      if (error instanceof StoreError && error.refusal === 'not-supported') return undefined
+      throw error
+    })
+  const tagging = root === undefined ? undefined : taggingOf(root)
+  return tagging === undefined ? attributes : { ...attributes, 'x-amz-tagging': tagging }
 }

@@ -3,6 +3,8 @@ import { Invalid, Unavailable } from '../../errors.ts'
 import { type Body, HeldBody } from '../body.ts'
 import { type ObjectStore, StoreError, type WriteCondition, type WriteResult } from '../object-store.ts'
 import type { Profile } from './profiles.ts'
+import { Ignored, type TrialObject, trySubresource, tryVersions } from './subresource-trial.ts'
+import type { Subresource } from './subresources.ts'
 
 /** The abilities that are tried; the others only cost a refusal. */
 export const PROBED_ABILITIES = [
@@ -16,9 +18,12 @@ export const PROBED_ABILITIES = [
 
 export type ProbedAbility = (typeof PROBED_ABILITIES)[number]
 
+/** What else is tried, in a bucket that nothing depends on. */
+export type TriedAbility = ProbedAbility | 'versions' | Subresource
+
 /** `unknown`: the store failed, or did not let us try. */
 export interface Finding {
-  readonly ability: ProbedAbility
+  readonly ability: TriedAbility
   readonly found: 'yes' | 'no' | 'unknown'
   readonly detail: string
   /** The store failed: another time it may tell. */
@@ -105,6 +110,34 @@ const copy = (
 const conditional = (condition: WriteCondition | undefined): { readonly condition?: WriteCondition } =>
   condition === undefined ? {} : { condition }
 
+/**
+ * Tries version ids and sub-resources on an object of our own. A store that does not know one may delete the whole `bucket`, which
+ * therefore nobody else may use.
+ */
+export async function probeNative(
+  store: ObjectStore,
+  bucket: string,
+  subresources: readonly Subresource[],
+): Promise<Finding[]> {
+  const at: TrialObject = { bucket, key: 'native', text: 'native' }
+  const findings: Finding[] = []
+  const attempt = async (ability: TriedAbility, trial: () => Promise<string>): Promise<void> => {
+    findings.push(
+      await finding(ability, async () => {
+        await store.put(bucket, at.key, bodyOf(at.text), { metadata: {}, commit: async () => ({}) })
+        return trial()
+      }),
+    )
+  }
+  try {
+    await attempt('versions', () => tryVersions(store, at))
+    for (const name of subresources) await attempt(name, () => trySubresource(store, at, name))
+    return findings
+  } finally {
+    await store.delete(bucket, at.key).catch(() => undefined)
+  }
+}
+
 /** No store has given this ETag to anything. */
 const OTHER_ETAG = '0123456789abcdef0123456789abcdef'
 
@@ -115,13 +148,14 @@ class Missing extends Error {
   override readonly name = 'Missing'
 }
 
-async function finding(ability: ProbedAbility, attempt: () => Promise<string>): Promise<Finding> {
+async function finding(ability: TriedAbility, attempt: () => Promise<string>): Promise<Finding> {
   try {
     return { ability, found: 'yes', detail: await attempt() }
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error)
     // Whatever words it refuses such a request with: it cannot be relied on.
-    const known = error instanceof Missing || error instanceof StoreError || error instanceof Invalid
+    const known =
+      error instanceof Missing || error instanceof Ignored || error instanceof StoreError || error instanceof Invalid
     const failed = error instanceof Unavailable ? { failed: true as const } : {}
     return { ability, found: known ? 'no' : 'unknown', detail, ...failed }
   }
@@ -192,9 +226,17 @@ async function completed({ store, bucket, key }: Place, name: string, condition:
  * believed of a provider that is known, and of no other.
  */
 export function corrected(profile: Profile, findings: readonly Finding[]): Profile {
-  const holds = (ability: ProbedAbility): boolean => {
+  const holds = (ability: TriedAbility): boolean => {
     const found = findings.find((one) => one.ability === ability)?.found ?? 'unknown'
-    return profile[ability] && (found === 'yes' || (found === 'unknown' && profile.known))
+    return found === 'yes' || (found === 'unknown' && profile.known)
   }
-  return { ...profile, ...Object.fromEntries(PROBED_ABILITIES.map((ability) => [ability, holds(ability)])) }
+  const abilities = [...PROBED_ABILITIES, 'versions' as const]
+  const subresources = profile.subresources.filter(holds)
+  return {
+    ...profile,
+    ...Object.fromEntries(abilities.map((ability) => [ability, profile[ability] && holds(ability)])),
+    subresources,
+    tags: profile.tags && subresources.includes('object?tagging'),
+    objectLock: profile.objectLock && subresources.includes('object?retention'),
+  }
 }

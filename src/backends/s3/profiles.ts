@@ -3,6 +3,7 @@
  * contact probes what matters for safety (`probe.ts`), and what a probe refutes is not relied on.
  */
 import type { Capabilities } from '../capabilities.ts'
+import { COMMON_SUBRESOURCES, forwardable, SUBRESOURCES, type Subresource } from './subresources.ts'
 
 /** How a checksum of the ciphertext travels to the store. */
 export type ChecksumDialect =
@@ -37,6 +38,8 @@ export interface Profile {
   readonly versions: boolean
   readonly tags: boolean
   readonly objectLock: boolean
+  /** The sub-resources that it does not take for the bucket or the object itself; nothing else is handed on to it. */
+  readonly subresources: readonly Subresource[]
   /** A name that ends in `/` may have a body; a sealed object always has one. */
   readonly slashKeys: boolean
   /** Something a user should know. */
@@ -58,6 +61,7 @@ const FULL = {
   versions: true,
   tags: true,
   objectLock: true,
+  subresources: COMMON_SUBRESOURCES,
   slashKeys: true,
 } as const
 
@@ -71,6 +75,7 @@ export const PROFILES = {
     known: false,
     conditionalCopy: true,
     conditionalDelete: true,
+    subresources: SUBRESOURCES,
     note: 'Of what is tried, nothing is relied on that the first contact does not find.',
   },
   aws: {
@@ -79,18 +84,41 @@ export const PROFILES = {
     tried: undefined,
     checksum: 'crc32',
     conditionalDelete: true,
+    subresources: SUBRESOURCES,
     note: 'Parts of uploads carry no checksum header: AWS completes an upload that has them only if its part numbers are consecutive. Damage on the way is found when the object is read; under Object Lock AWS refuses such parts.',
   },
-  minio: { ...FULL, label: 'MinIO', tried: '2026-02-12', checksum: 'crc32', partChecksum: 'crc32' },
+  minio: {
+    ...FULL,
+    label: 'MinIO',
+    tried: '2026-02-12',
+    checksum: 'crc32',
+    partChecksum: 'crc32',
+    subresources: [...COMMON_SUBRESOURCES, 'bucket?notification', 'bucket?replication', 'object?restore'],
+  },
   ceph: {
     ...FULL,
     ...UNCONDITIONAL,
     label: 'Ceph RGW',
     tried: '16.2.15',
     copySourceIfMatch: false,
+    subresources: [
+      ...COMMON_SUBRESOURCES,
+      'bucket?logging',
+      'bucket?notification',
+      'bucket?publicAccessBlock',
+      'bucket?replication',
+      'bucket?requestPayment',
+      'object?restore',
+    ],
     note: 'Releases before 18 ignore If-None-Match on PUT, and some accept copy conditions without enforcing them.',
   },
-  wasabi: { ...FULL, ...UNCONDITIONAL, label: 'Wasabi', tried: undefined },
+  wasabi: {
+    ...FULL,
+    ...UNCONDITIONAL,
+    label: 'Wasabi',
+    tried: undefined,
+    subresources: [...COMMON_SUBRESOURCES, 'bucket?logging'],
+  },
   b2: {
     ...FULL,
     ...UNCONDITIONAL,
@@ -98,6 +126,14 @@ export const PROFILES = {
     tried: undefined,
     copySourceIfMatch: false,
     tags: false,
+    subresources: [
+      'bucket?acl',
+      'bucket?object-lock',
+      'bucket?versions',
+      'object?acl',
+      'object?legal-hold',
+      'object?retention',
+    ],
     note: 'Refuses conditional writes and object tags.',
   },
   hetzner: {
@@ -116,12 +152,14 @@ export const PROFILES = {
     versions: false,
     tags: false,
     objectLock: false,
+    subresources: ['bucket?lifecycle'],
   },
   seaweedfs: { ...FULL, label: 'SeaweedFS', tried: undefined },
   versitygw: {
     ...FULL,
     label: 'Versity S3 Gateway',
     tried: '1.8.0',
+    subresources: [...COMMON_SUBRESOURCES, 'bucket?ownershipControls'],
     slashKeys: false,
     note: 'Of its POSIX backend: names are paths, and no name that ends in a slash has a body.',
   },
@@ -135,6 +173,8 @@ export const PROFILES = {
     versions: false,
     tags: false,
     objectLock: false,
+    // Release 3.1.0 knows neither Object Lock nor tiering: it stores the document as the object, and deletes the bucket.
+    subresources: [],
   },
   gcs: {
     ...FULL,
@@ -143,9 +183,12 @@ export const PROFILES = {
     tried: undefined,
     partCopy: false,
     metadataLimit: 8_192,
+    // They exist, by other names than in S3: generations in place of version ids.
+    versions: false,
     tags: false,
     objectLock: false,
-    note: 'Conditions are spelled otherwise there.',
+    subresources: ['bucket?lifecycle', 'bucket?logging', 'bucket?tagging'],
+    note: 'Conditions and versions are spelled otherwise there.',
   },
 } as const satisfies Record<string, Profile>
 
@@ -165,7 +208,8 @@ export function capabilitiesOf(profile: Profile): Capabilities {
     requestLimit: 5 * GIB,
     copyLimit: profile.partCopy ? 5 * 1024 * GIB : 5 * GIB,
     checksumsStreams: profile.checksum === 'crc32',
-    versions: true,
+    versions: profile.versions,
     native: true,
+    forwards: forwardable(profile),
   }
 }

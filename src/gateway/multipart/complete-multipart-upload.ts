@@ -15,7 +15,7 @@ import type { CompleteAnswer, PlanRecord } from '../../state/upload-records.ts'
 import { etagSign, keepsMd5 } from '../etag.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from '../gateway.ts'
 import { readCompleteDocument } from '../request-document.ts'
-import { storeCondition } from '../write-conditions.ts'
+import { requireAbility, storeCondition } from '../write-conditions.ts'
 import { answerOf, findCompleted } from './completed.ts'
 import { backendParts, currentParts } from './current-parts.ts'
 import { type CompleteRequest, planComplete } from './plan-complete.ts'
@@ -27,6 +27,8 @@ export const completeMultipartUpload: Operation = async (gateway, request) => {
   const checksum = parseCompleteChecksum(request.headers)
   const objectSize = parseObjectSize(request.headers)
   const conditions = parseWriteConditions(request.headers)
+  // Before a plan is there: nobody else could complete the upload with a plan that no store can execute.
+  if (conditions.ifMatch !== undefined || conditions.ifNoneMatch !== undefined) requireAbility(gateway, 'complete')
   const hash = requestHash(parts, checksum, objectSize, conditions)
   const ref = refOf(request)
   const { namespace } = gateway.rules(ref.bucket)
@@ -200,7 +202,7 @@ function mayBeCompleted(error: unknown): boolean {
 /** Refusals after which the upload stays and another request may complete it. */
 function refusesForGood(error: unknown): boolean {
   if (error instanceof StoreError) return !['no-such-upload', 'conflict'].includes(error.refusal)
-  return error instanceof S3Error && error.status < 500 && error.code !== 'NoSuchUpload'
+  return error instanceof S3Error && (error.status < 500 || error.status === 501) && error.code !== 'NoSuchUpload'
 }
 
 function respond(gateway: Gateway, request: OperationRequest, answer: CompleteAnswer): OperationResponse {

@@ -25,7 +25,11 @@ export async function currentParts(gateway: Gateway, { ref, record }: OpenUpload
   const entries = await gateway.uploads.attempts(ref, record.objectKey)
   const backend = await backendParts(gateway, ref)
   const byPart = new Map<number, JournalEntry[]>()
-  for (const entry of entries) byPart.set(entry.partNumber, [...(byPart.get(entry.partNumber) ?? []), entry])
+  for (const entry of entries) {
+    const attempts = byPart.get(entry.partNumber)
+    if (attempts === undefined) byPart.set(entry.partNumber, [entry])
+    else attempts.push(entry)
+  }
   const choices: PartChoices[] = []
   for (const [partNumber, attempts] of byPart) {
     const etag = backend.get(partNumber)?.etag

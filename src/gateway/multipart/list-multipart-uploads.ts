@@ -47,6 +47,9 @@ function commonPrefixOf(key: string, { prefix, delimiter }: ListUploadsRequest):
   return at < 0 ? undefined : key.slice(0, at + delimiter.length)
 }
 
+/** Requests to the state store side by side. */
+const PARALLEL = 16
+
 async function* following(gateway: Gateway, bucket: string, asked: ListUploadsRequest): AsyncGenerator<UploadInfo> {
   let afterKey = asked.keyMarker
   let afterUploadId = asked.uploadIdMarker
@@ -57,8 +60,10 @@ async function* following(gateway: Gateway, bucket: string, asked: ListUploadsRe
       ...(afterUploadId === undefined ? {} : { afterUploadId }),
       limit: 1_000,
     })
-    for (const upload of page.uploads) {
-      if (await gateway.uploads.isClients({ bucket, key: upload.key, uploadId: upload.uploadId })) yield upload
+    for (let at = 0; at < page.uploads.length; at += PARALLEL) {
+      const some = page.uploads.slice(at, at + PARALLEL)
+      const ours = await Promise.all(some.map((one) => gateway.uploads.isClients({ bucket, ...one })))
+      yield* some.filter((_, i) => ours[i])
     }
     const last = page.uploads.at(-1)
     if (!page.truncated || last === undefined) return

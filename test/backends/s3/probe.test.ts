@@ -3,6 +3,7 @@ import { MemoryStore } from '../../../src/backends/memory.ts'
 import { type ObjectStore, StoreError } from '../../../src/backends/object-store.ts'
 import { corrected, PROBED_ABILITIES, type ProbedAbility, probe } from '../../../src/backends/s3/probe.ts'
 import { type Profile, PROFILES } from '../../../src/backends/s3/profiles.ts'
+import { SUBRESOURCES } from '../../../src/backends/s3/subresources.ts'
 import { Denied, Invalid, Unavailable } from '../../../src/errors.ts'
 import { careless, type Carelessness } from '../../helpers/careless-store.ts'
 
@@ -96,7 +97,7 @@ test('a store that does not answer at all is not tried', async () => {
 
 describe('a profile', () => {
   const everything = (found: 'yes' | 'no' | 'unknown') =>
-    PROBED_ABILITIES.map((ability) => ({ ability, found, detail: '' }))
+    [...PROBED_ABILITIES, 'versions' as const, ...SUBRESOURCES].map((ability) => ({ ability, found, detail: '' }))
   const abilities = (profile: Profile) => PROBED_ABILITIES.filter((ability) => profile[ability])
   const declared = (known: boolean): Profile => ({ ...PROFILES.generic, known, conditionalCopy: false })
   const DECLARED = PROBED_ABILITIES.filter((ability) => ability !== 'conditionalCopy')

@@ -1,0 +1,200 @@
+/** What a gateway hands on to a store that speaks S3, and what it keeps from it. */
+import {
+  CopyObjectCommand,
+  CreateBucketCommand,
+  DeleteBucketIntelligentTieringConfigurationCommand,
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  DeleteObjectTaggingCommand,
+  GetBucketLifecycleConfigurationCommand,
+  GetBucketVersioningCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectVersionsCommand,
+  PutBucketAnalyticsConfigurationCommand,
+  PutObjectCommand,
+  PutObjectLegalHoldCommand,
+  PutObjectRetentionCommand,
+  PutObjectTaggingCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { ALLOW_ALL, type CredentialEntry } from '../../src/access/credentials.ts'
+import { type Profile, PROFILES } from '../../src/backends/s3/profiles.ts'
+import { ACCESS_KEY, SECRET_KEY, startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { s3Store } from '../helpers/s3-store.ts'
+import { answer, ScriptedServer } from '../helpers/scripted-server.ts'
+import { send } from '../helpers/signed-request.ts'
+
+const Bucket = 'forwarding'
+
+let backend: TestGateway
+const gateways: TestGateway[] = []
+let sent: string[] = []
+
+beforeAll(async () => {
+  backend = await startGateway()
+  await backend.client().send(new CreateBucketCommand({ Bucket }))
+})
+afterAll(async () => {
+  for (const one of gateways) {
+    await one.close()
+    await one.store.close()
+  }
+  await backend.close()
+})
+beforeEach(() => {
+  sent = []
+})
+
+async function over(profile: Partial<Profile>, credentials?: readonly CredentialEntry[]): Promise<TestGateway> {
+  const onSend = ({ method, path }: { method: string; path: string }) => sent.push(`${method} ${path}`)
+  const store = s3Store({ endpoint: backend.endpoint, profile, onSend })
+  const gateway = await startGateway({ store, ...(credentials === undefined ? {} : { credentials }) })
+  gateways.push(gateway)
+  return gateway
+}
+
+describe('a store that takes what it does not know for the object or bucket itself', () => {
+  const Key = 'precious'
+  let s3: S3Client
+  beforeAll(async () => {
+    s3 = (await over(PROFILES.s3proxy)).client()
+    await s3.send(new PutObjectCommand({ Bucket, Key, Body: 'precious' }))
+  })
+
+  const later = new Date(Date.now() + 1e9)
+  test.each<[string, () => Promise<unknown>]>([
+    [
+      'PutObjectRetention',
+      () =>
+        s3.send(
+          new PutObjectRetentionCommand({ Bucket, Key, Retention: { Mode: 'GOVERNANCE', RetainUntilDate: later } }),
+        ),
+    ],
+    ['PutObjectLegalHold', () => s3.send(new PutObjectLegalHoldCommand({ Bucket, Key, LegalHold: { Status: 'ON' } }))],
+    ['PutObjectTagging', () => s3.send(new PutObjectTaggingCommand({ Bucket, Key, Tagging: { TagSet: [] } }))],
+    ['DeleteObjectTagging', () => s3.send(new DeleteObjectTaggingCommand({ Bucket, Key }))],
+    [
+      'DeleteBucketIntelligentTieringConfiguration',
+      () => s3.send(new DeleteBucketIntelligentTieringConfigurationCommand({ Bucket, Id: 'x' })),
+    ],
+    [
+      'PutBucketAnalyticsConfiguration',
+      () =>
+        s3.send(
+          new PutBucketAnalyticsConfigurationCommand({
+            Bucket,
+            Id: 'x',
+            AnalyticsConfiguration: { Id: 'x', StorageClassAnalysis: {} },
+          }),
+        ),
+    ],
+    ['GetBucketLifecycleConfiguration', () => s3.send(new GetBucketLifecycleConfigurationCommand({ Bucket }))],
+    ['GetBucketVersioning', () => s3.send(new GetBucketVersioningCommand({ Bucket }))],
+    ['ListObjectVersions', () => s3.send(new ListObjectVersionsCommand({ Bucket }))],
+  ])('never hears of %s', async (_name, call) => {
+    await expect(call()).rejects.toMatchObject({ name: 'NotImplemented', $metadata: { httpStatusCode: 501 } })
+    expect(sent).toEqual([])
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }))
+    expect(await Body?.transformToString()).toBe('precious')
+  })
+})
+
+test('headers of what the store has not are refused, and headers of what it has go to it', async () => {
+  const s3 = (await over({ tags: false, objectLock: false })).client()
+  const put = (more: object) => s3.send(new PutObjectCommand({ Bucket, Key: 'headers', Body: 'x', ...more }))
+  await expect(put({ Tagging: 'a=b' })).rejects.toMatchObject({ name: 'NotImplemented' })
+  await expect(put({ ObjectLockLegalHoldStatus: 'ON' })).rejects.toMatchObject({ name: 'NotImplemented' })
+  expect(sent).toEqual([])
+  await put({ StorageClass: 'STANDARD' })
+  expect(sent).toHaveLength(1)
+})
+
+describe('a store without versions', () => {
+  const Key = 'only'
+  let s3: S3Client
+  beforeAll(async () => {
+    s3 = (await over({ versions: false })).client()
+    await s3.send(new PutObjectCommand({ Bucket, Key, Body: 'only' }))
+  })
+
+  const at = { Bucket, Key, VersionId: 'abc' }
+  test.each<[string, () => Promise<unknown>]>([
+    ['GET', () => s3.send(new GetObjectCommand(at))],
+    ['HEAD', () => s3.send(new HeadObjectCommand(at))],
+    ['DELETE', () => s3.send(new DeleteObjectCommand(at))],
+    [
+      'copy',
+      () => s3.send(new CopyObjectCommand({ Bucket, Key: 'copy', CopySource: `${Bucket}/${Key}?versionId=abc` })),
+    ],
+  ])('refuses to %s a version that it would take for the object', async (_what, call) => {
+    await expect(call()).rejects.toMatchObject({ $metadata: { httpStatusCode: 501 } })
+    expect(sent).toEqual([])
+    await s3.send(new HeadObjectCommand({ Bucket, Key }))
+  })
+
+  test('refuses it for one key of many, too', async () => {
+    const Delete = { Objects: [{ Key, VersionId: 'abc' }] }
+    const { Errors } = await s3.send(new DeleteObjectsCommand({ Bucket, Delete }))
+    expect(Errors).toMatchObject([{ Key, Code: 'NotImplemented' }])
+    await s3.send(new HeadObjectCommand({ Bucket, Key }))
+  })
+
+  test('has the null version, which is the object', async () => {
+    await s3.send(new HeadObjectCommand({ ...at, VersionId: 'null' }))
+    await s3.send(new DeleteObjectCommand({ ...at, VersionId: 'null' }))
+    await expect(s3.send(new HeadObjectCommand({ Bucket, Key }))).rejects.toMatchObject({ name: 'NotFound' })
+  })
+})
+
+describe('the query that the store gets', () => {
+  const LIMITED = { accessKey: 'LIMITED', secret: 'limited-secret-1' }
+  let gateway: TestGateway
+  beforeAll(async () => {
+    gateway = await over({}, [
+      {
+        accessKey: LIMITED.accessKey,
+        secretKey: LIMITED.secret,
+        allow: [{ buckets: ['*'], prefixes: ['mine/'], actions: 'read-only' }],
+      },
+      { accessKey: ACCESS_KEY, secretKey: SECRET_KEY, allow: ALLOW_ALL },
+    ])
+    await gateway.client().send(new PutObjectCommand({ Bucket, Key: 'others/secret', Body: 'x' }))
+    sent = []
+  })
+  const get = (path: string, credentials?: typeof LIMITED) =>
+    send(gateway, { method: 'GET', path, ...(credentials === undefined ? {} : { credentials }) })
+
+  test.each(['list-type=2&', ''])('has the prefix that was authorised, once (%s)', async (version) => {
+    const answer = await get(`/${Bucket}?${version}prefix=mine/&prefix=`, LIMITED)
+    expect([answer.status, answer.bytes.toString().includes('others/secret')]).toEqual([200, false])
+    expect(sent).toHaveLength(1)
+    expect(sent[0]?.match(/prefix=[^&]*/g)).toEqual(['prefix=mine%2F'])
+  })
+
+  test('has no parameter that the operation does not have', async () => {
+    await get(`/${Bucket}?list-type=2&metadata=true&events=s3:ObjectCreated:*&prefix=a%20b%2B&x-id=ListObjectsV2`)
+    expect(sent).toEqual([`GET /${Bucket}?list-type=2&prefix=a%20b%2B`])
+  })
+
+  test.each([
+    [`/${Bucket}?tagging&metadata=true`, `GET /${Bucket}?tagging=`],
+    [`/${Bucket}/key?tagging&versionId=v1&versionId=v2`, `GET /${Bucket}/key?tagging=&versionId=v1`],
+    [`/${Bucket}?inventory&id=a%26b`, `GET /${Bucket}?inventory=&id=a%26b`],
+    [`/${Bucket}?metrics&continuation-token=t`, `GET /${Bucket}?metrics=&continuation-token=t`],
+  ])('of %s is that of the operation', async (path, expected) => {
+    await get(path)
+    expect(sent).toEqual([expected])
+  })
+})
+
+test('a document without an end is the failure of the store', async () => {
+  const server = await ScriptedServer.start()
+  const gateway = await startGateway({ store: s3Store({ endpoint: server.endpoint, retry: { attempts: 1 } }) })
+  gateways.push(gateway)
+  server.next(answer(200, { body: `<ListBucketResult>${' '.repeat(17 * 1024 * 1024)}</ListBucketResult>` }))
+  const { status } = await send(gateway, { method: 'GET', path: `/${Bucket}?list-type=2` })
+  expect(status).toBe(503)
+  await server.close()
+})
