@@ -86,9 +86,8 @@ export class S3Store implements ObjectStore {
     { attributes = {} }: { readonly attributes?: port.Attributes } = {},
   ): Promise<void> {
     const document = writeCreateBucket(this.#region)
-    const body = () => documentBody(document, false)
     const call = { what: 'CreateBucket', method: 'PUT', bucket, headers: attributes, unowned: true } as const
-    await this.#done({ ...call, body, replayable: true })
+    await this.#done({ ...call, body: () => documentBody(document, false), replayable: true })
   }
 
   async headBucket(bucket: string): Promise<port.BucketInfo | undefined> {
