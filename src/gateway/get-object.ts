@@ -1,5 +1,6 @@
 import { type GetResult, StoreError } from '../backends/object-store.ts'
 import { guessSpan } from '../format/layout.ts'
+import { type CustomerKey, parseCustomerKey } from '../s3/encryption-headers.ts'
 import { S3Error } from '../s3/errors.ts'
 import { parseRange, requestedPart } from '../s3/range.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from './gateway.ts'
@@ -22,7 +23,8 @@ async function readObject(gateway: Gateway, request: OperationRequest): Promise<
     part: requestedPart(request.headers, request.query),
     range: parseRange(request.headers.get('range')),
   }
-  const { sealed, stored } = await begin(gateway, request, wanted)
+  const customerKey = parseCustomerKey(request.headers)
+  const { sealed, stored } = await begin(gateway, request, wanted, customerKey)
   const view = await viewOf(gateway, sealed, request, wanted)
   if (view.status === 304) return { status: 304, headers: view.headers }
   const { status, headers, length, range } = view
@@ -45,19 +47,20 @@ async function begin(
   gateway: Gateway,
   request: OperationRequest,
   wanted: Wanted,
+  customerKey: CustomerKey | undefined,
 ): Promise<{ sealed: StoredObject; stored?: GetResult }> {
   const place = placeOf(gateway, request)
   const { range, part } = wanted
-  if (part !== undefined || range?.kind === 'suffix') return { sealed: await headNamed(gateway, place) }
+  if (part !== undefined || range?.kind === 'suffix') return { sealed: await headNamed(gateway, place, customerKey) }
   try {
     const span = range === undefined ? {} : { range: guessSpan(range.first, range.last) }
     const version = atVersion(place)
     const stored = await gateway.store.get(place.bucket, place.key, { ...span, ...version, signal: request.signal })
-    return { sealed: await unseal(gateway, place, stored.info), stored }
+    return { sealed: await unseal(gateway, place, stored.info, customerKey), stored }
   } catch (error) {
     // Behind the end: conditions come before the range, and the answer carries the plaintext size.
     if (!(error instanceof StoreError) || error.refusal !== 'range-not-satisfiable') throw absent(place, error)
-    return { sealed: await headStored(gateway, place) }
+    return { sealed: await headStored(gateway, place, customerKey) }
   }
 }
 

@@ -1,6 +1,7 @@
 /** Operation name → what runs it: an operation that is declared built and has no function does not compile. */
 import type { BuiltOperation } from '../s3/operation.ts'
 import { deleteBucketCors, getBucketCors, putBucketCors } from './configuration/cors.ts'
+import { deleteBucketEncryption, getBucketEncryption, putBucketEncryption } from './configuration/encryption.ts'
 import { getBucketRequestPayment, putBucketRequestPayment } from './configuration/request-payment.ts'
 import { getBucketVersioning, putBucketVersioning } from './configuration/versioning.ts'
 import { copyObject } from './copy-object.ts'
@@ -41,6 +42,8 @@ export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = 
   DeleteObject: deleteObject,
   DeleteObjects: deleteObjects,
   GetBucketCors: getBucketCors,
+  DeleteBucketEncryption: deleteBucketEncryption,
+  GetBucketEncryption: getBucketEncryption,
   GetBucketLifecycleConfiguration: getBucketLifecycleConfiguration,
   GetBucketLocation: getBucketLocation,
   GetBucketRequestPayment: getBucketRequestPayment,
@@ -58,6 +61,7 @@ export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = 
   PostObject: postObject,
   PreflightRequest: preflightRequest,
   PutBucketCors: putBucketCors,
+  PutBucketEncryption: putBucketEncryption,
   PutBucketLifecycleConfiguration: putBucketLifecycleConfiguration,
   PutBucketRequestPayment: putBucketRequestPayment,
   PutBucketVersioning: putBucketVersioning,

@@ -33,6 +33,8 @@ const PUT = {
 const DELETE = { ...COMMON, method: 'DELETE', access: 'write', status: 204, body: 'none' } as const
 
 const PAYMENT = 'Kept and told on the embedded store: nobody is billed. Forwarded to a store that speaks S3.'
+const ENCRYPTION =
+  'What new objects are encrypted with unless they say it themselves. Kept by the gateway, never by a store that speaks S3.'
 
 const VERSIONING = 'Kept and obeyed by the embedded store, without MFA delete. Forwarded to a store that speaks S3.'
 const CORS = 'Kept by the gateway and judged by it, before any store: browsers talk to the gateway.'
@@ -41,6 +43,9 @@ export const CONFIGURATION_OPERATIONS = {
   GetBucketCors: { ...GET, class: 'own', subresource: 'cors', reason: CORS },
   PutBucketCors: { ...PUT, class: 'own', subresource: 'cors', reason: CORS },
   DeleteBucketCors: { ...DELETE, class: 'own', subresource: 'cors', reason: CORS },
+  GetBucketEncryption: { ...GET, class: 'own', subresource: 'encryption', reason: ENCRYPTION },
+  PutBucketEncryption: { ...PUT, class: 'own', subresource: 'encryption', reason: ENCRYPTION },
+  DeleteBucketEncryption: { ...DELETE, class: 'own', subresource: 'encryption', reason: ENCRYPTION },
   GetBucketRequestPayment: { ...GET, class: 'forwarded', subresource: 'requestPayment', reason: PAYMENT },
   PutBucketRequestPayment: { ...PUT, class: 'forwarded', subresource: 'requestPayment', reason: PAYMENT },
   GetBucketVersioning: { ...GET, class: 'forwarded', subresource: 'versioning', reason: VERSIONING },

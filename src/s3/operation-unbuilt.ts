@@ -58,7 +58,6 @@ const REPORT =
   'Forwarded to a store that speaks S3; the backend knows sizes, ETags and checksums of the ciphertext only.'
 const ACCESS = 'To be decided here: the backend sees only the credential of the gateway, never the client.'
 const WEBSITE = 'To be served here: a website of the backend would show ciphertext.'
-const ENCRYPTION = "To be the bucket's own default, not the backend's."
 const REPLICATION =
   'Forwarded to a store that speaks S3; a replica is readable where its namespace and keys are configured.'
 const EVENTS = 'Forwarded to a store that speaks S3; events of the backend carry the sizes and ETags of the ciphertext.'
@@ -108,9 +107,6 @@ export const UNBUILT_OPERATIONS = {
   PutBucketAccelerateConfiguration: ofBucket('forwarded', 'PUT', 'accelerate', ACCELERATE),
   GetBucketAcl: ofBucket('own', 'GET', 'acl', ACCESS),
   PutBucketAcl: ofBucket('own', 'PUT', 'acl', ACCESS),
-  GetBucketEncryption: ofBucket('own', 'GET', 'encryption', ENCRYPTION),
-  PutBucketEncryption: ofBucket('own', 'PUT', 'encryption', ENCRYPTION),
-  DeleteBucketEncryption: ofBucket('own', 'DELETE', 'encryption', ENCRYPTION),
   DeleteBucketLifecycle: ofBucket('forwarded', 'DELETE', 'lifecycle', PLAIN),
   GetBucketLogging: ofBucket('forwarded', 'GET', 'logging', LOGS),
   PutBucketLogging: ofBucket('forwarded', 'PUT', 'logging', LOGS),
