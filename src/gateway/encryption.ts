@@ -52,7 +52,7 @@ export async function encryptionOf(gateway: Gateway, bucket: string, headers: He
     return { manager: undefined, customerKey, tlvs: [], told, headers: etagSign(gateway) }
   }
   return {
-    manager: told.keyId === '' ? undefined : managerOf(gateway, told.keyId),
+    manager: told.keyId === '' && request.keyId === undefined ? undefined : managerOf(gateway, told.keyId),
     customerKey,
     tlvs: keptOf(told, request.context),
     told,
