@@ -165,6 +165,7 @@ export function composeS3Server(settings: Settings, components: Components): Ret
       region: server.region,
       requestId: requestIds(random),
       hostId: random(24).toString('base64'),
+      customerKeysOverHttp: server.customerKeysOverHttp,
     },
     {
       ...(tls === undefined

@@ -138,7 +138,24 @@ def unwrap_bucket_key(masters, provider, wrapped, namespace, day, kid):
     return key
 
 
-def bucket_key(env, masters, keyring, namespace):
+def customer_key(raw):
+    """The key of SSE-C from a file: its 32 bytes, or their base64 as clients send it."""
+    key = raw if len(raw) == 32 else base64.b64decode(raw.strip(), validate=True)
+    need(len(key) == 32, "unwrap failure", "a customer's key has 32 bytes")
+    return key
+
+
+def open_customer_key(env, customer):
+    bad = "unwrap failure"
+    need(customer is not None, bad, "the object is under a customer's key (SSE-C)")
+    K = hmac.new(env.salt, customer, hashlib.sha512).digest()[:32]             # HKDF-Extract
+    need(hmac.compare_digest(expand(K, "sealgate/v1/kid", b"", 16), env.kid), bad, "another customer's key")
+    return K
+
+
+def bucket_key(env, masters, keyring, namespace, customer=None):
+    if env.provider == "c":
+        return open_customer_key(env, customer)
     for record in keyring:
         if record["kid"] == env.kid.hex() and record["namespace"].encode() == namespace:
             try:

@@ -2,13 +2,14 @@
 """A second reader of the Sealgate object format, written from docs/format.md alone (section numbers here are its).
 
   sealgate_reader.py decrypt FOLDER --master-keys master-keys.json [--keyring FILE] [-o OUT] [--recover] [--info]
+  sealgate_reader.py decrypt FOLDER --customer-key FILE [-o OUT] [--info]
   sealgate_reader.py vectors DIR
 
 Needs Python 3.9 and the package `cryptography`. Exit status 0: all well; 1: damage, a wrong key or a mismatch; 2: usage.
 """
 import argparse, hashlib, hmac, json, os, re, struct, sys
 from pathlib import Path
-from sealgate_format import (C, D, H, S, S_inverse, T, Envelope, Failure, bucket_key, g, header_and_keys,
+from sealgate_format import (C, D, H, S, S_inverse, T, Envelope, Failure, bucket_key, customer_key, g, header_and_keys,
                              load_master_keys, need, open_area, open_chunk, open_seal, parse_metadata, read_at, read_tail, tlv_name, unbase64,
                              unwrap_object_key)
 
@@ -63,14 +64,14 @@ class Object:
             yield held
 
 
-def open_object(stored, masters, keyring, namespace, key, body, recover=False):
+def open_object(stored, masters, keyring, namespace, key, body, recover=False, customer=None):
     s = body.seek(0, 2)
     if recover:
         env, namespace, key = read_foot(body, s)
     else:
         need("sg-e" in stored, "envelope failure", "sg-e is missing")
         env = Envelope(unbase64(stored["sg-e"], "envelope failure"))
-    R = unwrap_object_key(env, bucket_key(env, masters, keyring, namespace), namespace, key)
+    R = unwrap_object_key(env, bucket_key(env, masters, keyring, namespace, customer), namespace, key)
     if recover:
         return Object(body, s, R, env, None)
     bad = "metadata failure"
@@ -112,14 +113,15 @@ def describe(tlvs, meta):
 
 # ---- command line ---------------------------------------------------------------------------------------------------
 def decrypt(args):
-    masters = load_master_keys(Path(args.master_keys).read_text())
+    masters = load_master_keys(Path(args.master_keys).read_text()) if args.master_keys else {}
+    customer = customer_key(Path(args.customer_key).read_bytes()) if args.customer_key else None
     keyring = json.loads(Path(args.keyring).read_text()) if args.keyring else []
     folder = Path(args.folder)
     description = folder / "object.json"
     about = json.loads(description.read_text()) if description.exists() or not args.recover else {}
     with open(folder / "body", "rb") as body:
         obj = open_object(about.get("metadata", {}), masters, keyring, about.get("namespace", "").encode(),
-                          about.get("key", "").encode(), body, args.recover)
+                          about.get("key", "").encode(), body, args.recover, customer)
         if args.info:
             print(json.dumps({"plaintext-bytes": obj.P, **describe(obj.tlvs, obj.meta)}, indent=2, ensure_ascii=False))
             return
@@ -136,7 +138,8 @@ def main():
     commands = parser.add_subparsers(required=True, dest="command")
     one = commands.add_parser("decrypt", help="decrypt a folder with `body` and `object.json`")
     one.add_argument("folder")
-    one.add_argument("--master-keys", required=True)
+    one.add_argument("--master-keys", help="file of a local key manager")
+    one.add_argument("--customer-key", help="file with the key of an SSE-C object: 32 bytes, or their base64")
     one.add_argument("--keyring", help="file of `sealgate keys export`")
     one.add_argument("-o", "--output", help="file for the plaintext; default: standard output")
     one.add_argument("--recover", action="store_true", help="metadata was lost: use the recovery envelope in the body")

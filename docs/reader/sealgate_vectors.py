@@ -70,6 +70,7 @@ def run_vector(header, body, open_object):
     if len(body) != int(header["body-bytes"]) or hashlib.sha256(body).hexdigest() != header["body-sha256"]:
         return "the body is not stored here: expand the vectors first" if not body and "seed" in header else "body"
     M = unbase64(header["master-key"], "unwrap failure") if "master-key" in header else b""
+    customer = unbase64(header["customer-key"], "unwrap failure") if "customer-key" in header else None
     masters, keyring = {master_id(M): M}, json.loads(header.get("keyring", "[]"))
     released, outcome, content, entries = [], "success", None, None
     try:
@@ -78,7 +79,7 @@ def run_vector(header, body, open_object):
         else:
             stored = {name: value for name, value in header.items() if name.startswith("sg-")}
             names = header["namespace"].encode(), unquote_to_bytes(header["key"])
-            obj = open_object(stored, masters, keyring, *names, io.BytesIO(body), header.get("mode") == "recover")
+            obj = open_object(stored, masters, keyring, *names, io.BytesIO(body), header.get("mode") == "recover", customer)
             span = tuple(map(int, header["range"].split("-"))) if "range" in header else None
             for chunk in obj.read(span):
                 released.append(chunk)

@@ -52,7 +52,15 @@ const CHOICES: readonly (readonly [string, string])[] = [
   ['SigV2', '400; only AWS Signature Version 4 is spoken, in POST forms too.'],
   ['Anonymous ListBuckets', '403 `AccessDenied`; s3-tests expects an empty list.'],
   [
-    'More than 10 tags, wrong SSE-C key, suspended versioning under a lock, missing retention, S3 Select',
+    'Wrong customer key (SSE-C)',
+    '403 `AccessDenied`, as AWS; s3-tests expects 400. A wrong key with a part of an upload is 400 `InvalidRequest`.',
+  ],
+  [
+    'GetBucketEncryption of a bucket that has none',
+    '404 `ServerSideEncryptionConfigurationNotFoundError`, as s3-tests and other stores; AWS answers AES256 since 2023. Objects are sealed either way; where nobody asked for anything, answers name no server-side encryption but for the sign of an opaque ETag.',
+  ],
+  [
+    'More than 10 tags, suspended versioning under a lock, missing retention, S3 Select',
     'Not built; when they are, they follow AWS.',
   ],
 ]
@@ -61,7 +69,7 @@ const CHOICES: readonly (readonly [string, string])[] = [
 const DEVIATIONS: readonly (readonly [string, string])[] = [
   [
     'Headers that are not built',
-    'An `x-amz-*` header that an operation does not know is refused with `NotImplemented`, never ignored: SSE-C, server-side encryption, append offsets, and over the embedded store grants and MFA.',
+    'An `x-amz-*` header that an operation does not know is refused with `NotImplemented`, never ignored: append offsets, and over the embedded store grants and MFA.',
   ],
   [
     'Preconditions on writes',
@@ -70,6 +78,14 @@ const DEVIATIONS: readonly (readonly [string, string])[] = [
   [
     'Unknown query parameters',
     'Ignored if they have a value. Without one they have the look of a sub-resource, and are refused with `NotImplemented` rather than answered by the operation beside it.',
+  ],
+  [
+    'Server-side encryption',
+    'SSE-S3 and SSE-KMS name who wraps the key of an object; the seal is the same. A key id is the alias of a configured key manager: bare, as `alias/…`, or an ARN that ends so; any other is `KMS.NotFoundException`, also in PutBucketEncryption, where AWS does not look. Without a key id, and for AES256, it is the active manager. The key id is told as it was given, the encryption context is kept with the object but not handed to a key manager, and SSE-KMS is not refused over plain HTTP.',
+  ],
+  [
+    "Customers' keys (SSE-C)",
+    'Over plain HTTP refused unless `server.customerKeysOverHttp` is set; never read from the query of a presigned URL, and left out of the canonical request that `SignatureDoesNotMatch` shows. All three headers are needed, the MD5 too. Objects are stored under them in every bucket that does not block it with `BlockedEncryptionTypes`; PutBucketEncryption without that element lifts a block.',
   ],
   [
     '`x-amz-acl`',

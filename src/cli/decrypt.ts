@@ -5,7 +5,7 @@ import { describedHeaders } from '../gateway/object-metadata.ts'
 import { readMasterKeysFile } from '../keys/master-keys.ts'
 import { report } from './client-options.ts'
 import { type CommandContext, readOptionFile, settingsOf, stoppable } from './context.ts'
-import { masterKeysOf, openBucketKeys, parseKeyring } from './offline-keys.ts'
+import { masterKeysOf, openBucketKeys, openCustomerKeys, parseKeyring, readCustomerKey } from './offline-keys.ts'
 import { type OpenBucketKey, type OpenedObject, openRawObject } from './raw-object.ts'
 import { writeWhole } from './whole-file.ts'
 
@@ -13,6 +13,7 @@ interface DecryptFlags {
   readonly config?: string
   readonly masterKeys?: string
   readonly passphraseFile?: string
+  readonly customerKey?: string
   readonly keyring?: string
   readonly recover?: boolean
   readonly output?: string
@@ -27,6 +28,7 @@ export function decryptCommand(context: CommandContext): Command {
     .option('-c, --config <file>', 'settings (YAML), to find the master keys')
     .option('--master-keys <file>', 'master keys file; default: the one of the settings')
     .option('--passphrase-file <file>', 'file with the passphrase of the master keys')
+    .option('--customer-key <file>', 'the key of an SSE-C object: 32 bytes, or their base64 as clients send it')
     .option('--keyring <file>', 'keyring (JSON array, or a record a line), for objects whose master key was rotated')
     .option('--recover', 'the metadata is lost: use the envelope in the body (objects from 5 MiB on)')
     .option('-o, --output <file>', 'where to write, once all of it is verified; default: standard output, as it is')
@@ -42,7 +44,9 @@ export function decryptCommand(context: CommandContext): Command {
     )
 }
 
+/** Under a customer's key there is nothing to ask master keys for. */
 async function keysOf(context: CommandContext, flags: DecryptFlags): Promise<OpenBucketKey> {
+  if (flags.customerKey !== undefined) return openCustomerKeys(readCustomerKey('--customer-key', flags.customerKey))
   const { masterKeys: path, keyring } = flags
   // As for every secret in a file, one line end is not part of it.
   const passphrase =

@@ -7,10 +7,11 @@ import { openComponents } from '../compose.ts'
 import { Integrity, Invalid, Unavailable } from '../errors.ts'
 import { type Envelope, parseEnvelope } from '../format/envelope.ts'
 import { fromStoredMetadata } from '../format/metadata.ts'
-import { TLV } from '../format/tlv.ts'
+import { sseOf, TLV } from '../format/tlv.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import type { Place } from '../gateway/place.ts'
 import { allTlvs, readTail, unseal } from '../gateway/sealed-object.ts'
+import { ENCRYPTION_MODES } from '../s3/encryption-headers.ts'
 import { report } from './client-options.ts'
 import { type CommandContext, settingsOf, stoppable } from './context.ts'
 import { parseObjectAddress } from './s3-address.ts'
@@ -60,14 +61,19 @@ async function inspect(
   if (stored === 'foreign')
     throw new Integrity('envelope failure', `${place.bucket}/${place.key} was not written through Sealgate`)
   if (flags.export !== undefined) await exportRaw(gateway, { place, info }, flags.export, flags.signal)
+  const envelope = parseEnvelope(stored.envelope)
   const shown = {
     ...describeStored(gateway, place, info),
-    ...describeEnvelope(parseEnvelope(stored.envelope)),
+    ...describeEnvelope(envelope),
     ...(flags.export === undefined ? {} : { exported: flags.export }),
   }
   const tell = (facts: Readonly<Record<string, unknown>>): void => {
     const lines = Object.entries(facts).map(([name, value]) => `${name.padEnd(16)} ${String(value)}`)
     report(context, flags, facts, lines.join('\n'))
+  }
+  if (envelope.tag === 'c') {
+    tell({ ...shown, encryption: 'SSE-C: only who has the key of the client opens it (decrypt --customer-key)' })
+    return
   }
   const opened = await describeSealed(gateway, place, info, flags.signal).catch((error: unknown) => {
     if (error instanceof Integrity) tell({ ...shown, opens: false })
@@ -98,8 +104,7 @@ function describeEnvelope(envelope: Envelope): Record<string, string | number | 
   return {
     suite: suite === 1 ? '1 (AES-256-GCM, HKDF-SHA-512)' : suite,
     provider: tag,
-    manager: alias,
-    keyDay: new Date(day * DAY_MILLISECONDS).toISOString().slice(0, 10),
+    ...(tag === 'c' ? {} : { manager: alias, keyDay: new Date(day * DAY_MILLISECONDS).toISOString().slice(0, 10) }),
     kid: kid.toString('hex'),
     // The provider's bytes begin with a version and the id of the master key (docs/format.md, "Envelope").
     ...(tag === 'l' && flags.inlineKey ? { masterKey: wrapped.toString('hex', 1, 9) } : {}),
@@ -119,12 +124,14 @@ async function describeSealed(
     throw new Invalid(`${place.bucket}/${place.key} has no envelope: it lies there in plaintext`)
   const { metadata, envelope, size: bytes, etag } = sealed
   const tlvs = await allTlvs(gateway, sealed, signal)
+  const asked = sseOf(tlvs)
   return {
     bytes,
     etag,
     segments: envelope.flags.sizeInMetadata ? 1 : (await readTail(gateway, sealed, signal)).segments,
     generation: metadata.generation.toString('hex'),
     written: new Date(metadata.writeTime).toISOString(),
+    ...(asked === undefined ? {} : { encryption: `${ENCRYPTION_MODES[asked.mode - 1] ?? ''} ${asked.keyId}`.trim() }),
     sealedMetadata: tlvs.map(({ tag }) => TLV_NAMES.get(tag) ?? tag).join(' '),
   }
 }

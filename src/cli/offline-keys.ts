@@ -1,10 +1,11 @@
 /** Bucket keys without the gateway: a file of master keys, and a keyring where master keys were rotated. */
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { random } from '../compose.ts'
 import type { Settings } from '../config/settings.ts'
 import { Integrity, Invalid } from '../errors.ts'
 import { kidOf } from '../format/derive.ts'
-import type { Envelope } from '../format/envelope.ts'
+import { type Envelope, openCustomerKey } from '../format/envelope.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
 import { type KeyringRecord, parseKeyringRecord } from '../keys/keyring.ts'
 import { LocalKeyManager } from '../keys/local.ts'
@@ -17,6 +18,9 @@ import type { OpenBucketKey } from './raw-object.ts'
  */
 export function openBucketKeys(masterKeys: MasterKeys, keyring: readonly KeyringRecord[]): OpenBucketKey {
   return async (envelope, namespace) => {
+    if (envelope.tag === 'c') {
+      throw new Invalid("this object is under a key of its client's (SSE-C); give it with --customer-key")
+    }
     const manager = new LocalKeyManager({ alias: envelope.alias, masterKeys, random })
     const record = keyring.find((one) => one.kid.equals(envelope.kid) && one.namespace === namespace)
     if (record !== undefined) {
@@ -31,6 +35,33 @@ export function openBucketKeys(masterKeys: MasterKeys, keyring: readonly Keyring
     }
     return unwrap(manager, envelope, namespace)
   }
+}
+
+/** Opens objects of SSE-C by the customer's key alone. */
+export function openCustomerKeys(customerKey: Buffer): OpenBucketKey {
+  return async (envelope) => {
+    if (envelope.tag !== 'c') throw new Invalid("this object is under no key of a client's: leave --customer-key out")
+    const key = openCustomerKey(envelope, customerKey)
+    if (key === undefined) throw new Integrity('unwrap failure', "the object is under another customer's key")
+    return key
+  }
+}
+
+const CUSTOMER_KEY_BYTES = 32
+
+/** A customer's key from a file that an option names: its bytes, or their base64. Throws `Invalid`, without a word of it. */
+export function readCustomerKey(option: string, path: string): Buffer {
+  let bytes: Buffer
+  try {
+    bytes = readFileSync(path)
+  } catch (cause) {
+    throw new Invalid(`${option} ${path} cannot be read`, { cause })
+  }
+  if (bytes.length === CUSTOMER_KEY_BYTES) return bytes
+  const text = bytes.toString('latin1').trim()
+  const key = Buffer.from(text, 'base64')
+  if (key.length === CUSTOMER_KEY_BYTES && key.toString('base64') === text) return key
+  throw new Invalid(`${option} ${path} holds neither 32 bytes nor their base64`)
 }
 
 async function unwrap(

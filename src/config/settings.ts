@@ -42,6 +42,12 @@ const server = z.strictObject({
     .optional()
     .describe('The only region that signatures may be made for. Without it any region is accepted.'),
   tls: tls.optional().describe('Serve HTTPS. Without it the listener speaks HTTP.'),
+  customerKeysOverHttp: z
+    .boolean('write true or false')
+    .default(false)
+    .describe(
+      "Take customers' keys (SSE-C) from requests over plain HTTP. S3 refuses them; set it only where a proxy in front of the listener speaks TLS with the clients.",
+    ),
   headerTimeout: duration('30s', { least: '1s', most: '10m' }).describe(
     'How long a client may take to send the headers of a request.',
   ),

@@ -57,6 +57,11 @@ export function expand(prk: Buffer, label: string, data: Buffer, bytes: number):
   return out.subarray(0, bytes)
 }
 
+/** The key that HKDF-Extract (RFC 5869) with SHA-512 makes of another one: its first 32 bytes. */
+export function extract(salt: Buffer, key: Buffer): Buffer {
+  return createHmac('sha512', salt).update(key).digest().subarray(0, KEY_BYTES)
+}
+
 /** `Seal`: salt(24) ‖ ciphertext ‖ tag under a key of its own, bound to `label` and `data`. */
 export function sealSmall(prk: Buffer, label: string, data: Buffer, plaintext: Buffer, random: RandomSource): Buffer {
   const salt = drawn(random, SALT_BYTES)

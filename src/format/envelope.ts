@@ -8,6 +8,7 @@ import {
   drawn,
   encrypt,
   expand,
+  extract,
   fromBase64url,
   KEY_BYTES,
   kidOf,
@@ -23,15 +24,15 @@ import {
 import { sha256 } from './hash.ts'
 import { FOOT_LIMIT, TAG_BYTES } from './sizes.ts'
 
-/** Who wrapped a bucket key. `c`, SSE-C, is reserved and refused by this version. */
+/** Who wrapped a bucket key. `c`: nobody, it is made from the customer's key (SSE-C). */
 export type ProviderTag = 'l' | 'm' | 'a' | 'v' | 'p' | 'k' | 'z' | 'g' | 'c'
 
 /** A bucket key's name and its wrapped form. */
 export interface WrappedKeyFields {
   readonly tag: ProviderTag
-  /** `[a-z0-9-]{1,15}`. */
+  /** `[a-z0-9-]{1,15}`; empty for SSE-C. */
   readonly alias: string
-  /** Days since 1970 on which K was made. */
+  /** Days since 1970 on which K was made; 0 for SSE-C. */
   readonly day: number
   /** 16 bytes. */
   readonly kid: Buffer
@@ -67,19 +68,28 @@ export interface Envelope extends WrappedKeyFields {
   readonly raw: Buffer
 }
 
-export interface EnvelopeInput {
-  readonly bucketKey: SealingKey
+interface EnvelopeContent {
   readonly objectKey: Buffer
   readonly namespace: string
   readonly key: string
   readonly flags: Omit<EnvelopeFlags, 'inlineKey'>
-  readonly inline: boolean
   readonly random: RandomSource
+}
+
+export interface EnvelopeInput extends EnvelopeContent {
+  readonly bucketKey: SealingKey
+  readonly inline: boolean
+}
+
+export interface CustomerEnvelopeInput extends EnvelopeContent {
+  /** The customer's key, 32 bytes. */
+  readonly customerKey: Buffer
 }
 
 const VERSION = 1
 const FLAG = { tailFirst: 1, sizeInMetadata: 2, areaUsed: 4, md5NotKept: 8, inlineKey: 16 } as const
-const REFERENCE = /^[lmavpkzg][a-z0-9-]{1,15}$/
+const REFERENCE = /^(?:c|[lmavpkzg][a-z0-9-]{1,15})$/
+const CUSTOMER: ProviderTag = 'c'
 const REFERENCE_LIMIT = 16
 const KID_BYTES = 16
 const SEALED_KEY_BYTES = KEY_BYTES + TAG_BYTES
@@ -88,13 +98,41 @@ const EMPTY = Buffer.alloc(0)
 
 /** The raw bytes of a new envelope. Throws `Internal` for fields that no reader would accept. */
 export function sealEnvelope(input: EnvelopeInput): Buffer {
-  const { bucketKey, flags, inline } = input
-  if (flags.tailFirst === flags.sizeInMetadata) throw new Internal('an envelope says in exactly one way where P is')
-  const bits = bitsOf({ ...flags, inlineKey: inline })
-  const head = encodeHead(bucketKey, bits, inline ? bucketKey.wrapped : EMPTY)
+  const { bucketKey, inline } = input
+  const head = encodeHead(bucketKey, checkedBits(input.flags, inline), inline ? bucketKey.wrapped : EMPTY)
+  return sealed(head, bucketKey.key, drawn(input.random, SALT_BYTES), input)
+}
+
+/** The raw bytes of a new envelope under a customer's key, of which nothing is kept (docs/format.md, "Envelope": SSE-C). */
+export function sealCustomerEnvelope(input: CustomerEnvelopeInput): Buffer {
   const wrapSalt = drawn(input.random, SALT_BYTES)
-  const { kek, nonce } = wrappingKey(bucketKey.key, { head, wrapSalt, ...input })
-  return Buffer.concat([head, wrapSalt, encrypt(kek, nonce, input.objectKey)])
+  const key = customerBucketKey(input.customerKey, wrapSalt)
+  const fields = { tag: CUSTOMER, alias: '', day: 0, kid: kidOf(key), wrapped: EMPTY }
+  return sealed(encodeHead(fields, checkedBits(input.flags, false), EMPTY), key, wrapSalt, input)
+}
+
+/** K of an SSE-C object; `undefined` if the customer's key is another than the one that it was sealed under. */
+export function openCustomerKey(
+  { kid, wrapSalt }: Pick<Envelope, 'kid' | 'wrapSalt'>,
+  customerKey: Buffer,
+): Buffer | undefined {
+  const key = customerBucketKey(customerKey, wrapSalt)
+  return sameBytes(kidOf(key), kid) ? key : undefined
+}
+
+function customerBucketKey(customerKey: Buffer, wrapSalt: Buffer): Buffer {
+  if (customerKey.length !== KEY_BYTES) throw new Internal(`a customer's key of ${customerKey.length} bytes`)
+  return extract(wrapSalt, customerKey)
+}
+
+function checkedBits(flags: EnvelopeContent['flags'], inlineKey: boolean): number {
+  if (flags.tailFirst === flags.sizeInMetadata) throw new Internal('an envelope says in exactly one way where P is')
+  return bitsOf({ ...flags, inlineKey })
+}
+
+function sealed(head: Buffer, key: Buffer, wrapSalt: Buffer, content: EnvelopeContent): Buffer {
+  const { kek, nonce } = wrappingKey(key, { head, wrapSalt, namespace: content.namespace, key: content.key })
+  return Buffer.concat([head, wrapSalt, encrypt(kek, nonce, content.objectKey)])
 }
 
 /** An envelope from its base64url or its raw bytes. Throws `Integrity('envelope failure')`; nothing is opened yet. */
@@ -135,8 +173,10 @@ export function parseEnvelopePrefix(bytes: Buffer): WrappedKeyFields {
   return fields
 }
 
-/** The foot of an object: its envelope and the names it was sealed for. Empty if it would exceed 2,048 bytes. */
+/** The foot of an object: its envelope and the names it was sealed for. Empty for SSE-C, and if it would exceed 2,048 bytes. */
 export function encodeFoot(envelopeRaw: Buffer, namespace: string, key: string): Buffer {
+  // No other key reference is of one byte.
+  if (envelopeRaw[3] === CUSTOMER.length) return EMPTY
   const names = [utf8(namespace), utf8(key)]
   if (names.some((name) => name.length > FOOT_LIMIT)) return EMPTY
   const foot = Buffer.concat([envelopeRaw, ...names.flatMap((name) => [u16(name.length), name])])
@@ -212,6 +252,8 @@ function readHead(bytes: Buffer): { fields: WrappedKeyFields; bits: number; end:
   const kid = cursor.take(KID_BYTES)
   const wrapped = cursor.take(cursor.u16())
   if (wrapped.length > 0 !== ((bits & FLAG.inlineKey) !== 0)) throw refusal('contradicts itself about an inline key')
+  if (tag === CUSTOMER && (day !== 0 || wrapped.length > 0))
+    throw refusal("is of a customer's key and names a day or another key")
   return { fields: { tag, alias: reference.slice(1), day, kid, wrapped }, bits, end: cursor.at }
 }
 
@@ -266,7 +308,7 @@ function wrappingKey(
 }
 
 function isProviderTag(tag: string): tag is ProviderTag {
-  return tag.length === 1 && 'lmavpkzg'.includes(tag)
+  return tag.length === 1 && 'lmavpkzgc'.includes(tag)
 }
 
 /** A name from its UTF-8, which must be well formed; a byte order mark is part of the name. */

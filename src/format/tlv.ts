@@ -26,6 +26,7 @@ export const TLV = {
   md5: 10,
   serverSideEncryption: 11,
   program: 12,
+  kmsDetails: 13,
 } as const
 
 const FRAME_BYTES = 3
@@ -166,6 +167,23 @@ export function sseOf(tlvs: readonly Tlv[]): RequestedEncryption | undefined {
   return { mode: value.readUInt8(0), keyId: value.subarray(1).toString('latin1') }
 }
 
+/** What a client asked of SSE-KMS beside the key. */
+export interface KmsDetails {
+  readonly bucketKey: boolean
+  /** The encryption context as received (base64); empty if there was none. */
+  readonly context: string
+}
+
+export function kmsDetailsTlv({ bucketKey, context }: KmsDetails): Tlv {
+  return { tag: TLV.kmsDetails, value: Buffer.concat([Buffer.of(bucketKey ? 1 : 0), headerBytes(context)]) }
+}
+
+export function kmsDetailsOf(tlvs: readonly Tlv[]): KmsDetails | undefined {
+  const value = tlvs.find((tlv) => tlv.tag === TLV.kmsDetails)?.value
+  if (value === undefined) return undefined
+  return { bucketKey: value.readUInt8(0) === 1, context: value.subarray(1).toString('latin1') }
+}
+
 function headerBytes(text: string): Buffer {
   for (let i = 0; i < text.length; i++) {
     if (text.charCodeAt(i) > 0xff) throw new Internal('a header value holds a character beyond one byte')
@@ -196,4 +214,5 @@ const FORM: Readonly<Record<number, (value: Buffer) => boolean>> = {
     value.length > 2 && CHECKSUM_BYTES.get(value[0] ?? 0) === value.length - 2 && (value[1] ?? 2) < 2,
   [TLV.md5]: (value) => value.length === MD5_BYTES + 2,
   [TLV.serverSideEncryption]: (value) => (value[0] ?? 0) >= 1 && (value[0] ?? 5) <= 4,
+  [TLV.kmsDetails]: (value) => (value[0] ?? 2) < 2,
 }

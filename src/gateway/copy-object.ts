@@ -15,11 +15,13 @@ import {
   metadataDirective,
   parseCopySource,
 } from '../s3/copy-source.ts'
+import { type CustomerKey, parseSourceKey } from '../s3/encryption-headers.ts'
 import { S3Error } from '../s3/errors.ts'
 import { renderCopyObject } from '../s3/result-xml.ts'
 import { attributesFor, attributesOfCopy, type ForStore } from './attributes.ts'
 import { attributesOfPut } from './copied-attributes.ts'
-import { etagSign, keepsMd5, opaqueEtag } from './etag.ts'
+import { type Encryption, encryptionOf } from './encryption.ts'
+import { keepsMd5, opaqueEtag } from './etag.ts'
 import type { Gateway, Operation, OperationRequest } from './gateway.ts'
 import { carriedOver, describeObject } from './object-metadata.ts'
 import { type PlaintextClaims, PlaintextVerifier } from './plaintext-verifier.ts'
@@ -50,6 +52,10 @@ interface Asked {
   readonly target: Place
   readonly directive: Directive
   readonly algorithm: ChecksumName | undefined
+  /** The key that the source is under, if it is a customer's. */
+  readonly sourceKey: CustomerKey | undefined
+  /** Of the target: its own, or its bucket's default. The source's is not carried over. */
+  readonly encryption: Encryption
   readonly attributes: ForStore
 }
 
@@ -60,14 +66,16 @@ export const copyObject: Operation = async (gateway, request) => {
   const algorithm = parseCopyChecksum(request.headers)
   const attributes = await attributesFor(gateway, 'CopyObject', request)
   checkSelfCopy({ source, target, directive, changes: changesAttributes(request.headers) })
+  const sourceKey = parseSourceKey(request.headers)
+  const encryption = await encryptionOf(gateway, target.bucket, request.headers)
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const asked = { source, target, directive, algorithm, attributes }
+      const asked = { source, target, directive, algorithm, sourceKey, encryption, attributes }
       const { etag, written, checksum, copied } = await rereading(() => copyOnce(gateway, request, asked))
       const { lastModified } = written
       return {
         status: 200,
-        headers: { ...etagSign(gateway), ...sourceVersion(copied), ...written.attributes },
+        headers: { ...encryption.headers, ...sourceVersion(copied), ...written.attributes },
         body: renderCopyObject({ etag, lastModified, ...(checksum === undefined ? {} : { checksum }) }),
       }
     } catch (error) {
@@ -85,9 +93,9 @@ const hasMoved = (error: unknown): boolean =>
   ['precondition-failed', 'no-such-key'].includes(error.refusal)
 
 /** What describes the source. Throws `NoSuchKey`, `NoSuchVersion`, and `InvalidRequest` for a delete marker named by its id. */
-export async function headSource(gateway: Gateway, source: Place): Promise<StoredObject> {
+export async function headSource(gateway: Gateway, source: Place, customerKey?: CustomerKey): Promise<StoredObject> {
   try {
-    return await headNamed(gateway, source)
+    return await headNamed(gateway, source, customerKey)
   } catch (error) {
     if (!(error instanceof StoreError && error.answer?.code === 'MethodNotAllowed')) throw error
     throw new S3Error('InvalidRequest', {
@@ -111,7 +119,7 @@ export function sourceVersion({ place, info }: StoredObject): Record<string, str
 }
 
 async function copyOnce(gateway: Gateway, request: OperationRequest, asked: Asked): Promise<Copied> {
-  const sealed = await headSource(gateway, asked.source)
+  const sealed = await headSource(gateway, asked.source, asked.sourceKey)
   evaluateCopySource(parseConditions(request.headers, 'x-amz-copy-source-'), {
     etag: sealed.etag,
     lastModified: sealed.info.lastModified,
@@ -126,7 +134,7 @@ async function copyOnce(gateway: Gateway, request: OperationRequest, asked: Aske
 async function mayShareBody(
   gateway: Gateway,
   request: OperationRequest,
-  { source, target, algorithm }: Asked,
+  { source, target, algorithm, encryption }: Asked,
   sealed: SealedObject,
 ): Promise<boolean> {
   const { capabilities } = gateway.store
@@ -135,7 +143,9 @@ async function mayShareBody(
   const conditional = isSame(source, target) || ifMatch !== undefined || ifNoneMatch !== undefined
   if (conditional && !decidesCopies(capabilities, sealed.info.size)) return false
   if (gateway.rules(source.bucket).copy === 'rekey' || gateway.rules(target.bucket).copy === 'rekey') return false
-  const active = await gateway.keys.active(gateway.rules(target.bucket).namespace)
+  // A body whose key a customer holds has no other reader, and gets none by a copy.
+  if (sealed.customerKey !== undefined || encryption.customerKey !== undefined) return false
+  const active = await gateway.keys.active(gateway.rules(target.bucket).namespace, encryption.manager)
   if (active.tag !== sealed.envelope.tag || active.alias !== sealed.envelope.alias) return false
   if (algorithm === undefined) return true
   const kept = checksumOf(sealed.metadata.tlvs)
@@ -158,15 +168,16 @@ async function copyInStore(
   sealed: StoredObject,
 ): Promise<Copied | undefined> {
   if (sealed.kind === 'plain' || !(await mayShareBody(gateway, request, asked, sealed))) return undefined
-  const { source, target, directive, attributes } = asked
+  const { source, target, directive, encryption, attributes } = asked
   const { envelope, metadata, objectKey, info } = sealed
   const near = metadata.tlvs
-  if (directive === 'COPY' && (await redirectsFromArea(gateway, request, sealed))) return undefined
+  if (directive === 'COPY' && (await leavesInArea(gateway, request, sealed))) return undefined
   const described = directive === 'REPLACE' ? describeObject(request.headers) : carriedOver(near, request.headers)
   const { plaintextBytes, salt, commitment } = metadata
   const description = await sealDescription(gateway, target, {
     objectKey,
     tlvs: [...described, ...digestsOf(near)],
+    encryption,
     ...(envelope.flags.sizeInMetadata ? { segment: { plaintextBytes, salt, commitment } } : {}),
     areaAllowed: false,
     keepsArea: directive === 'COPY' && envelope.flags.areaUsed,
@@ -193,12 +204,15 @@ async function copyInStore(
   return { copied: sealed, etag, written, checksum: told }
 }
 
-/** Whether the finished tail, which a shared body keeps, holds a redirect that the copy must not have. */
-async function redirectsFromArea(gateway: Gateway, request: OperationRequest, sealed: SealedObject): Promise<boolean> {
+/** Whether the tail's area, which a copy in the store keeps, holds something that a copy leaves behind: it streams then. */
+async function leavesInArea(gateway: Gateway, request: OperationRequest, sealed: SealedObject): Promise<boolean> {
   if (!sealed.envelope.flags.areaUsed) return false
-  const near = textOf(sealed.metadata.tlvs, TLV.websiteRedirect)
-  return textOf(await allTlvs(gateway, sealed, request.signal), TLV.websiteRedirect) !== near
+  const near = sealed.metadata.tlvs
+  const all = await allTlvs(gateway, sealed, request.signal)
+  return LEFT_BEHIND.some((tag) => textOf(all, tag) !== textOf(near, tag))
 }
+
+const LEFT_BEHIND = [TLV.websiteRedirect, TLV.serverSideEncryption, TLV.kmsDetails]
 
 function listedFacts(
   gateway: Gateway,
@@ -265,7 +279,7 @@ async function copyThrough(
   asked: Asked,
   sealed: StoredObject,
 ): Promise<Copied> {
-  const { target, directive, algorithm } = asked
+  const { target, directive, algorithm, encryption } = asked
   const inParts = storedSize(sealed.size) > gateway.store.capabilities.requestLimit
   const condition = await targetCondition(gateway, request, asked, sealed, inParts ? 'complete' : 'put')
   const tlvs =
@@ -283,7 +297,7 @@ async function copyThrough(
     checksum: { kind: 'none' as const },
     extraChecksum: kept,
   }
-  const base = { place: target, tlvs, signal: request.signal }
+  const base = { place: target, tlvs, encryption, signal: request.signal }
   const { written, verified, etag } = inParts
     ? await putInParts(gateway, {
         ...base,

@@ -1,6 +1,7 @@
 import { checksumOfCode, typeOfCode } from '../s3/checksum.ts'
 import { evaluateRead, parseConditions } from '../s3/conditions.ts'
 import { httpDate } from '../s3/dates.ts'
+import { parseCustomerKey } from '../s3/encryption-headers.ts'
 import { S3Error } from '../s3/errors.ts'
 import { quoteEtag } from '../s3/etag.ts'
 import {
@@ -21,9 +22,10 @@ import { headNamed, rereading, type StoredObject } from './sealed-object.ts'
 export const getObjectAttributes: Operation = async (gateway, request) => {
   const asked = await attributesAsked(gateway, request)
   const page = parsePartsPage(request.headers)
+  const customerKey = parseCustomerKey(request.headers)
   return rereading(async (): Promise<OperationResponse> => {
     const { signal, headers } = request
-    const sealed = await headNamed(gateway, placeOf(gateway, request))
+    const sealed = await headNamed(gateway, placeOf(gateway, request), customerKey)
     const validators = { etag: sealed.etag, lastModified: sealed.info.lastModified }
     const described = {
       ...etagSign(gateway),

@@ -1,5 +1,6 @@
 import { type GetResult, StoreError } from '../backends/object-store.ts'
 import { guessSpan } from '../format/layout.ts'
+import { type CustomerKey, parseCustomerKey } from '../s3/encryption-headers.ts'
 import { S3Error } from '../s3/errors.ts'
 import { parseRange, requestedPart } from '../s3/range.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from './gateway.ts'
@@ -22,7 +23,7 @@ async function readObject(gateway: Gateway, request: OperationRequest): Promise<
     part: requestedPart(request.headers, request.query),
     range: parseRange(request.headers.get('range')),
   }
-  const { sealed, stored } = await begin(gateway, request, wanted)
+  const { sealed, stored } = await begin(gateway, request, wanted, parseCustomerKey(request.headers))
   try {
     return await answerOf(gateway, request, wanted, { sealed, stored })
   } catch (error) {
@@ -62,19 +63,24 @@ async function answerOf(
  * The first request to the store. A `from-to` range is asked for at once as if the object were one segment, which costs one
  * request where that is so; a suffix or a part needs the object's size first.
  */
-async function begin(gateway: Gateway, request: OperationRequest, wanted: Wanted): Promise<Begun> {
+async function begin(
+  gateway: Gateway,
+  request: OperationRequest,
+  wanted: Wanted,
+  customerKey: CustomerKey | undefined,
+): Promise<Begun> {
   const place = placeOf(gateway, request)
   const { range, part } = wanted
-  if (part !== undefined || range?.kind === 'suffix') return { sealed: await headNamed(gateway, place) }
+  if (part !== undefined || range?.kind === 'suffix') return { sealed: await headNamed(gateway, place, customerKey) }
   try {
     const span = range === undefined ? {} : { range: guessSpan(range.first, range.last) }
     const version = atVersion(place)
     const stored = await gateway.store.get(place.bucket, place.key, { ...span, ...version, signal: request.signal })
-    return { sealed: await unseal(gateway, place, stored.info), stored }
+    return { sealed: await unseal(gateway, place, stored.info, customerKey), stored }
   } catch (error) {
     // Behind the end: conditions come before the range, and the answer carries the plaintext size.
     if (!(error instanceof StoreError) || error.refusal !== 'range-not-satisfiable') throw absent(place, error)
-    return { sealed: await headStored(gateway, place) }
+    return { sealed: await headStored(gateway, place, customerKey) }
   }
 }
 

@@ -1,3 +1,4 @@
+import { parseCustomerKey } from '../s3/encryption-headers.ts'
 import { parseRange, requestedPart } from '../s3/range.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from './gateway.ts'
 import { placeOf } from './get-object.ts'
@@ -8,7 +9,7 @@ import { headStored, rereading } from './sealed-object.ts'
 export const headObject: Operation = (gateway, request) => rereading(() => describe(gateway, request))
 
 async function describe(gateway: Gateway, request: OperationRequest): Promise<OperationResponse> {
-  const sealed = await headStored(gateway, placeOf(gateway, request))
+  const sealed = await headStored(gateway, placeOf(gateway, request), parseCustomerKey(request.headers))
   const view = await viewOf(gateway, sealed, request, {
     part: requestedPart(request.headers, request.query),
     range: parseRange(request.headers.get('range')),

@@ -47,9 +47,10 @@ function redirectOf(headers: Headers): Tlv[] {
   return redirect === undefined ? [] : [textTlv(TLV.websiteRedirect, redirect)]
 }
 
-/** The TLVs that a copy keeps of its source: all but what says where the object is and who wrote it. A redirect is the request's or none (S3 behaviour 68). */
+/** The TLVs that a copy keeps of its source: all but what says where the object is, how it is encrypted and who wrote it. A redirect is the request's or none (S3 behaviour 68). */
 export function carriedOver(tlvs: readonly Tlv[], headers: Headers): Tlv[] {
-  const dropped: readonly number[] = [TLV.websiteRedirect, TLV.program, TLV.checksum, TLV.md5]
+  const { websiteRedirect, program, checksum, md5, serverSideEncryption, kmsDetails } = TLV
+  const dropped: readonly number[] = [websiteRedirect, program, checksum, md5, serverSideEncryption, kmsDetails]
   const kept = tlvs.filter((tlv) => !dropped.includes(tlv.tag))
   return [...kept, ...redirectOf(headers), textTlv(TLV.program, PROGRAM)]
 }

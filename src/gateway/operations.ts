@@ -19,6 +19,7 @@ import {
   putPublicAccessBlock,
 } from './configuration/public-access-block.ts'
 import { deleteBucketReplication, getBucketReplication, putBucketReplication } from './configuration/replication.ts'
+import { deleteBucketEncryption, getBucketEncryption, putBucketEncryption } from './configuration/encryption.ts'
 import { getBucketRequestPayment, putBucketRequestPayment } from './configuration/request-payment.ts'
 import { getBucketVersioning, putBucketVersioning } from './configuration/versioning.ts'
 import { copyObject } from './copy-object.ts'
@@ -66,6 +67,8 @@ export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = 
   DeletePublicAccessBlock: deletePublicAccessBlock,
   GetBucketAccelerateConfiguration: getBucketAccelerateConfiguration,
   GetBucketAcl: getBucketAcl,
+  DeleteBucketEncryption: deleteBucketEncryption,
+  GetBucketEncryption: getBucketEncryption,
   GetBucketLifecycleConfiguration: getBucketLifecycleConfiguration,
   GetBucketLocation: getBucketLocation,
   GetBucketLogging: getBucketLogging,
@@ -92,6 +95,7 @@ export const OPERATION_FUNCTIONS: Readonly<Record<BuiltOperation, Operation>> = 
   PutBucketCors: putBucketCors,
   PutBucketAccelerateConfiguration: putBucketAccelerateConfiguration,
   PutBucketAcl: putBucketAcl,
+  PutBucketEncryption: putBucketEncryption,
   PutBucketLifecycleConfiguration: putBucketLifecycleConfiguration,
   PutBucketLogging: putBucketLogging,
   PutBucketNotificationConfiguration: putBucketNotificationConfiguration,

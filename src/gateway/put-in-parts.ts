@@ -20,6 +20,7 @@ import { segmentSize } from '../format/sizes.ts'
 import { finishObject } from '../format/tail.ts'
 import { NO_MD5, type TailEntry } from '../format/tail-record.ts'
 import type { Tlv } from '../format/tlv.ts'
+import type { Encryption } from './encryption.ts'
 import { keepsMd5, writtenEtag } from './etag.ts'
 import type { Gateway } from './gateway.ts'
 import { type GatheredPart, PartGatherer } from './part-gatherer.ts'
@@ -46,6 +47,7 @@ export function partBytes(n: number): number {
 export interface PartsWrite {
   readonly place: Place
   readonly tlvs: readonly Tlv[]
+  readonly encryption: Encryption
   readonly body: Body
   readonly claims: PlaintextClaims
   /** An upper bound of the body's length, if one is known. */
@@ -65,7 +67,7 @@ interface Upload {
 
 /** Writes the object; one that fits the first part is written as any other. */
 export async function putInParts(gateway: Gateway, write: PartsWrite): Promise<WrittenObject> {
-  const { place, tlvs, claims, attributes, signal } = write
+  const { place, tlvs, encryption, claims, attributes, signal } = write
   const parts = new PartGatherer(write.body, gateway.limits.gather)
   const verifier = new PlaintextVerifier(claims)
   try {
@@ -75,7 +77,7 @@ export async function putInParts(gateway: Gateway, write: PartsWrite): Promise<W
     const verified = verifier.finish(write.trailers())
     const plaintext = { kind: 'gathered' as const, pieces: first.pieces, verified }
     return await write.under(true, (condition) =>
-      writeObject(gateway, { place, tlvs, plaintext, condition, ...attributes, signal }),
+      writeObject(gateway, { place, tlvs, encryption, plaintext, condition, ...attributes, signal }),
     )
   } finally {
     parts.release()
@@ -161,9 +163,10 @@ async function complete(
   )
 }
 
-async function createUpload(gateway: Gateway, { place, tlvs, attributes }: PartsWrite): Promise<Upload> {
+async function createUpload(gateway: Gateway, write: PartsWrite): Promise<Upload> {
+  const { place, tlvs, encryption, attributes } = write
   const objectKey = newObjectKey(gateway.random)
-  const description = await sealDescription(gateway, place, { objectKey, tlvs, areaAllowed: true })
+  const description = await sealDescription(gateway, place, { objectKey, tlvs, encryption, areaAllowed: true })
   const { metadata } = description
   const uploadId = await gateway.store.createUpload(place.bucket, place.key, { metadata, ...attributes })
   return { ref: { ...place, uploadId }, description }

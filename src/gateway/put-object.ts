@@ -6,6 +6,7 @@ import { parseWriteConditions } from '../s3/conditions.ts'
 import { S3Error } from '../s3/errors.ts'
 import { attributesFor } from './attributes.ts'
 import type { HeldBytes } from './byte-budget.ts'
+import { encryptionOf, type Encryption } from './encryption.ts'
 import { keepsMd5 } from './etag.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from './gateway.ts'
 import { describeObject } from './object-metadata.ts'
@@ -29,14 +30,15 @@ export const putObject: Operation = async (gateway, request) => {
   const place = { bucket: request.bucket, key: request.key }
   const { length } = claims
   if (length !== undefined && length > MAX_PUT_BYTES) throw tooLarge(length, MAX_PUT_BYTES)
+  const encryption = await encryptionOf(gateway, place.bucket, request.headers)
   const { stream, trailers, atMost } = request.body
-  const write = { place, tlvs, signal: request.signal }
+  const write = { place, tlvs, encryption, signal: request.signal }
   const { capabilities } = gateway.store
   if (length === undefined || storedSize(length) > capabilities.requestLimit) {
     const under: PartsWrite['under'] = (repeatable, run) =>
       writingUnder(gateway, { place, conditions, repeatable, needs: repeatable ? 'put' : 'complete' }, run)
     return respond(
-      gateway,
+      encryption,
       await putInParts(gateway, { ...write, body: stream, atMost, claims, trailers, attributes, under }),
     )
   }
@@ -54,14 +56,14 @@ export const putObject: Operation = async (gateway, request) => {
       { place, conditions, repeatable: gathered, needs: 'put' },
       (condition) => writeObject(gateway, { ...write, plaintext, condition, ...attributes }),
     )
-    return respond(gateway, written)
+    return respond(encryption, written)
   } finally {
     held.release()
   }
 }
 
-function respond(gateway: Gateway, { etag, verified, written }: WrittenObject): OperationResponse {
-  return putResponse(gateway, etag, verified, written.attributes)
+function respond({ headers }: Encryption, { etag, verified, written }: WrittenObject): OperationResponse {
+  return putResponse(headers, etag, verified, written.attributes)
 }
 
 /** What the request says about its bytes. */

@@ -2,13 +2,12 @@ import { checksumHeaders } from '../s3/checksum-headers.ts'
 import { S3Error } from '../s3/errors.ts'
 import { quoteEtag } from '../s3/etag.ts'
 import type { Attributes } from '../backends/object-store.ts'
-import { etagSign } from './etag.ts'
-import type { Gateway, OperationResponse } from './gateway.ts'
+import type { OperationResponse } from './gateway.ts'
 import type { VerifiedPlaintext } from './plaintext-verifier.ts'
 
-/** What PutObject and UploadPart say about the bytes they took. `etag` is the client's. */
+/** What PutObject and UploadPart say about the bytes they took, and of how they are encrypted. `etag` is the client's. */
 export function putResponse(
-  gateway: Gateway,
+  encryption: Readonly<Record<string, string>>,
   etag: string,
   { checksum }: VerifiedPlaintext,
   attributes: Attributes = {},
@@ -16,7 +15,7 @@ export function putResponse(
   return {
     status: 200,
     headers: {
-      ...etagSign(gateway),
+      ...encryption,
       ...attributes,
       etag: quoteEtag(etag),
       ...(checksum === undefined

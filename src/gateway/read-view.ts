@@ -9,7 +9,7 @@ import { contentRange, type RequestedRange, resolvePart, resolveRange } from '..
 import type { ChecksumValue, TailRecord } from '../format/tail-record.ts'
 import { checksumOf } from '../format/tlv.ts'
 import type { Gateway, OperationRequest } from './gateway.ts'
-import { etagSign } from './etag.ts'
+import { toldOf } from './encryption.ts'
 import { describedHeaders } from './object-metadata.ts'
 import type { PlainRange } from './read-body.ts'
 import { allTlvs, readTail, type StoredObject } from './sealed-object.ts'
@@ -37,16 +37,17 @@ export async function viewOf(
 ): Promise<ReadView> {
   const validators = { etag: sealed.etag, lastModified: sealed.info.lastModified }
   const verdict = evaluateRead(parseConditions(request.headers), validators)
-  const described = describedHeaders(await allTlvs(gateway, sealed, request.signal))
+  const tlvs = await allTlvs(gateway, sealed, request.signal)
+  const customerKey = sealed.kind === 'sealed' ? sealed.customerKey : undefined
   const kept: Record<string, string> = Object.assign(
     {
       'accept-ranges': 'bytes',
       etag: quoteEtag(sealed.etag),
       'last-modified': httpDate(sealed.info.lastModified),
     },
-    etagSign(gateway),
+    toldOf(gateway, tlvs, customerKey),
     sealed.info.attributes,
-    described,
+    describedHeaders(tlvs),
   )
   const overrides = responseOverrides(request.query, true)
   if (verdict === 'not-modified') return { status: 304, length: 0, headers: cacheHeaders(kept) }

@@ -1,5 +1,5 @@
 /** Everything about an object that travels beside its body: envelope, sealed metadata, the overflow area, facts (docs/format.md, "Envelope", "Sealed metadata"). */
-import { sealEnvelope } from '../format/envelope.ts'
+import { type EnvelopeInput, sealCustomerEnvelope, sealEnvelope } from '../format/envelope.ts'
 import { type Facts, factsKey, sealFacts } from '../format/facts.ts'
 import { metadataCapacity, NO_COMMITMENT, NO_SALT, sealMetadata, toStoredMetadata } from '../format/metadata.ts'
 import { AREA_TLV_LIMIT } from '../format/sizes.ts'
@@ -8,6 +8,7 @@ import { splitTlvs, type Tlv, tlvBytes } from '../format/tlv.ts'
 import { newGeneration } from '../format/derive.ts'
 import type { BucketKey } from '../keys/key-manager.ts'
 import { S3Error } from '../s3/errors.ts'
+import type { Encryption } from './encryption.ts'
 import { keepsMd5 } from './etag.ts'
 import type { Gateway } from './gateway.ts'
 import type { Place } from './place.ts'
@@ -15,6 +16,8 @@ import type { Place } from './place.ts'
 export interface DescriptionInput {
   readonly objectKey: Buffer
   readonly tlvs: readonly Tlv[]
+  /** Whose key the object is sealed under; its entries come on top of `tlvs`. */
+  readonly encryption: Encryption
   /** The one segment of a PUT; absent where the tail must be read first. */
   readonly segment?: { readonly plaintextBytes: number; readonly salt: Buffer; readonly commitment: Buffer }
   /** Whether TLVs that do not fit the headers may go to the tail's area: false for bodies under 5 MiB and for copies. */
@@ -24,6 +27,7 @@ export interface DescriptionInput {
 }
 
 export interface SealedDescription {
+  /** The bucket's own, also of an object under a customer's key. */
   readonly bucketKey: BucketKey
   readonly namespace: string
   readonly objectKey: Buffer
@@ -38,27 +42,28 @@ export interface SealedDescription {
   readonly metadata: Readonly<Record<string, string>>
 }
 
-/** Seals a description under the bucket's active key. Throws `MetadataTooLarge` with the capacity. */
+/** Seals a description under the bucket's active key, or the customer's. Throws `MetadataTooLarge` with the capacity. */
 export async function sealDescription(
   gateway: Gateway,
   place: Place,
   input: DescriptionInput,
 ): Promise<SealedDescription> {
   const { random } = gateway
-  const { objectKey, segment } = input
+  const { objectKey, segment, encryption } = input
   const { namespace } = gateway.rules(place.bucket)
-  const bucketKey = await gateway.keys.active(namespace)
-  const fields = { bucketKey, objectKey, namespace, key: place.key, inline: true, random }
+  const bucketKey = await gateway.keys.active(namespace, encryption.manager)
+  const fields = { objectKey, namespace, key: place.key, random }
   const flags = {
     tailFirst: segment === undefined,
     sizeInMetadata: segment !== undefined,
     areaUsed: false,
     md5NotKept: !keepsMd5(gateway),
   }
-  const draft = sealEnvelope({ ...fields, flags })
-  const split = fit(gateway, input.tlvs, draft.length, input.areaAllowed)
+  const draft = wrapped(encryption, { ...fields, bucketKey, flags })
+  const tlvs = [...input.tlvs, ...encryption.tlvs]
+  const split = fit(gateway, tlvs, draft.length, input.areaAllowed)
   const areaUsed = split.area.length > 0 || input.keepsArea === true
-  const envelope = areaUsed ? sealEnvelope({ ...fields, flags: { ...flags, areaUsed } }) : draft
+  const envelope = areaUsed ? wrapped(encryption, { ...fields, bucketKey, flags: { ...flags, areaUsed } }) : draft
   const generation = newGeneration(random)
   const writeTime = gateway.clock()
   const { plaintextBytes, salt, commitment } = segment ?? {
@@ -78,6 +83,11 @@ export async function sealDescription(
     area: split.area.length > 0 ? sealArea(objectKey, split.area, random) : undefined,
     metadata: toStoredMetadata(envelope, sealed),
   }
+}
+
+function wrapped({ customerKey }: Encryption, { bucketKey, ...content }: Omit<EnvelopeInput, 'inline'>): Buffer {
+  if (customerKey === undefined) return sealEnvelope({ ...content, bucketKey, inline: true })
+  return sealCustomerEnvelope({ ...content, customerKey: customerKey.bytes })
 }
 
 /** Which TLVs go into the headers and which into the tail's area (docs/format.md, "Sealed metadata": capacity). */

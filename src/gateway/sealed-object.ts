@@ -1,14 +1,14 @@
 /** What the gateway knows of a stored object before it reads the body: keys, sealed metadata, exact size and ETag. */
 import { type ListedObject, type ObjectInfo, StoreError } from '../backends/object-store.ts'
 import { Integrity } from '../errors.ts'
-import { type Envelope, openEnvelope, parseEnvelope } from '../format/envelope.ts'
+import { type Envelope, openCustomerKey, openEnvelope, parseEnvelope } from '../format/envelope.ts'
 import { type Facts, factsKey, factsKid, openFacts } from '../format/facts.ts'
 import { fromStoredMetadata, openMetadata, type SealedMetadata } from '../format/metadata.ts'
 import { plaintextSize, storedSize, tailReadSize } from '../format/sizes.ts'
 import { openArea, openTail } from '../format/tail.ts'
 import type { TailRecord } from '../format/tail-record.ts'
 import { mergeTlvs, type Tlv } from '../format/tlv.ts'
-import type { BucketKey } from '../keys/key-manager.ts'
+import type { CustomerKey } from '../s3/encryption-headers.ts'
 import { S3Error } from '../s3/errors.ts'
 import { alarm } from '../telemetry/channels.ts'
 import { clientEtag, keepsMd5 } from './etag.ts'
@@ -24,9 +24,10 @@ export interface SealedObject {
   readonly place: Place
   readonly info: ObjectInfo
   readonly envelope: Envelope
-  readonly bucketKey: BucketKey
   /** R, the object's own key. */
   readonly objectKey: Buffer
+  /** The key that the customer brought for it (SSE-C). */
+  readonly customerKey: CustomerKey | undefined
   readonly metadata: SealedMetadata
   readonly facts: Facts | undefined
   /** Plaintext bytes. */
@@ -35,14 +36,26 @@ export interface SealedObject {
   readonly etag: string
 }
 
-/** Opens envelope, metadata and facts. Throws `AccessDenied` for plaintext that the bucket does not allow, `Integrity` for an object that was changed. */
-export async function unseal(gateway: Gateway, place: Place, info: ObjectInfo): Promise<StoredObject> {
+/**
+ * Opens envelope, metadata and facts. Throws `AccessDenied` for plaintext that the bucket does not allow and for another
+ * customer's key, `InvalidRequest` where the object needs one or has none, `Integrity` for an object that was changed.
+ */
+export async function unseal(
+  gateway: Gateway,
+  place: Place,
+  info: ObjectInfo,
+  customerKey?: CustomerKey,
+): Promise<StoredObject> {
   const stored = fromStoredMetadata(info.metadata)
-  if (stored === 'foreign') return readPlain(gateway, place, info)
+  if (stored === 'foreign') {
+    const plain = readPlain(gateway, place, info)
+    if (customerKey !== undefined) throw notApplicable()
+    return plain
+  }
   const { namespace } = gateway.rules(place.bucket)
   const envelope = parseEnvelope(stored.envelope)
-  const bucketKey = await gateway.keys.open(envelope, namespace)
-  const objectKey = openEnvelope(envelope, bucketKey.key, namespace, place.key)
+  const key = await wrappingKeyOf(gateway, envelope, namespace, customerKey)
+  const objectKey = openEnvelope(envelope, key, namespace, place.key)
   const metadata = openMetadata(objectKey, stored.envelope, stored.metadata)
   const facts = await openFactsOf(gateway, place, info.facts, namespace)
   return {
@@ -50,13 +63,53 @@ export async function unseal(gateway: Gateway, place: Place, info: ObjectInfo): 
     place,
     info,
     envelope,
-    bucketKey,
     objectKey,
+    customerKey,
     metadata,
     facts,
     size: exactSize(envelope, metadata, info.size),
     etag: clientEtag(facts, info.etag),
   }
+}
+
+/** K: opened by its manager, or made from the key that the customer brings (SSE-C, S3 behaviour 54). */
+async function wrappingKeyOf(
+  gateway: Gateway,
+  envelope: Envelope,
+  namespace: string,
+  customerKey: CustomerKey | undefined,
+): Promise<Buffer> {
+  if (!isCustomers(envelope)) {
+    if (customerKey !== undefined) throw notApplicable()
+    return (await gateway.keys.open(envelope, namespace)).key
+  }
+  if (customerKey === undefined) {
+    throw new S3Error('InvalidRequest', {
+      message:
+        'The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.',
+    })
+  }
+  const key = openCustomerKey(envelope, customerKey.bytes)
+  if (key !== undefined) return key
+  throw new S3Error('AccessDenied', {
+    message:
+      'Requests specifying Server Side Encryption with Customer provided keys must provide the correct secret key.',
+  })
+}
+
+const isCustomers = ({ tag }: Envelope): boolean => tag === 'c'
+
+const notApplicable = (): S3Error =>
+  new S3Error('InvalidRequest', { message: 'The encryption parameters are not applicable to this object.' })
+
+/** The client's ETag alone. Facts are sealed under the bucket's key, so that it takes no key of a customer to know it. */
+export async function storedEtag(gateway: Gateway, place: Place, info: ObjectInfo): Promise<string> {
+  const stored = fromStoredMetadata(info.metadata)
+  if (stored === 'foreign' || !isCustomers(parseEnvelope(stored.envelope))) {
+    return (await unseal(gateway, place, info)).etag
+  }
+  const { namespace } = gateway.rules(place.bucket)
+  return clientEtag(await openFactsOf(gateway, place, info.facts, namespace), info.etag)
 }
 
 /** The plaintext size: authenticated where the metadata has it, else what the stored size implies (docs/format.md, "Segment", rule 5). */
@@ -131,7 +184,11 @@ export async function openListed(
 }
 
 /** The verified tail: from the cache, else one suffix range of the very object that `sealed` describes. */
-export async function readTail(gateway: Gateway, sealed: SealedObject, signal: AbortSignal): Promise<TailRecord> {
+export async function readTail(
+  gateway: Gateway,
+  sealed: Pick<SealedObject, 'place' | 'info' | 'objectKey' | 'envelope'>,
+  signal: AbortSignal,
+): Promise<TailRecord> {
   const { place, info, objectKey, envelope } = sealed
   const id = JSON.stringify([place.bucket, place.key, info.versionId ?? '', info.etag])
   const cached = gateway.tails.get(id)
@@ -150,7 +207,7 @@ export async function readTail(gateway: Gateway, sealed: SealedObject, signal: A
 /** A follow-up read of the same object: the version that the first answer named, and If-Match with the store's ETag. An object overwritten meanwhile is `SlowDown`: the client's retry reads the new one. */
 export async function getSame(
   gateway: Gateway,
-  { place, info }: StoredObject,
+  { place, info }: Pick<StoredObject, 'place' | 'info'>,
   range: { readonly first: number; readonly last: number },
   signal: AbortSignal,
 ) {
@@ -201,21 +258,26 @@ export async function presentInfo({ store }: Gateway, place: Place): Promise<Obj
   }
 }
 
-/** Reads what describes an object. Throws `NoSuchKey`, `NoSuchVersion`. */
-export async function headStored(gateway: Gateway, place: Place): Promise<StoredObject> {
+/** Reads what describes an object. Throws `NoSuchKey`, and what `unseal` throws. */
+export async function headStored(gateway: Gateway, place: Place, customerKey?: CustomerKey): Promise<StoredObject> {
+  return unseal(gateway, place, await headInfo(gateway, place), customerKey)
+}
+
+/** What the store says of an object. Throws `NoSuchKey`, `NoSuchVersion`. */
+export async function headInfo(gateway: Gateway, place: Place): Promise<ObjectInfo> {
   const info = await gateway.store.head(place.bucket, place.key, atVersion(place))
   if (info === undefined) {
     throw place.versionId === undefined
       ? new S3Error('NoSuchKey', { extra: { Key: place.key } })
       : new S3Error('NoSuchVersion', { extra: { Key: place.key, VersionId: place.versionId } })
   }
-  return unseal(gateway, place, info)
+  return info
 }
 
 /** As `headStored`, for answers that have a body: a far store says of a HEAD only 404, so it is asked whether it is the bucket that is missing. */
-export async function headNamed(gateway: Gateway, place: Place): Promise<StoredObject> {
+export async function headNamed(gateway: Gateway, place: Place, customerKey?: CustomerKey): Promise<StoredObject> {
   try {
-    return await headStored(gateway, place)
+    return await headStored(gateway, place, customerKey)
   } catch (error) {
     const missing = error instanceof S3Error && ['NoSuchKey', 'NoSuchVersion'].includes(error.code)
     const far = !gateway.store.capabilities.near

@@ -6,7 +6,7 @@ import { S3Error } from '../s3/errors.ts'
 import { keepsMd5, storeEtagOf } from './etag.ts'
 import type { Gateway } from './gateway.ts'
 import type { Place } from './place.ts'
-import { headStored, presentInfo, unseal } from './sealed-object.ts'
+import { headInfo, presentInfo, storedEtag } from './sealed-object.ts'
 
 /** What the store must be able to do under a condition. */
 export type ConditionalStep = 'put' | 'complete' | 'copy' | 'delete'
@@ -61,9 +61,9 @@ export async function storeCondition(
 async function storeMatch(gateway: Gateway, place: Place, ifMatch: string): Promise<string> {
   const spelled = keepsMd5(gateway) || ifMatch === '*' ? undefined : storeEtagOf(ifMatch)
   if (spelled !== undefined) return spelled
-  const current = await headStored(gateway, place)
-  evaluateWrite({ ifMatch }, { etag: current.etag })
-  return current.info.etag
+  const info = await headInfo(gateway, place)
+  evaluateWrite({ ifMatch }, { etag: await storedEtag(gateway, place, info) })
+  return info.etag
 }
 
 /**
@@ -103,5 +103,5 @@ export async function currentEtag(
 ): Promise<{ client: string; store: string } | undefined> {
   const info = await presentInfo(gateway, place)
   if (info === undefined) return undefined
-  return { client: (await unseal(gateway, place, info)).etag, store: info.etag }
+  return { client: await storedEtag(gateway, place, info), store: info.etag }
 }

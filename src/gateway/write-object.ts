@@ -18,6 +18,7 @@ import { finishObject } from '../format/tail.ts'
 import { NO_MD5 } from '../format/tail-record.ts'
 import { checksumTlv, md5Tlv, type Tlv } from '../format/tlv.ts'
 import { S3Error } from '../s3/errors.ts'
+import type { Encryption } from './encryption.ts'
 import { keepsMd5, writtenEtag } from './etag.ts'
 import type { Gateway } from './gateway.ts'
 import { type PlaintextClaims, PlaintextVerifier, type VerifiedPlaintext } from './plaintext-verifier.ts'
@@ -38,6 +39,7 @@ export type Plaintext =
 export interface ObjectWrite {
   readonly place: Place
   readonly tlvs: readonly Tlv[]
+  readonly encryption: Encryption
   readonly plaintext: Plaintext
   readonly condition?: WriteCondition | undefined
   readonly attributes?: Attributes
@@ -141,6 +143,7 @@ async function newAttempt(gateway: Gateway, write: ObjectWrite, bytes: number): 
   const description = await sealDescription(gateway, write.place, {
     objectKey,
     tlvs: withDigests(write),
+    encryption: write.encryption,
     segment: { plaintextBytes: bytes, salt: sealer.salt, commitment: sealer.commitment },
     areaAllowed: bytes >= MIN_SEGMENT_BYTES,
   })

@@ -11,6 +11,7 @@ import type { OperationRow } from '../s3/operation-row.ts'
 import type { FormReply } from '../s3/post-form.ts'
 import { type ScreenOptions, screenRequest } from '../s3/screen.ts'
 import type { Authoriser, Caller } from './authoriser.ts'
+import { type CustomerKeyRules, screenCustomerKeys } from './customer-keys.ts'
 import { requireLength } from './request-body.ts'
 
 export interface EntranceParts {
@@ -18,6 +19,8 @@ export interface EntranceParts {
   readonly authoriser: Authoriser
   /** The region that scopes must name; `undefined` accepts any. */
   readonly region: string | undefined
+  /** Whether customers' keys (SSE-C) may come over plain HTTP. */
+  readonly customerKeysOverHttp: boolean
 }
 
 /** A request before anybody knows who sends it. */
@@ -29,6 +32,8 @@ export interface Arriving {
   readonly wire: Headers
   /** With those that a presigned URL stands for. */
   readonly headers: Headers
+  /** The connection itself speaks TLS. */
+  readonly secure: boolean
   /** Opens the body; once. */
   readonly open: (payload: PayloadMode) => RequestBody
   /** Told as soon as it is known, for the log. */
@@ -57,11 +62,18 @@ export const screenOptions = ({ gateway }: EntranceParts): ScreenOptions => {
   return { ownerId: gateway.owner.id, versions, native, ...(forwards === undefined ? {} : { forwards }) }
 }
 
+export const keyRules = (
+  { customerKeysOverHttp }: EntranceParts,
+  { secure }: Arriving,
+  own: boolean,
+): CustomerKeyRules => ({ hidden: secure || customerKeysOverHttp, forwarded: !own })
+
 /** Authenticates, authorises and screens. Throws the `S3Error` to answer. `own`: the gateway runs it itself. */
 export function enter(parts: EntranceParts, arriving: Arriving, own: boolean): Entered {
   const { operation, target, wire, headers } = arriving
   const row: OperationRow = OPERATIONS[operation]
   const { may, payload } = admit(parts, arriving, row)
+  screenCustomerKeys(headers, keyRules(parts, arriving, own))
   if (own) screenRequest(operation, headers, target.query, screenOptions(parts))
   requireLength(row.body, wire)
   return { may, key: target.key ?? '', headers, body: arriving.open(payload) }

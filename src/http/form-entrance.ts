@@ -9,7 +9,8 @@ import { formBoundary, FormParser } from '../s3/form-data.ts'
 import { OPERATIONS } from '../s3/operation.ts'
 import { formFields, readPostForm } from '../s3/post-form.ts'
 import { screenRequest } from '../s3/screen.ts'
-import { type Arriving, authContext, type Entered, type EntranceParts, screenOptions } from './entrance.ts'
+import { screenCustomerKeys } from './customer-keys.ts'
+import { type Arriving, authContext, type Entered, type EntranceParts, keyRules, screenOptions } from './entrance.ts'
 import { requireLength } from './request-body.ts'
 
 type Pieces = AsyncIterator<readonly Buffer[]>
@@ -42,9 +43,10 @@ export async function enterByForm(parts: EntranceParts, arriving: Arriving): Pro
 
 function admitForm(
   parts: EntranceParts,
-  { target, trace }: Arriving,
+  arriving: Arriving,
   parser: FormParser,
 ): Omit<Entered, 'body'> & { readonly size: SizeRange } {
+  const { target, trace } = arriving
   const fields = formFields(parser.fields, parser.filename ?? '')
   const { key, headers, reply } = readPostForm(fields)
   trace.key = key
@@ -53,6 +55,7 @@ function admitForm(
   const { authoriser } = parts
   const may = signed === undefined ? authoriser.anonymous : authoriser.of(signed.accessKey)
   may.operation('PostObject', OPERATIONS.PostObject, { ...target, key }, headers)
+  screenCustomerKeys(headers, keyRules(parts, arriving, true))
   screenRequest('PutObject', headers, target.query, screenOptions(parts))
   return { may, key, headers, form: reply, size: signed?.size ?? { least: 0, most: MAX_PUT_BYTES } }
 }

@@ -126,7 +126,7 @@ async function answer(
     requestBody(raw, wire, payload, () => {
       if (expectsContinue) res.writeContinue()
     })
-  const arriving: Arriving = { operation, method, target, wire, headers, open, trace }
+  const arriving: Arriving = { operation, method, target, wire, headers, secure: isSecure(raw), open, trace }
   const entered =
     operation === 'PostObject' ? await enterByForm(parts, arriving) : enter(parts, arriving, own !== undefined)
 
@@ -164,11 +164,14 @@ function requireHost(raw: IncomingMessage, wire: Headers): void {
   throw new S3Error('InvalidRequest', { message: 'A request needs exactly one Host header' })
 }
 
+/** The connection is asked: headers that tell of TLS are anybody's to write. */
+const isSecure = ({ socket }: IncomingMessage): boolean => 'encrypted' in socket && socket.encrypted === true
+
 const reachedBy = (raw: IncomingMessage, wire: Headers, { style, bucket = '' }: Target): Reached => ({
   host: wire.get('host') ?? '',
   style,
   bucket,
-  secure: 'encrypted' in raw.socket,
+  secure: isSecure(raw),
 })
 
 /** What runs an operation here; `undefined` for one that the store is handed as it is. */

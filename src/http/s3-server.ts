@@ -92,7 +92,11 @@ function endSilence(parts: PipelineParts, socket: Socket, res: ServerResponse | 
   const { complete, readableFlowing, url } = res.req
   // A client owes us something only while we listen.
   const ours = complete || readableFlowing !== true
-  if (ours) alarm.publish({ what: 'a request waited too long for a store or a key', detail: { url: url ?? '' } })
+  if (ours)
+    alarm.publish({
+      what: 'a request waited too long for a store or a key',
+      detail: { path: (url ?? '').split('?', 1)[0] ?? '' },
+    })
   closeWith(parts, socket, ours ? 'ServiceUnavailable' : 'RequestTimeout')
 }
 

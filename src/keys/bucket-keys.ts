@@ -26,7 +26,7 @@ export interface KeyAlarm {
 export interface BucketKeysOptions {
   /** By alias. */
   readonly managers: ReadonlyMap<string, KeyManager>
-  /** The manager that wraps new keys. */
+  /** The manager that wraps new keys where none is named. */
   readonly activeAlias: string
   readonly keyring: Keyring
   /** Milliseconds since 1970. */
@@ -52,10 +52,11 @@ export function createBucketKeys(options: BucketKeysOptions): BucketKeys {
   if (!Number.isInteger(lifetime) || lifetime < HOUR || lifetime > 30 * DAY) {
     throw new Invalid(`the lifetime of bucket keys is 1 hour to 30 days, not ${lifetime} seconds`)
   }
-  const manager = options.managers.get(options.activeAlias)
-  if (manager === undefined) throw new Invalid(`there is no key manager "${options.activeAlias}"`)
-  return new KeyringBucketKeys(options, manager, lifetime)
+  if (!options.managers.has(options.activeAlias)) throw noManager(options.activeAlias)
+  return new KeyringBucketKeys(options, lifetime)
 }
+
+const noManager = (alias: string): Invalid => new Invalid(`there is no key manager "${alias}"`)
 
 /** What the keyring has to say to a wrapped key: the open key, or the error that keeps it from saying anything now, or nothing. */
 interface Recorded {
@@ -65,7 +66,8 @@ interface Recorded {
 
 class KeyringBucketKeys implements BucketKeys {
   readonly #keyring: Keyring
-  readonly #manager: KeyManager
+  readonly #managers: ReadonlyMap<string, KeyManager>
+  readonly #activeAlias: string
   readonly #lifetimeSeconds: number
   readonly #clock: () => number
   readonly #alarm: (alarm: KeyAlarm) => void
@@ -77,10 +79,11 @@ class KeyringBucketKeys implements BucketKeys {
   readonly #activeFlights = new SingleFlight<BucketKey>()
   readonly #recordFlights = new SingleFlight<KeyringRecord | undefined>()
 
-  constructor(options: BucketKeysOptions, manager: KeyManager, lifetimeSeconds: number) {
-    const { managers, keyring, clock, cacheEntries = 4_096, cacheSeconds = HOUR, onAlarm } = options
+  constructor(options: BucketKeysOptions, lifetimeSeconds: number) {
+    const { managers, activeAlias, keyring, clock, cacheEntries = 4_096, cacheSeconds = HOUR, onAlarm } = options
     this.#keyring = keyring
-    this.#manager = manager
+    this.#managers = managers
+    this.#activeAlias = activeAlias
     this.#lifetimeSeconds = lifetimeSeconds
     this.#clock = clock
     this.#alarm = onAlarm ?? (() => undefined)
@@ -90,13 +93,18 @@ class KeyringBucketKeys implements BucketKeys {
     this.#records = new BoundedCache(cacheEntries, clock)
   }
 
-  async active(namespace: string): Promise<BucketKey> {
+  knows(alias: string): boolean {
+    return this.#managers.has(alias)
+  }
+
+  async active(namespace: string, alias = this.#activeAlias): Promise<BucketKey> {
     const period = Math.floor(this.#clock() / 1_000 / this.#lifetimeSeconds)
-    const name = `${period}/${namespace}`
+    // An alias has no slash.
+    const name = `${period}/${alias}/${namespace}`
     const cached = this.#actives.get(name)
     if (cached !== undefined) return cached
     return this.#activeFlights.run(name, async () => {
-      const key = await this.#shared({ namespace, manager: this.#manager.alias, period })
+      const key = await this.#shared({ namespace, manager: alias, period })
       this.#actives.set(name, key, this.#cacheLifetime)
       return key
     })
@@ -177,7 +185,7 @@ class KeyringBucketKeys implements BucketKeys {
     try {
       record = await this.#keyring.active(slot)
       if (record === undefined) {
-        const fresh = await this.#generate(slot.namespace)
+        const fresh = await this.#generate(slot)
         record = await this.#keyring.publishActive(slot, recordOf(fresh, this.#clock()))
         if (record.kid.equals(fresh.kid)) return await this.#recorded(fresh)
       }
@@ -187,7 +195,7 @@ class KeyringBucketKeys implements BucketKeys {
       // Whoever writes the state store must neither choose the key we seal under nor stop us from sealing.
       const kid = record === undefined ? {} : { kid: record.kid }
       this.#alarm({ kind: 'active-record', namespace: slot.namespace, ...kid, cause: error })
-      return this.#recorded(await this.#generate(slot.namespace))
+      return this.#recorded(await this.#generate(slot))
     }
   }
 
@@ -214,10 +222,12 @@ class KeyringBucketKeys implements BucketKeys {
     }
   }
 
-  async #generate(namespace: string): Promise<BucketKey> {
-    const { tag, alias } = this.#manager
+  async #generate({ namespace, manager: alias }: KeySlot): Promise<BucketKey> {
+    const manager = this.#managers.get(alias)
+    if (manager === undefined) throw noManager(alias)
+    const { tag } = manager
     const day = Math.floor(this.#clock() / DAY_MS)
-    const { key, wrapped } = await this.#manager.generate({ namespace, day })
+    const { key, wrapped } = await manager.generate({ namespace, day })
     if (key.length !== KEY_BYTES) throw new Internal(`key manager ${alias} made a key of ${key.length} bytes`)
     return { tag, alias, day, kid: kidOf(key), wrapped, namespace, key }
   }

@@ -43,8 +43,10 @@ export interface BucketKey extends WrappedBucketKey {
 
 /** Bucket keys for sealing and opening: cached, single-flighted, recorded in the keyring before first use. */
 export interface BucketKeys {
-  /** The key of the current period to seal under. */
-  active(namespace: string): Promise<BucketKey>
+  /** The key of the current period to seal under, of the manager with that alias or of the default one. Throws `Invalid` if there is no such manager. */
+  active(namespace: string, alias?: string): Promise<BucketKey>
+  /** Whether there is a key manager of that alias. */
+  knows(alias: string): boolean
   /** The key that an envelope names: the keyring's record where it passes the kid check, else the inline bytes. */
   open(wrapped: WrappedBucketKey, namespace: string): Promise<BucketKey>
   /** The key of a kid recorded in the keyring; `undefined` if there is no record. */

@@ -36,6 +36,7 @@ export const S3_ERRORS = {
   InvalidBucketName: [400, 'The specified bucket is not valid.'],
   InvalidChunkSizeError: [400, 'Only the last chunk is allowed to have a size less than 8192 bytes'],
   InvalidDigest: [400, 'The Content-MD5 or checksum value that you specified is not valid.'],
+  InvalidEncryptionAlgorithmError: [400, 'The Encryption request you specified is not valid. Supported value: AES256.'],
   InvalidLocationConstraint: [400, 'The specified location (Region) constraint is not valid.'],
   InvalidPart: [
     400,
@@ -59,6 +60,10 @@ export const S3_ERRORS = {
   InvalidToken: [400, 'The provided token is malformed or otherwise invalid.'],
   InvalidStorageClass: [400, 'The storage class that you specified is not valid.'],
   InvalidURI: [400, "Couldn't parse the specified URI."],
+  'KMS.NotFoundException': [
+    400,
+    'The request was rejected because the specified entity or resource could not be found.',
+  ],
   KeyTooLongError: [400, 'Your key is too long.'],
   MalformedACLError: [400, 'The XML you provided was not well-formed or did not validate against our published schema'],
   MalformedPOSTRequest: [400, 'The body of your POST request is not well-formed multipart/form-data.'],
@@ -98,6 +103,7 @@ export const S3_ERRORS = {
     400,
     'Your socket connection to the server was not read from or written to within the timeout period.',
   ],
+  ServerSideEncryptionConfigurationNotFoundError: [404, 'The server side encryption configuration was not found'],
   ServiceUnavailable: [503, 'The service is temporarily unavailable. Retry the request.'],
   SignatureDoesNotMatch: [
     403,

@@ -1,4 +1,5 @@
 /** The operations that work. */
+import { CUSTOMER_KEY_HEADERS, ENCRYPTION_HEADERS, SOURCE_KEY_HEADERS } from './encryption-headers.ts'
 import type { OperationRow } from './operation-row.ts'
 
 /** Any checksum of a body, in a header or announced as a trailer. */
@@ -32,8 +33,13 @@ export const ACL_HEADERS = [
   'x-amz-grant-write-acp',
 ]
 
-/** What makes a new object; `screen.ts` accepts only values that change nothing. */
-const NEW_OBJECT_HEADERS = ['x-amz-acl', 'x-amz-storage-class', 'x-amz-website-redirect-location']
+/** What makes a new object; of ACL and storage class `screen.ts` accepts only values that change nothing. */
+const NEW_OBJECT_HEADERS = [
+  'x-amz-acl',
+  'x-amz-storage-class',
+  'x-amz-website-redirect-location',
+  ...ENCRYPTION_HEADERS,
+]
 
 const COPY_HEADERS = [
   'x-amz-copy-source',
@@ -42,6 +48,7 @@ const COPY_HEADERS = [
   'x-amz-copy-source-if-none-match',
   'x-amz-copy-source-if-unmodified-since',
   'x-amz-source-expected-bucket-owner',
+  ...SOURCE_KEY_HEADERS,
 ]
 
 const WRITE_CONDITIONS = ['if-match', 'if-none-match']
@@ -90,7 +97,7 @@ export const BUILT_OPERATIONS = {
     access: 'read',
     body: 'none',
     query: READ_PARAMETERS,
-    headers: ['x-amz-checksum-mode'],
+    headers: ['x-amz-checksum-mode', ...CUSTOMER_KEY_HEADERS],
     reason: 'Ranges are mapped to the chunks that hold them; only verified plaintext is sent.',
   },
   HeadObject: {
@@ -99,7 +106,7 @@ export const BUILT_OPERATIONS = {
     access: 'read',
     body: 'none',
     query: READ_PARAMETERS,
-    headers: ['x-amz-checksum-mode'],
+    headers: ['x-amz-checksum-mode', ...CUSTOMER_KEY_HEADERS],
     reason: 'The same headers as GetObject, from the sealed metadata.',
   },
   GetObjectAttributes: {
@@ -109,7 +116,7 @@ export const BUILT_OPERATIONS = {
     subresource: 'attributes',
     body: 'none',
     query: ['versionId'],
-    headers: ['x-amz-max-parts', 'x-amz-object-attributes', 'x-amz-part-number-marker'],
+    headers: ['x-amz-max-parts', 'x-amz-object-attributes', 'x-amz-part-number-marker', ...CUSTOMER_KEY_HEADERS],
     reason: 'Size, ETag, checksums and parts of the plaintext, from the sealed metadata and the tail.',
   },
   DeleteObject: {
@@ -272,7 +279,7 @@ export const BUILT_OPERATIONS = {
     subresource: 'uploadId',
     body: 'object',
     query: ['partNumber'],
-    headers: BODY_HEADERS,
+    headers: [...BODY_HEADERS, ...CUSTOMER_KEY_HEADERS],
     reason: 'Each part is sealed by itself, on any replica, in any order.',
   },
   UploadPartCopy: {
@@ -284,7 +291,7 @@ export const BUILT_OPERATIONS = {
     copySource: true,
     body: 'none',
     query: ['partNumber'],
-    headers: [...COPY_HEADERS, 'x-amz-copy-source-range'],
+    headers: [...COPY_HEADERS, ...CUSTOMER_KEY_HEADERS, 'x-amz-copy-source-range'],
     reason: 'The range of the source is opened and sealed again as a part.',
   },
   ListParts: {
@@ -294,7 +301,7 @@ export const BUILT_OPERATIONS = {
     subresource: 'uploadId',
     body: 'none',
     query: ['encoding-type', 'max-parts', 'part-number-marker'],
-    headers: [],
+    headers: CUSTOMER_KEY_HEADERS,
     reason: 'Sizes, ETags and checksums are those of the plaintext.',
   },
   CompleteMultipartUpload: {
@@ -304,7 +311,13 @@ export const BUILT_OPERATIONS = {
     subresource: 'uploadId',
     body: 'document',
     query: [],
-    headers: [...BODY_HEADERS, ...WRITE_CONDITIONS, 'x-amz-checksum-type', 'x-amz-mp-object-size'],
+    headers: [
+      ...BODY_HEADERS,
+      ...WRITE_CONDITIONS,
+      ...CUSTOMER_KEY_HEADERS,
+      'x-amz-checksum-type',
+      'x-amz-mp-object-size',
+    ],
     reason: 'ETags, sizes and checksums of the parts are checked as plaintext; checksums are composed or combined.',
   },
   AbortMultipartUpload: {

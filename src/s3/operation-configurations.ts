@@ -29,6 +29,8 @@ const PAYMENT = `Kept and told on the embedded store: nobody is billed. ${FORWAR
 const PUBLIC = `Decides on the embedded store whether public ACLs are refused. ${FORWARDED}, whose grants show only ciphertext.`
 const REPLICATION = `${WAITS} ${FORWARDED}; a replica is readable where its namespace and keys are configured.`
 const TAGS = `Checked, kept and told on the embedded store. ${FORWARDED}; tags are plaintext at the backend.`
+const ENCRYPTION =
+  'What new objects are encrypted with unless they say it themselves. Kept by the gateway, never by a store that speaks S3.'
 
 const VERSIONING = 'Kept and obeyed by the embedded store, without MFA delete. Forwarded to a store that speaks S3.'
 const CORS = 'Kept by the gateway and judged by it, before any store: browsers talk to the gateway.'
@@ -37,6 +39,9 @@ export const CONFIGURATION_OPERATIONS = {
   GetBucketCors: { ...GET, class: 'own', subresource: 'cors', reason: CORS },
   PutBucketCors: { ...PUT, class: 'own', subresource: 'cors', reason: CORS },
   DeleteBucketCors: { ...DELETE, class: 'own', subresource: 'cors', reason: CORS },
+  GetBucketEncryption: { ...GET, class: 'own', subresource: 'encryption', reason: ENCRYPTION },
+  PutBucketEncryption: { ...PUT, class: 'own', subresource: 'encryption', reason: ENCRYPTION },
+  DeleteBucketEncryption: { ...DELETE, class: 'own', subresource: 'encryption', reason: ENCRYPTION },
   GetBucketVersioning: { ...GET, class: 'forwarded', subresource: 'versioning', reason: VERSIONING },
   PutBucketVersioning: { ...PUT, class: 'forwarded', subresource: 'versioning', reason: VERSIONING },
   GetBucketAccelerateConfiguration: { ...GET, subresource: 'accelerate', reason: ACCELERATE },

@@ -60,7 +60,6 @@ const REPORT =
 const POLICY =
   'Kept only where it can be evaluated, which is not yet: the backend sees only the credential of the gateway, never the client.'
 const WEBSITE = 'To be served here: a website of the backend would show ciphertext.'
-const ENCRYPTION = "To be the bucket's own default, not the backend's."
 const TAGS = 'Forwarded to a store that speaks S3; tags are plaintext at the backend.'
 const LOCK = 'Forwarded to a store that speaks S3, which enforces it.'
 const ANNOTATIONS = 'To be sealed like an object: annotations are contents.'
@@ -103,9 +102,6 @@ export const UNBUILT_OPERATIONS = {
 
   GetBucketAbac: ofBucket('refused', 'GET', 'abac', ABAC),
   PutBucketAbac: ofBucket('refused', 'PUT', 'abac', ABAC),
-  GetBucketEncryption: ofBucket('own', 'GET', 'encryption', ENCRYPTION),
-  PutBucketEncryption: ofBucket('own', 'PUT', 'encryption', ENCRYPTION),
-  DeleteBucketEncryption: ofBucket('own', 'DELETE', 'encryption', ENCRYPTION),
   GetBucketPolicy: ofBucket('own', 'GET', 'policy', POLICY),
   PutBucketPolicy: ofBucket('own', 'PUT', 'policy', POLICY),
   DeleteBucketPolicy: ofBucket('own', 'DELETE', 'policy', POLICY),

@@ -4,6 +4,7 @@
  */
 import { requireNullVersion } from './copy-source.ts'
 import { S3Error } from './errors.ts'
+import { isCustomerKeyHeader, isCustomerSecret, SSE } from './encryption-headers.ts'
 import { Headers } from './headers.ts'
 import { isHeaderValue } from './metadata.ts'
 import { isKeptHeader, isNativeHeader } from './native-headers.ts'
@@ -165,8 +166,8 @@ const refusal = (row: OperationRow, header: string, value: string): S3Error => {
   if (header.startsWith('x-amz-copy-source') && !header.includes('server-side-encryption')) {
     return invalidArgument('You can only specify a copy source header for copy requests.', header, value)
   }
-  // S3 says so for reads of any object (B105). Keys of the customer on a read are another matter: an SSE-C object is meant.
-  if (row.access === 'read' && header.startsWith('x-amz-server-side-encryption') && !header.includes('customer')) {
+  // S3 says so for reads of any object (B105), and for parts, whose upload has said it.
+  if (header.startsWith(SSE) && !isCustomerKeyHeader(header)) {
     return invalidArgument(`${header} header is not supported for this operation.`, header, value)
   }
   return notImplemented(header)
@@ -210,6 +211,13 @@ export const withQueryHeaders = (headers: Headers, query: Query): Headers => {
   for (const [parameter, value] of query.entries) {
     const name = parameter.toLowerCase()
     if (!name.startsWith('x-amz-') || NOT_HEADERS.has(name) || headers.has(name)) continue
+    // URLs end in logs, bookmarks and histories.
+    if (isCustomerSecret(name)) {
+      throw new S3Error('InvalidArgument', {
+        message: "A customer's key is sent in headers, never in a URL.",
+        extra: { ArgumentName: parameter },
+      })
+    }
     // Headers are bytes: the UTF-8 of the value.
     const bytes = Buffer.from(value).toString('latin1')
     if (!HEADER_NAME.test(name) || !isHeaderValue(bytes)) {

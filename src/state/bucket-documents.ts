@@ -1,5 +1,6 @@
 /** Configurations of buckets whose store cannot keep them for us: records of the state store, remembered for a few seconds. */
 import type { BucketDocuments } from '../backends/bucket-documents.ts'
+import { Unavailable } from '../errors.ts'
 import { pathSegment } from './path-segment.ts'
 import type { StateStore } from './state-store.ts'
 
@@ -13,11 +14,13 @@ interface Remembered {
   readonly until: number
 }
 
-/** Every method throws `Unavailable` if the state store does not answer. */
+/** Every method throws `Unavailable` if the state store does not answer; `read` only for what this process has never read. */
 export class StateBucketDocuments implements BucketDocuments {
   readonly #state: StateStore
   readonly #clock: () => number
   readonly #remembered = new Map<string, Remembered>()
+  /** Reads under way: every write into a bucket may ask at the same moment. */
+  readonly #reading = new Map<string, Promise<Buffer | undefined>>()
 
   /** `clock` in milliseconds since 1970. */
   constructor(state: StateStore, clock: () => number) {
@@ -29,9 +32,27 @@ export class StateBucketDocuments implements BucketDocuments {
     const path = pathOf(bucket, name)
     const known = this.#remembered.get(path)
     if (known !== undefined && known.until > this.#clock()) return known.document
-    const record = await this.#state.get(path)
-    this.#remember(path, record?.bytes)
-    return record?.bytes
+    try {
+      return await (this.#reading.get(path) ?? this.#read(path))
+    } catch (error) {
+      // What held a moment ago is a better answer than none: a state store that is away must not stop every write.
+      if (!(error instanceof Unavailable) || known === undefined) throw error
+      this.#remember(path, known.document)
+      return known.document
+    }
+  }
+
+  async #read(path: string): Promise<Buffer | undefined> {
+    const reading = this.#state.get(path).then((record) => record?.bytes)
+    this.#reading.set(path, reading)
+    try {
+      const document = await reading
+      // Unless it was written meanwhile: then this is the past.
+      if (this.#reading.get(path) === reading) this.#remember(path, document)
+      return document
+    } finally {
+      if (this.#reading.get(path) === reading) this.#reading.delete(path)
+    }
   }
 
   async write(bucket: string, name: string, document: Buffer): Promise<void> {
@@ -47,6 +68,7 @@ export class StateBucketDocuments implements BucketDocuments {
   }
 
   #remember(path: string, document: Buffer | undefined): void {
+    this.#reading.delete(path)
     this.#remembered.delete(path)
     this.#remembered.set(path, { document, until: this.#clock() + LIFETIME_MS })
     const [oldest] = this.#remembered.keys()

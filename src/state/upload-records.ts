@@ -2,6 +2,13 @@
 import { Integrity } from '../errors.ts'
 import { fromBase64url, toBase64url } from '../format/derive.ts'
 
+/** Server-side encryption as the client asked for it: mode code and key id of docs/format.md, tag 11. */
+export interface RecordedEncryption {
+  readonly mode: number
+  readonly keyId: string
+  readonly bucketKey: boolean
+}
+
 /** `create`: what every replica needs to seal a part of this upload. Holds R until the upload ends. */
 export interface CreateRecord {
   readonly objectKey: Buffer
@@ -11,6 +18,8 @@ export interface CreateRecord {
   readonly area: Buffer | undefined
   /** Codes of docs/format.md, "Tail record"; `undefined` if the client asked for none. */
   readonly checksum: { readonly algorithm: number; readonly type: number } | undefined
+  /** What answers say; absent if nothing was asked for. */
+  readonly encryption?: RecordedEncryption | undefined
   readonly bucket: string
   readonly key: string
   readonly uploadId: string
@@ -24,6 +33,7 @@ export interface CompleteAnswer {
   readonly etag: string
   readonly versionId: string | undefined
   readonly checksum: { readonly algorithm: number; readonly type: number; readonly value: Buffer } | undefined
+  readonly encryption?: RecordedEncryption | undefined
   readonly parts: number
 }
 
@@ -60,6 +70,7 @@ export const encodeCreate = (record: CreateRecord): Json => ({
   envelope: toBase64url(record.envelope),
   area: record.area === undefined ? null : toBase64url(record.area),
   checksum: record.checksum ?? null,
+  encryption: record.encryption ?? null,
 })
 
 export function decodeCreate(json: unknown): CreateRecord {
@@ -70,6 +81,7 @@ export function decodeCreate(json: unknown): CreateRecord {
     envelope: bytes(at('envelope')),
     area: at('area') === null ? undefined : bytes(at('area')),
     checksum: checksum === null ? undefined : codes(checksum),
+    encryption: optionalEncryption(json),
     bucket: text(at('bucket')),
     key: text(at('key')),
     uploadId: text(at('uploadId')),
@@ -114,8 +126,9 @@ export function decodeDone(json: unknown): DoneRecord {
   return { requestHash: text(at('requestHash')), answer: decodeAnswer(at('answer')) }
 }
 
-const encodeAnswer = ({ etag, versionId, checksum, parts }: CompleteAnswer): Json => ({
+const encodeAnswer = ({ etag, versionId, checksum, encryption, parts }: CompleteAnswer): Json => ({
   etag,
+  encryption: encryption ?? null,
   versionId: versionId ?? null,
   parts,
   checksum: checksum === undefined ? null : { ...checksum, value: toBase64url(checksum.value) },
@@ -128,6 +141,7 @@ function decodeAnswer(json: unknown): CompleteAnswer {
     etag: text(at('etag')),
     versionId: optionalText(json, 'versionId'),
     parts: number(at('parts')),
+    encryption: optionalEncryption(json),
     checksum: checksum === null ? undefined : { ...codes(checksum), value: bytes(fields(checksum)('value')) },
   }
 }
@@ -165,9 +179,21 @@ function text(json: unknown): string {
 }
 
 /** What records of older versions do not have. */
-function optionalText(json: unknown, name: string): string | undefined {
+function optional(json: unknown, name: string): unknown {
   const value: unknown = typeof json === 'object' && json !== null ? Reflect.get(json, name) : undefined
-  return value === undefined || value === null ? undefined : text(value)
+  return value === null ? undefined : value
+}
+
+function optionalText(json: unknown, name: string): string | undefined {
+  const value = optional(json, name)
+  return value === undefined ? undefined : text(value)
+}
+
+function optionalEncryption(json: unknown): RecordedEncryption | undefined {
+  const value = optional(json, 'encryption')
+  if (value === undefined) return undefined
+  const at = fields(value)
+  return { mode: number(at('mode')), keyId: text(at('keyId')), bucketKey: at('bucketKey') === true }
 }
 
 function number(json: unknown): number {

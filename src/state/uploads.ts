@@ -5,7 +5,7 @@ import { Integrity } from '../errors.ts'
 import type { RandomSource } from '../format/derive.ts'
 import { newAttempt, openJournalName, type PartAttempt, sealJournalName, stateId } from '../format/journal.ts'
 import { openStateRecord, parseStateRecordPrefix, sealStateRecord } from '../format/state-record.ts'
-import type { BucketKeys } from '../keys/key-manager.ts'
+import type { BucketKey, BucketKeys } from '../keys/key-manager.ts'
 import type { StateStore } from './state-store.ts'
 import {
   type CreateRecord,
@@ -35,6 +35,8 @@ export interface UploadsParts {
   readonly random: RandomSource
 }
 
+type Condition = { readonly ifNoneMatch: '*' } | { readonly ifMatch: string }
+
 /** How long a repeated Complete gets the answer of the first (docs/format.md, "State store"). */
 const DONE_MILLISECONDS = 24 * 3_600_000
 const EXPIRED_PER_RUN = 1_000
@@ -46,9 +48,10 @@ export class Uploads {
     this.#parts = parts
   }
 
-  /** Written after the store's CreateMultipartUpload and before the answer. */
-  async create(namespace: string, record: CreateRecord): Promise<void> {
-    await this.#put(`${folder(record)}create`, namespace, encodeCreate(record), { ifNoneMatch: '*' })
+  /** Written after the store's CreateMultipartUpload and before the answer; sealed under the key of `manager`, the object's own. */
+  async create(namespace: string, record: CreateRecord, manager?: string): Promise<void> {
+    const key = await this.#parts.keys.active(namespace, manager)
+    await this.#seal(`${folder(record)}create`, key, encodeCreate(record), { ifNoneMatch: '*' })
   }
 
   /** `undefined` if the upload is unknown, completed or aborted. */
@@ -193,14 +196,13 @@ export class Uploads {
     }
   }
 
-  async #put(
-    path: string,
-    namespace: string,
-    json: unknown,
-    condition?: { ifNoneMatch: '*' } | { ifMatch: string },
-  ): Promise<string> {
-    const { keys, random, state } = this.#parts
-    return state.put(path, sealStateRecord(await keys.active(namespace), path, json, random), condition)
+  async #put(path: string, namespace: string, json: unknown, condition?: Condition): Promise<string> {
+    return this.#seal(path, await this.#parts.keys.active(namespace), json, condition)
+  }
+
+  async #seal(path: string, key: BucketKey, json: unknown, condition?: Condition): Promise<string> {
+    const { random, state } = this.#parts
+    return state.put(path, sealStateRecord(key, path, json, random), condition)
   }
 
   async #get(path: string, namespace: string): Promise<{ json: unknown; etag: string } | undefined> {

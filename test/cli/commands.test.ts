@@ -1,6 +1,7 @@
 /** The commands against a running gateway, and offline. */
 import { createHash, randomBytes } from 'node:crypto'
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Ran, type Started, Workplace } from '../helpers/command.ts'
 import { flip } from '../helpers/tamper.ts'
@@ -11,7 +12,7 @@ const big = randomBytes(70_000_000)
 let gateway: Started
 
 beforeAll(async () => {
-  gateway = await place.serve()
+  gateway = await place.serve({ SEALGATE_SERVER_CUSTOMER_KEYS_OVER_HTTP: 'true' })
   writeFileSync(place.path('big'), big)
   writeFileSync(place.path('note'), 'a note')
   await client('put', 'big', 's3://files/big', '--create-bucket')
@@ -115,6 +116,37 @@ describe('inspect and decrypt', () => {
     other.remove()
     for (const name of ['flipped.out', 'stranger.out']) expect(existsSync(place.path(name))).toBe(false)
     expect(readdirSync(place.folder).filter((name) => name.includes('partial'))).toEqual([])
+  })
+
+  test('an object under a customer’s key is told as such, and opens with that key alone', async () => {
+    const key = randomBytes(32)
+    const credentials = readFileSync(place.path('sealgate-data/aws-credentials'), 'utf8')
+    const field = (name: string): string => new RegExp(`${name} *= *(\\S+)`).exec(credentials)?.[1] ?? ''
+    const s3 = new S3Client({
+      endpoint: gateway.endpoint,
+      region: 'us-east-1',
+      forcePathStyle: true,
+      credentials: { accessKeyId: field('aws_access_key_id'), secretAccessKey: field('aws_secret_access_key') },
+    })
+    const object = { Bucket: 'files', Key: 'customers', SSECustomerAlgorithm: 'AES256' }
+    await s3.send(new PutObjectCommand({ ...object, Body: 'theirs', SSECustomerKey: key.toString('base64') }))
+    s3.destroy()
+    const told = await place.run(['inspect', 's3://files/customers', '--json', '--export', 'customers'])
+    expect(told.code).toBe(0)
+    expect(JSON.parse(told.stdout)).toMatchObject({ provider: 'c', encryption: expect.stringContaining('SSE-C') })
+    writeFileSync(place.path('key.bin'), key)
+    writeFileSync(place.path('key.txt'), `${key.toString('base64')}\n`)
+    writeFileSync(place.path('other.bin'), randomBytes(32))
+    for (const file of ['key.bin', 'key.txt']) {
+      expect((await decrypt('customers', '--customer-key', file)).code).toBe(0)
+      expect(readFileSync(place.path('customers.out'), 'utf8')).toBe('theirs')
+      rmSync(place.path('customers.out'))
+    }
+    expect((await decrypt('customers', '--customer-key', 'other.bin')).code).toBe(4)
+    expect((await decrypt('customers', '--customer-key', 'big')).code).toBe(2)
+    expect((await decrypt('raw', '--customer-key', 'key.bin')).code).toBe(2)
+    expect(await decrypt('customers')).toMatchObject({ code: 2, stderr: expect.stringContaining('--customer-key') })
+    expect(existsSync(place.path('customers.out'))).toBe(false)
   })
 
   test('inspect tells no secret', async () => {

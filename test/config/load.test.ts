@@ -46,6 +46,7 @@ describe('settings from nothing', () => {
         domain: [],
         publicUrls: [],
         cors: [],
+        customerKeysOverHttp: false,
         headerTimeout: 30_000,
         idleTimeout: 120_000,
         keepAliveTimeout: 75_000,

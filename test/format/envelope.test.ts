@@ -7,10 +7,12 @@ import {
   type EnvelopeInput,
   encodeFoot,
   envelopePrefix,
+  openCustomerKey,
   openEnvelope,
   parseEnvelope,
   parseEnvelopePrefix,
   type SealingKey,
+  sealCustomerEnvelope,
   sealEnvelope,
 } from '../../src/format/envelope.ts'
 import { expectRefusal, flipped, layerOf, seeded } from './sealed-objects.ts'
@@ -108,7 +110,7 @@ describe('an envelope', () => {
     ['an inline key without its flag', patched(2, 0x02)],
     ['a key reference that is too long', patched(3, 17)],
     ['an unknown provider', patched(4, 0x78)],
-    ['SSE-C, which is not built', patched(4, 0x63)],
+    ['an alias behind the tag of SSE-C', patched(4, 0x63)],
     ['an alias in capitals', patched(5, 0x4d)],
     ['trailing bytes', Buffer.concat([raw, Buffer.of(0)])],
     ['nothing', Buffer.alloc(0)],
@@ -176,5 +178,27 @@ describe('the foot', () => {
     }
     expectRefusal('envelope failure', () => decodeFoot(Buffer.concat([foot, Buffer.of(0)])))
     expectRefusal('envelope failure', () => decodeFoot(flipped(foot, foot.length - 1, 6)))
+  })
+})
+
+describe("an envelope under a customer's key", () => {
+  const { bucketKey: _ours, inline: _inline, ...content } = INPUT
+  const customerKey = Buffer.alloc(32, 7)
+  const raw = sealCustomerEnvelope({ ...content, customerKey })
+
+  test('names no manager, no day and no wrapped key, and opens with that key for that name', () => {
+    const envelope = parseEnvelope(raw)
+    expect(envelope).toMatchObject({ tag: 'c', alias: '', day: 0, wrapped: Buffer.alloc(0) })
+    const key = openCustomerKey(envelope, customerKey)
+    expect(openEnvelope(envelope, key!, content.namespace, content.key).equals(content.objectKey)).toBe(true)
+    expectRefusal('unwrap failure', () => openEnvelope(envelope, key!, content.namespace, `${content.key}x`))
+    expect(encodeFoot(raw, content.namespace, content.key)).toHaveLength(0)
+  })
+
+  test('opens with no other key, and its kid is new each time', () => {
+    const again = sealCustomerEnvelope({ ...content, customerKey })
+    expect(parseEnvelope(again).kid.equals(parseEnvelope(raw).kid)).toBe(false)
+    expect(openCustomerKey(parseEnvelope(raw), Buffer.alloc(32, 8))).toBeUndefined()
+    expect(() => openCustomerKey(parseEnvelope(raw), Buffer.alloc(16))).toThrow()
   })
 })

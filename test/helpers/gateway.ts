@@ -41,6 +41,9 @@ export interface TestGatewayOptions {
   readonly checksums?: Gateway['checksums']
   readonly xmlBytes?: number
   readonly gatherBytes?: number
+  readonly customerKeysOverHttp?: boolean
+  /** Aliases of the key managers; the first one is the default. */
+  readonly managers?: readonly string[]
 }
 
 export interface TestGateway {
@@ -66,9 +69,10 @@ export async function prepareGateway(options: TestGatewayOptions = {}): Promise<
   const stateObjects = options.state ?? new MemoryStore()
   const state = new StateStore(stateObjects, 'sealgate-state')
   await state.ensureBucket()
+  const aliases = options.managers ?? ['main']
   const keys = createBucketKeys({
-    managers: new Map([['main', new MemoryKeyManager({ alias: 'main', random })]]),
-    activeAlias: 'main',
+    managers: new Map(aliases.map((alias) => [alias, new MemoryKeyManager({ alias, random })])),
+    activeAlias: aliases[0] ?? 'main',
     keyring: new StateKeyring(state),
     clock,
   })
@@ -110,6 +114,7 @@ export async function prepareGateway(options: TestGatewayOptions = {}): Promise<
       region: options.region,
       requestId: requestIds(random),
       hostId: 'host-id',
+      customerKeysOverHttp: options.customerKeysOverHttp ?? false,
     },
     {
       headerTimeout: 30_000,

@@ -198,7 +198,7 @@ describe('addressing', () => {
     ['/wire/%AE%8A', 400, 'InvalidURI'],
     [`/wire/${'k'.repeat(1_025)}`, 400, 'KeyTooLongError'],
     ['/wire/none?versionId=', 400, 'InvalidArgument'],
-    ['/wire?acl', 501, 'NotImplemented'],
+    ['/wire?policy', 501, 'NotImplemented'],
     ['/wire?versions', 501, 'NotImplemented'],
     ['/wire/k?tagging', 501, 'NotImplemented'],
   ])('%s is %i %s', async (path, status, code) => {

@@ -158,8 +158,6 @@ describe('what is answered', () => {
 describe('what is not built is refused, never ignored', () => {
   test.each([
     ['x-amz-tagging', 'a=b'],
-    ['x-amz-server-side-encryption-customer-algorithm', 'AES256'],
-    ['x-amz-server-side-encryption', 'aws:kms'],
     ['x-amz-object-lock-mode', 'GOVERNANCE'],
     ['x-amz-acl', 'public-read'],
     ['x-amz-grant-read', 'id=x'],

@@ -105,6 +105,38 @@ describe('the active bucket key', () => {
     expect((await keys.active('a')).kid).not.toEqual(a.kid)
   })
 
+  it('is of the manager that is named: one for each, cached and shared each by itself', async () => {
+    const second = new CountingManager('second')
+    const managers = new Map([
+      ['main', main],
+      ['second', second],
+    ])
+    const [one, two] = [replica({ managers }), replica({ managers })]
+    const chosen = await one.active('a', 'second')
+    expect(chosen).toMatchObject({ alias: 'second', namespace: 'a' })
+    expect((await one.active('a')).alias).toBe('main')
+    expect((await one.active('a', 'main')).kid).toEqual((await one.active('a')).kid)
+    expect((await one.active('a', 'second')).kid).toEqual(chosen.kid)
+    expect((await two.active('a', 'second')).kid).toEqual(chosen.kid)
+    expect([main.generated, second.generated]).toEqual([1, 1])
+    // Whoever reads needs no choice: the record says whose it is.
+    expect((await two.byKid(chosen.kid, 'a'))?.alias).toBe('second')
+    expect([one.knows('second'), one.knows('third'), one.knows('')]).toEqual([true, false, false])
+    await expect(one.active('a', 'third')).rejects.toMatchObject({ kind: 'invalid' })
+  })
+
+  it('of one manager is not taken from the slot of another', async () => {
+    const second = new CountingManager('second')
+    const managers = new Map([
+      ['main', main],
+      ['second', second],
+    ])
+    const stranger = recordOf(await foreignKey('a', TODAY))
+    await keyring.publishActive({ namespace: 'a', manager: 'second', period: TODAY }, stranger)
+    expect((await replica({ managers }).active('a', 'second')).alias).toBe('second')
+    expect(kindsOf()).toEqual(['active-record'])
+  })
+
   it('is published and recorded before anybody gets it', async () => {
     const key = await replica().active('a')
     expect(keyring.calls).toEqual(['active', 'publish', 'record'])

@@ -14,14 +14,6 @@ const WRITES = ['PutObject', 'CopyObject', 'CreateMultipartUpload'] as const
 
 describe('Headers that are not built', () => {
   test.each([
-    'x-amz-server-side-encryption',
-    'x-amz-server-side-encryption-aws-kms-key-id',
-    'x-amz-server-side-encryption-context',
-    'x-amz-server-side-encryption-bucket-key-enabled',
-    'x-amz-server-side-encryption-customer-algorithm',
-    'x-amz-server-side-encryption-customer-key',
-    'x-amz-server-side-encryption-customer-key-md5',
-    'x-amz-copy-source-server-side-encryption-customer-key',
     'x-amz-tagging',
     'x-amz-grant-read',
     'x-amz-grant-full-control',
@@ -39,9 +31,10 @@ describe('Headers that are not built', () => {
     ['DeleteObject', 'x-amz-if-match-size'],
     ['DeleteObjects', 'x-amz-bypass-governance-retention'],
     ['AbortMultipartUpload', 'x-amz-if-match-initiated-time'],
-    ['UploadPart', 'x-amz-server-side-encryption-customer-key'],
-    ['GetObject', 'x-amz-server-side-encryption-customer-key'],
-    ['HeadObject', 'x-amz-server-side-encryption-customer-algorithm'],
+    ['DeleteObject', 'x-amz-server-side-encryption-customer-key'],
+    ['ListObjects', 'x-amz-server-side-encryption-customer-algorithm'],
+    ['PutObject', 'x-amz-copy-source-server-side-encryption-customer-key'],
+    ['PutBucketEncryption', 'x-amz-server-side-encryption-customer-key'],
     ['CopyObject', 'x-amz-object-annotation-directive'],
     ['CreateBucket', 'x-amz-bucket-namespace'],
   ] as const)('%s refuses %s', (name, header) => {
@@ -50,6 +43,16 @@ describe('Headers that are not built', () => {
 
   test('the refusal names the header', () => {
     expect(refusal(() => screen('PutObject', { 'x-amz-tagging': 'a=b' })).message).toContain('x-amz-tagging')
+  })
+
+  test('SSE headers are accepted where an object is made, and those of a customer’s key where one is read', () => {
+    const sse = 'x-amz-server-side-encryption'
+    for (const name of [...WRITES]) screen(name, { [sse]: 'x', [`${sse}-context`]: 'x', [`${sse}-customer-key`]: 'x' })
+    for (const name of ['GetObject', 'HeadObject', 'UploadPart', 'ListParts', 'CompleteMultipartUpload'] as const) {
+      screen(name, { [`${sse}-customer-key`]: 'x' })
+      expect(refused(name, { [sse]: 'AES256' })).toBe('InvalidArgument')
+    }
+    screen('UploadPartCopy', { 'x-amz-copy-source-server-side-encryption-customer-key': 'x' })
   })
 
   test('SSE headers on a read are InvalidArgument (B105)', () => {
@@ -173,11 +176,20 @@ describe('Headers in the query of a presigned URL', () => {
   })
 
   test('are refused when they are not built', () => {
-    const effective = withQueryHeaders(headers(), query(`${URL}&x-amz-server-side-encryption=AES256`))
+    const effective = withQueryHeaders(headers(), query(`${URL}&x-amz-write-offset-bytes=0`))
     expect(
       codeOf(() => screenRequest('PutObject', effective, query(), { ownerId: 'o', versions: false, native: false })),
     ).toBe('NotImplemented')
   })
+
+  test.each(['x-amz-server-side-encryption-customer-key', 'X-Amz-Copy-Source-Server-Side-Encryption-Customer-Key-Md5'])(
+    '%s is no part of a URL, which ends in logs',
+    (name) => {
+      const found = refusal(() => withQueryHeaders(headers(), query(`${URL}&${name}=c2VjcmV0`)))
+      expect(found.code).toBe('InvalidArgument')
+      expect(JSON.stringify([found.message, found.extra])).not.toContain('c2VjcmV0')
+    },
+  )
 
   test('do not include authentication, nor an announced checksum without its value', () => {
     const wire = headers({ host: 'h' })
@@ -218,7 +230,7 @@ describe('Headers for a store that speaks S3 itself', () => {
     for (const [name, header] of [
       ['GetObject', 'x-amz-tagging'],
       ['UploadPart', 'x-amz-storage-class'],
-      ['PutObject', 'x-amz-server-side-encryption-customer-key'],
+      ['GetObject', 'x-amz-server-side-encryption'],
       ['PutObject', 'x-amz-something-new'],
     ] as const) {
       expect(() => native(name, { [header]: 'x' })).toThrow()

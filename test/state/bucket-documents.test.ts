@@ -1,5 +1,6 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
+import { Unavailable } from '../../src/errors.ts'
 import { StateBucketDocuments } from '../../src/state/bucket-documents.ts'
 import { StateStore } from '../../src/state/state-store.ts'
 
@@ -40,6 +41,28 @@ describe('configurations of buckets in the state store', () => {
     await state.put('buckets/b/cors', Buffer.from('x'))
     now += 4_999
     expect(await one.read('b', 'cors')).toBeUndefined()
+  })
+
+  test('readers at one moment cost one request, and what was written meanwhile wins', async () => {
+    const get = vi.spyOn(state, 'get')
+    const one = replica()
+    await Promise.all([one.read('b', 'cors'), one.read('b', 'cors'), one.read('b', 'cors')])
+    expect(get).toHaveBeenCalledTimes(1)
+    now += 5_000
+    const late = one.read('b', 'cors')
+    await one.write('b', 'cors', Buffer.from('new'))
+    await late
+    expect((await one.read('b', 'cors'))?.toString()).toBe('new')
+  })
+
+  test('while the state store is away, what was read before still holds; what was never read is Unavailable', async () => {
+    const one = replica()
+    await one.write('b', 'cors', Buffer.from('x'))
+    vi.spyOn(state, 'get').mockRejectedValue(new Unavailable('away'))
+    now += 60_000
+    expect((await one.read('b', 'cors'))?.toString()).toBe('x')
+    await expect(one.read('b', 'encryption')).rejects.toThrow(Unavailable)
+    await expect(replica().read('b', 'cors')).rejects.toThrow(Unavailable)
   })
 
   test('names of buckets cannot leave their folder', async () => {

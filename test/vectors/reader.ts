@@ -4,6 +4,7 @@ import { expand, fromBase64url, kidOf } from '../../src/format/derive.ts'
 import {
   decodeFoot,
   type Envelope,
+  openCustomerKey,
   openEnvelope,
   parseEnvelope,
   type WrappedKeyFields,
@@ -161,8 +162,15 @@ function tailOf(objectKey: Buffer, body: Buffer, suite: number): { record: TailR
   return openTail(objectKey, body.subarray(body.length - bytes), body.length, suite)
 }
 
+function customersKeyOf(header: Header, envelope: Envelope): Buffer {
+  const key = header.has('customer-key') ? openCustomerKey(envelope, bytesOf(header, 'customer-key')) : undefined
+  if (key === undefined) throw new Integrity('unwrap failure', "the customer's key is missing or another one")
+  return key
+}
+
 function objectKeyOf(header: Header, envelope: Envelope, namespace: string, key: string): Buffer {
-  return openEnvelope(envelope, bucketKeyOf(header, envelope, namespace), namespace, key)
+  const opened = envelope.tag === 'c' ? customersKeyOf(header, envelope) : bucketKeyOf(header, envelope, namespace)
+  return openEnvelope(envelope, opened, namespace, key)
 }
 
 function readRecord(header: Header, body: Buffer): unknown {

@@ -19,6 +19,8 @@ export interface Scenario {
   readonly key?: string
   /** The one master key of the reader, if not the usual one. */
   readonly masterKey?: Buffer
+  /** The customer's key that the reader brings, if not the object's own. */
+  readonly customerKey?: Buffer
   /** The JSON of keyring records, as docs/format.md, "Bucket keys and keyring", spells them. */
   readonly keyring?: readonly string[]
   /** Replaces the metadata of the object. */
@@ -49,6 +51,8 @@ export function vectorOf(scenario: Scenario): Vector {
     ['key', encodeKey(scenario.key ?? object.key)],
     ['master-key', toBase64url(scenario.masterKey ?? MASTER.key)],
   ])
+  const customerKey = scenario.customerKey ?? object.customerKey
+  if (customerKey) header.set('customer-key', toBase64url(customerKey))
   if (scenario.keyring) header.set('keyring', `[${scenario.keyring.join(',')}]`)
   const metadata = scenario.recover ? {} : (scenario.metadata ?? toStoredMetadata(object.envelope, object.metadata))
   for (const [field, value] of Object.entries(metadata)) header.set(field, value)

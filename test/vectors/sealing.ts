@@ -13,7 +13,7 @@ import {
   type RandomSource,
   sealSmall,
 } from '../../src/format/derive.ts'
-import { encodeFoot, type SealingKey, sealEnvelope } from '../../src/format/envelope.ts'
+import { encodeFoot, type SealingKey, sealCustomerEnvelope, sealEnvelope } from '../../src/format/envelope.ts'
 import { md5 } from '../../src/format/hash.ts'
 import { NO_COMMITMENT, NO_SALT, type SealedMetadata, sealMetadata } from '../../src/format/metadata.ts'
 import { DATA_OF_PART, DATA_OF_PUT, openSegment, sealSegment, TAIL } from '../../src/format/segment.ts'
@@ -64,6 +64,11 @@ export function masterKey(text: string): MasterKey {
   return { id: expand(key, 'sealgate/v1/local-id', Buffer.alloc(0), 8), key, created: '2026-01-01T00:00:00Z' }
 }
 
+/** A customer's key made from a text. */
+export function customerKeyOf(text: string): Buffer {
+  return createHash('sha256').update(`customer key ${text}`).digest()
+}
+
 export const MASTER = masterKey('one')
 export const OTHER_MASTER = masterKey('two')
 
@@ -84,6 +89,8 @@ export interface SealOptions {
   readonly namespace?: string
   readonly key?: string
   readonly bucketKey?: SealingKey
+  /** The object is one of SSE-C under this key. */
+  readonly customerKey?: Buffer
   readonly objectKey?: Buffer
   readonly inline?: boolean
   readonly tlvs?: readonly Tlv[]
@@ -101,6 +108,7 @@ export interface Stored {
   readonly namespace: string
   readonly key: string
   readonly bucketKey: SealingKey
+  readonly customerKey?: Buffer
   readonly objectKey: Buffer
   /** Raw, before base64url. */
   readonly envelope: Buffer
@@ -135,15 +143,13 @@ function seal(parts: readonly PartInput[], options: SealOptions): Stored {
   const tailFirst = !isPut || options.tailFirst === true
   const plaintextBytes = parts.reduce((sum, part) => sum + part.bytes, 0)
   const sealed = sealParts(parts, objectKey, random)
-  const envelope = sealEnvelope({
-    bucketKey,
-    objectKey,
-    namespace,
-    key,
-    flags: { tailFirst, sizeInMetadata: !tailFirst, areaUsed: options.area !== undefined, md5NotKept: false },
-    inline: options.inline ?? true,
-    random,
-  })
+  const flags = { tailFirst, sizeInMetadata: !tailFirst, areaUsed: options.area !== undefined, md5NotKept: false }
+  const named = { objectKey, namespace, key, flags, random }
+  const { customerKey } = options
+  const envelope =
+    customerKey === undefined
+      ? sealEnvelope({ ...named, bucketKey, inline: options.inline ?? true })
+      : sealCustomerEnvelope({ ...named, customerKey })
   const content: SealedMetadata = {
     plaintextBytes: tailFirst ? 0 : plaintextBytes,
     salt: tailFirst ? NO_SALT : sealed[0]!.entry.salt,
@@ -183,6 +189,7 @@ function seal(parts: readonly PartInput[], options: SealOptions): Stored {
     namespace,
     key,
     bucketKey,
+    ...(customerKey === undefined ? {} : { customerKey }),
     objectKey,
     envelope,
     content,

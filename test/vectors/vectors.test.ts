@@ -9,7 +9,7 @@ import { tables } from './tables.ts'
 import { parseVector, renderVector, sha256Hex, STORED_BODY_LIMIT } from './vector-file.ts'
 
 /** A vector that is lost, or added without being counted, must not go unnoticed. */
-const EXPECTED_FILES = 353
+const EXPECTED_FILES = 369
 /** Below this many stored bytes a body is also fed byte by byte. */
 const BYTEWISE_LIMIT = 4_096
 

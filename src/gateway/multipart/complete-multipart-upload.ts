@@ -12,13 +12,14 @@ import { parseWriteConditions, type WriteConditions } from '../../s3/conditions.
 import { S3Error } from '../../s3/errors.ts'
 import { renderComplete } from '../../s3/result-xml.ts'
 import type { CompleteAnswer, PlanRecord } from '../../state/upload-records.ts'
-import { etagSign, keepsMd5 } from '../etag.ts'
+import { keepsMd5 } from '../etag.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from '../gateway.ts'
 import { readCompleteDocument } from '../request-document.ts'
 import { requireAbility, storeCondition } from '../write-conditions.ts'
 import { answerOf, findCompleted } from './completed.ts'
 import { backendParts, currentParts } from './current-parts.ts'
 import { type CompleteRequest, planComplete } from './plan-complete.ts'
+import { checkOptionalKey, toldOfRecord } from './upload-encryption.ts'
 import { noSuchUpload, type OpenUpload, refOf, uploadOf } from './upload-of.ts'
 
 export const completeMultipartUpload: Operation = async (gateway, request) => {
@@ -56,6 +57,7 @@ async function completeOpen(
   conditions: WriteConditions,
 ): Promise<CompleteAnswer> {
   const upload = await uploadOf(gateway, request)
+  checkOptionalKey(request, upload)
   const { ref, namespace } = upload
   const { record: plan, etag } = await agreePlan(gateway, upload, asked)
   const answer = await completing(gateway, request, upload, plan, conditions).catch(async (error: unknown) => {
@@ -211,7 +213,7 @@ function respond(gateway: Gateway, request: OperationRequest, answer: CompleteAn
   return {
     status: 200,
     headers: {
-      ...etagSign(gateway),
+      ...toldOfRecord(gateway, answer.encryption),
       ...(answer.versionId === undefined ? {} : { 'x-amz-version-id': answer.versionId }),
     },
     body: renderComplete({

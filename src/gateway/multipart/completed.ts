@@ -1,9 +1,11 @@
 /** Whether an upload has been completed by its plan, whoever did it: this request before its answer was lost, or another replica. */
+import { parseEnvelope } from '../../format/envelope.ts'
+import { fromStoredMetadata } from '../../format/metadata.ts'
 import type { CompleteAnswer, PlanRecord } from '../../state/upload-records.ts'
 import { keepsMd5, opaqueEtag } from '../etag.ts'
 import type { Gateway } from '../gateway.ts'
 import type { Place } from '../place.ts'
-import { openListed, presentInfo, readTail, unseal } from '../sealed-object.ts'
+import { openListed, presentInfo, readTail } from '../sealed-object.ts'
 import type { OpenUpload } from './upload-of.ts'
 
 /** The plan's answer, with what only the backend knows. */
@@ -18,14 +20,15 @@ export function answerOf(
 /** The answer of a Complete that took place; `undefined` if none did, or what is there now is no proof. */
 export async function findCompleted(
   gateway: Gateway,
-  { ref, namespace }: Pick<OpenUpload, 'ref' | 'namespace'>,
+  upload: OpenUpload,
   plan: PlanRecord,
   signal: AbortSignal,
 ): Promise<CompleteAnswer | undefined> {
+  const { ref, namespace } = upload
   try {
     const done = await gateway.uploads.done(ref, namespace)
     if (done?.requestHash === plan.requestHash) return done.answer
-    return (await findCurrent(gateway, ref, plan, signal)) ?? (await findOlder(gateway, ref, plan))
+    return (await findCurrent(gateway, upload, plan, signal)) ?? (await findOlder(gateway, ref, plan))
   } catch {
     return undefined
   }
@@ -33,16 +36,19 @@ export async function findCompleted(
 
 async function findCurrent(
   gateway: Gateway,
-  { bucket, key }: Place,
+  { ref: { bucket, key }, record: { objectKey } }: OpenUpload,
   plan: PlanRecord,
   signal: AbortSignal,
 ): Promise<CompleteAnswer | undefined> {
   const place = { bucket, key }
   const info = await presentInfo(gateway, place)
-  const sealed = info === undefined ? undefined : await unseal(gateway, place, info)
-  if (sealed === undefined || sealed.kind === 'plain' || sealed.envelope.flags.sizeInMetadata) return undefined
-  const tail = await readTail(gateway, sealed, signal)
-  return tail.generation.equals(plan.generation) ? answerOf(gateway, plan, sealed.info) : undefined
+  const stored = info === undefined ? 'foreign' : fromStoredMetadata(info.metadata)
+  if (info === undefined || stored === 'foreign') return undefined
+  const envelope = parseEnvelope(stored.envelope)
+  if (envelope.flags.sizeInMetadata) return undefined
+  // By the key of the upload itself: that of an object under a customer's key comes with no request to complete it.
+  const tail = await readTail(gateway, { place, info, envelope, objectKey }, signal)
+  return tail.generation.equals(plan.generation) ? answerOf(gateway, plan, info) : undefined
 }
 
 /** How far back in time a key is searched. */

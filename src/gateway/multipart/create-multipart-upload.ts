@@ -3,10 +3,11 @@ import { CHECKSUMS, TYPE_CODES } from '../../s3/checksum.ts'
 import { parseMultipartChecksum } from '../../s3/checksum-headers.ts'
 import { renderInitiateUpload } from '../../s3/result-xml.ts'
 import { attributesFor } from '../attributes.ts'
-import { etagSign } from '../etag.ts'
+import { encryptionOf } from '../encryption.ts'
 import type { Operation } from '../gateway.ts'
 import { describeObject } from '../object-metadata.ts'
 import { sealDescription } from '../sealed-description.ts'
+import { recorded } from './upload-encryption.ts'
 
 /** CreateMultipartUpload: draws the object's key and fixes its metadata; both rest in the state store until the upload ends. */
 export const createMultipartUpload: Operation = async (gateway, request) => {
@@ -14,10 +15,13 @@ export const createMultipartUpload: Operation = async (gateway, request) => {
   const checksum = parseMultipartChecksum(headers)
   const attributes = await attributesFor(gateway, 'CreateMultipartUpload', request)
   const place = { bucket, key }
+  const tlvs = describeObject(headers)
+  const encryption = await encryptionOf(gateway, bucket, headers)
   const objectKey = newObjectKey(gateway.random)
   const description = await sealDescription(gateway, place, {
     objectKey,
-    tlvs: describeObject(headers),
+    tlvs,
+    encryption,
     areaAllowed: true,
   })
   const uploadId = await gateway.store.createUpload(bucket, key, {
@@ -26,7 +30,7 @@ export const createMultipartUpload: Operation = async (gateway, request) => {
   })
   const ref = { bucket, key, uploadId }
   try {
-    await gateway.uploads.create(description.namespace, {
+    const record = {
       ...ref,
       objectKey,
       envelope: description.envelope,
@@ -35,8 +39,10 @@ export const createMultipartUpload: Operation = async (gateway, request) => {
         checksum === undefined
           ? undefined
           : { algorithm: CHECKSUMS[checksum.name].code, type: TYPE_CODES[checksum.type] },
+      encryption: recorded(encryption),
       initiated: description.writeTime,
-    })
+    }
+    await gateway.uploads.create(description.namespace, record, encryption.manager)
   } catch (error) {
     await gateway.store.abortUpload(ref).catch(() => undefined)
     throw error
@@ -44,7 +50,7 @@ export const createMultipartUpload: Operation = async (gateway, request) => {
   return {
     status: 200,
     headers: {
-      ...etagSign(gateway),
+      ...encryption.headers,
       ...(checksum === undefined
         ? {}
         : { 'x-amz-checksum-algorithm': checksum.name, 'x-amz-checksum-type': checksum.type }),

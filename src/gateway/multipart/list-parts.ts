@@ -4,12 +4,14 @@ import { type ListedPart, renderListParts } from '../../s3/listing-other-xml.ts'
 import type { JournalEntry } from '../../state/uploads.ts'
 import type { Operation } from '../gateway.ts'
 import { currentParts } from './current-parts.ts'
+import { checkOptionalKey } from './upload-encryption.ts'
 import { uploadOf } from './upload-of.ts'
 
 /** ListParts, answered from the journal: plaintext sizes and the client's ETags. */
 export const listParts: Operation = async (gateway, request) => {
   const asked = parseListParts(request.query)
   const upload = await uploadOf(gateway, request)
+  checkOptionalKey(request, upload)
   const { choices } = await currentParts(gateway, upload)
   const following = choices.filter(({ partNumber }) => partNumber > asked.partNumberMarker)
   const page = following.slice(0, asked.maxParts)

@@ -1,6 +1,6 @@
 /** From what a client lists to a plan that any replica can execute (docs/format.md, "State store": Complete). Nothing is written here; errors leave no plan. */
 import { newGeneration } from '../../format/derive.ts'
-import { encodeFoot } from '../../format/envelope.ts'
+import { encodeFoot, parseEnvelope } from '../../format/envelope.ts'
 import { md5 as md5Of } from '../../format/hash.ts'
 import { NO_SALT } from '../../format/metadata.ts'
 import { MAX_OBJECT_BYTES, MAX_SEGMENTS, MIN_SEGMENT_BYTES, segmentSize } from '../../format/sizes.ts'
@@ -9,6 +9,7 @@ import { NO_MD5, type TailRecord } from '../../format/tail-record.ts'
 import { CHECKSUMS, checksumOfCode, multipartChecksum, TYPE_CODES, typeOfCode } from '../../s3/checksum.ts'
 import { type CompleteChecksum, verifyChecksum } from '../../s3/checksum-headers.ts'
 import type { CompletePart } from '../../s3/complete-xml.ts'
+import type { BucketKey } from '../../keys/key-manager.ts'
 import { S3Error } from '../../s3/errors.ts'
 import type { CompleteAnswer, PlanRecord } from '../../state/upload-records.ts'
 import type { JournalEntry } from '../../state/uploads.ts'
@@ -57,7 +58,7 @@ export async function planComplete(
     checksumAlgorithm: answer.checksum?.algorithm ?? 0,
     checksumType: answer.checksum?.type ?? 0,
   }
-  const bucketKey = await gateway.keys.active(namespace)
+  const bucketKey = await bucketKeyOf(gateway, upload)
   return {
     state: 'open',
     requestHash: request.hash,
@@ -73,6 +74,12 @@ export async function planComplete(
     facts: sealListed(gateway, ref, { bucketKey, namespace }, facts),
     answer,
   }
+}
+
+/** The bucket key for the facts: of the manager that the object itself is sealed under; the default one where that is gone, or a customer has the key. */
+function bucketKeyOf({ keys }: Gateway, { record, namespace }: OpenUpload): Promise<BucketKey> {
+  const { alias } = parseEnvelope(record.envelope)
+  return keys.active(namespace, keys.knows(alias) ? alias : undefined)
 }
 
 /** The attempt that each listed part means: the one with the client's ETag, the newer where both have it. */
@@ -156,11 +163,12 @@ function answerOf({ record }: OpenUpload, request: CompleteRequest, chosen: read
   const digest = md5OfParts(chosen)
   const etag = digest === undefined ? '' : md5Etag(digest, chosen.length)
   const versionId = undefined
+  const { encryption } = record
   const { checksum } = request
   const kept = record.checksum ?? defaultChecksum(chosen)
   if (kept === undefined) {
     if (checksum.value === undefined && checksum.type === undefined)
-      return { etag, versionId, checksum: undefined, parts: chosen.length }
+      return { etag, versionId, checksum: undefined, encryption, parts: chosen.length }
     throw mismatch(checksum, 'null')
   }
   const row = checksumOfCode(kept.algorithm)
@@ -179,7 +187,7 @@ function answerOf({ record }: OpenUpload, request: CompleteRequest, chosen: read
   )
   if (checksum.value !== undefined) verifyChecksum(row.name, checksum.value, value)
   if (checksum.parts !== undefined && checksum.parts !== chosen.length) throw new S3Error('BadDigest')
-  return { etag, versionId, checksum: { ...kept, value }, parts: chosen.length }
+  return { etag, versionId, checksum: { ...kept, value }, encryption, parts: chosen.length }
 }
 
 /** S3's default for an upload that names no algorithm, where every part has it: because it was sent, or because settings want it. */

@@ -1,14 +1,16 @@
 import { evaluateCopySource, parseConditions } from '../../s3/conditions.ts'
 import { checkCopySize, checkCopySourceRange, parseCopySourceRange } from '../../s3/copy-source.ts'
+import { parseSourceKey } from '../../s3/encryption-headers.ts'
 import { parsePartNumber } from '../../s3/range.ts'
 import { renderCopyPart } from '../../s3/result-xml.ts'
 import type { Body } from '../../backends/body.ts'
 import { headSource, sourceOf, sourceVersion } from '../copy-object.ts'
-import { etagSign, keepsMd5 } from '../etag.ts'
+import { keepsMd5 } from '../etag.ts'
 import type { Gateway, Operation, OperationRequest } from '../gateway.ts'
 import { openRange, openWhole, type PlainRange } from '../read-body.ts'
 import { getSame, rereading, type StoredObject } from '../sealed-object.ts'
 import { storePart } from './store-part.ts'
+import { encryptionOfPart } from './upload-encryption.ts'
 import { partChecksumOf } from './upload-part.ts'
 import { uploadOf } from './upload-of.ts'
 
@@ -17,9 +19,11 @@ export const uploadPartCopy: Operation = async (gateway, request) => {
   const partNumber = parsePartNumber(request.query.get('partNumber') ?? '')
   const source = sourceOf(gateway, request)
   const asked = parseCopySourceRange(request.headers.get('x-amz-copy-source-range'))
+  const sourceKey = parseSourceKey(request.headers)
   const upload = await uploadOf(gateway, request)
+  const encryption = await encryptionOfPart(gateway, request, upload)
   const { body, length, copied } = await rereading(async () => {
-    const sealed = await headSource(gateway, source)
+    const sealed = await headSource(gateway, source, sourceKey)
     evaluateCopySource(parseConditions(request.headers, 'x-amz-copy-source-'), {
       etag: sealed.etag,
       lastModified: sealed.info.lastModified,
@@ -48,7 +52,7 @@ export const uploadPartCopy: Operation = async (gateway, request) => {
   const { checksum } = verified
   return {
     status: 200,
-    headers: { ...etagSign(gateway), ...sourceVersion(copied) },
+    headers: { ...encryption, ...sourceVersion(copied) },
     body: renderCopyPart({
       etag,
       lastModified: new Date(gateway.clock()),

@@ -10,6 +10,7 @@ import { PartGatherer } from '../part-gatherer.ts'
 import type { PlaintextClaims } from '../plaintext-verifier.ts'
 import { putResponse } from '../put-response.ts'
 import { type StoredPart, storePart } from './store-part.ts'
+import { encryptionOfPart } from './upload-encryption.ts'
 import { type OpenUpload, uploadOf } from './upload-of.ts'
 
 /** A part that comes without a length is held in memory up to this. */
@@ -19,12 +20,13 @@ const UNKNOWN_LENGTH_BYTES = 8 * 1024 * 1024
 export const uploadPart: Operation = async (gateway, request) => {
   const partNumber = parsePartNumber(request.query.get('partNumber') ?? '')
   const upload = await uploadOf(gateway, request)
+  const encryption = await encryptionOfPart(gateway, request, upload)
   const claims = claimsOf(gateway, request, upload)
   const { body, signal } = request
   if (claims.length !== undefined) {
     const length = claims.length
     const write = { upload, partNumber, length, body: body.stream, claims, trailers: body.trailers, signal }
-    return respond(gateway, await storePart(gateway, write))
+    return respond(encryption, await storePart(gateway, write))
   }
   const gatherer = new PartGatherer(body.stream, gateway.limits.gather)
   try {
@@ -39,14 +41,14 @@ export const uploadPart: Operation = async (gateway, request) => {
       trailers: body.trailers,
       signal,
     }
-    return respond(gateway, await storePart(gateway, write))
+    return respond(encryption, await storePart(gateway, write))
   } finally {
     gatherer.release()
   }
 }
 
-function respond(gateway: Gateway, { etag, verified }: StoredPart): OperationResponse {
-  return putResponse(gateway, etag, verified)
+function respond(encryption: Readonly<Record<string, string>>, { etag, verified }: StoredPart): OperationResponse {
+  return putResponse(encryption, etag, verified)
 }
 
 /** What the request says about its bytes. A part is hashed with the algorithm of its upload. Throws `InvalidRequest` for another, or none where S3 wants one. */

@@ -1,4 +1,5 @@
 /** Who sends this request? Verifies Signature Version 4, in the `Authorization` header or in a presigned URL. */
+import { isCustomerSecret } from '../encryption-headers.ts'
 import { S3Error } from '../errors.ts'
 import type { Headers } from '../headers.ts'
 import type { Query } from '../query.ts'
@@ -16,6 +17,8 @@ import { isPresigned, readPresigned } from './presigned.ts'
 import type { Claim, Scope } from './scope.ts'
 import { signatureMismatch } from './signature-mismatch.ts'
 import { sameSignature, signatureOf, signingKey } from './signing-key.ts'
+
+const ALGORITHM_OF_KEY = 'x-amz-server-side-encryption-customer-algorithm'
 
 /** A request as it came over the wire. */
 export interface AuthRequest {
@@ -57,7 +60,7 @@ export function authenticate(request: AuthRequest, context: AuthContext): Authen
   requireSameDay(claim)
   requireNoSessionToken(request)
   const payloadHash = claimedPayloadHash(request, claim)
-  requireHeadersSigned(request.headers, claim.signedHeaders)
+  requireHeadersSigned(request, claim)
 
   const { accessKey, scope, signedHeaders, amzDate } = claim
   const key = signingKey(credential.secret, scope.date, scope.region, scope.service)
@@ -121,11 +124,17 @@ function claimedPayloadHash({ headers, query }: AuthRequest, { kind }: Claim): s
   return value
 }
 
-/** Whatever S3 acts on must have been signed: the host and every `x-amz-` header. Other headers may come unsigned. */
-function requireHeadersSigned(headers: Headers, signedHeaders: readonly string[]): void {
+/**
+ * Whatever S3 acts on must have been signed: the host and every `x-amz-` header. Other headers may come unsigned. Whoever
+ * signs a URL for SSE-C signs the algorithm; the key itself is added by whoever uses it (S3 user guide, "Presigned URLs
+ * and SSE-C").
+ */
+function requireHeadersSigned({ headers, query }: AuthRequest, { kind, signedHeaders }: Claim): void {
   const unsigned: string[] = signedHeaders.includes('host') ? [] : ['host']
+  const keyMayFollow = kind === 'presigned' && (signedHeaders.includes(ALGORITHM_OF_KEY) || query.has(ALGORITHM_OF_KEY))
   for (const name of headers.names()) {
-    if (name.startsWith('x-amz-') && !signedHeaders.includes(name)) unsigned.push(name)
+    if (!name.startsWith('x-amz-') || signedHeaders.includes(name)) continue
+    if (!(keyMayFollow && isCustomerSecret(name))) unsigned.push(name)
   }
   if (unsigned.length === 0) return
   throw new S3Error('AccessDenied', {

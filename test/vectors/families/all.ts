@@ -4,6 +4,7 @@ import { envelopeVectors } from './envelope.ts'
 import { metadataVectors } from './metadata.ts'
 import { multipartVectors } from './multipart.ts'
 import { multipartTailVectors } from './multipart-tail.ts'
+import { customerVectors } from './customer.ts'
 import { recordVectors } from './records.ts'
 import { streamVectors } from './stream.ts'
 import { tailVectors } from './tail.ts'
@@ -13,6 +14,7 @@ export function allVectors(): Vector[] {
   const vectors = [
     ...streamVectors(),
     ...envelopeVectors(),
+    ...customerVectors(),
     ...metadataVectors(),
     ...tailVectors(),
     ...multipartVectors(),
