@@ -9,6 +9,7 @@ import { OPERATIONS } from '../s3/operation.ts'
 import type { OperationName } from '../s3/operation-name.ts'
 import type { OperationRow } from '../s3/operation-row.ts'
 import type { Query } from '../s3/query.ts'
+import { OWNER_HEADERS } from '../s3/screen.ts'
 import type { Gateway, OperationRequest, OperationResponse } from './gateway.ts'
 import { readDocument } from './request-document.ts'
 
@@ -113,11 +114,12 @@ const HOP = new Set([
 const isEndToEnd = (name: string): boolean =>
   !HOP.has(name) && (name.startsWith('x-amz-') || ['content-type', 'etag', 'last-modified', 'location'].includes(name))
 
-/** What a client signed and framed its request with; the store gets our own. */
+/** What a client signed and framed its request with, where the store gets our own, and what the gateway has judged. */
 const OURS = new Set([
   'x-amz-content-sha256',
   'x-amz-date',
   'x-amz-decoded-content-length',
+  ...OWNER_HEADERS,
   'x-amz-security-token',
   'x-amz-trailer',
   'x-amz-user-agent',

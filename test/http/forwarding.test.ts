@@ -9,7 +9,9 @@ import {
   GetBucketLifecycleConfigurationCommand,
   GetBucketVersioningCommand,
   GetObjectCommand,
+  GetObjectTaggingCommand,
   HeadObjectCommand,
+  ListObjectsV2Command,
   ListObjectVersionsCommand,
   PutBucketAnalyticsConfigurationCommand,
   PutObjectCommand,
@@ -98,6 +100,57 @@ describe('a store that takes what it does not know for the object or bucket itse
     expect(sent).toEqual([])
     const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }))
     expect(await Body?.transformToString()).toBe('precious')
+  })
+})
+
+describe('who must own the bucket', () => {
+  const Key = 'owned'
+  let gateway: TestGateway
+  let s3: S3Client
+  let headers: Readonly<Record<string, string>>[] = []
+  beforeAll(async () => {
+    const store = s3Store({ endpoint: backend.endpoint, onSend: (request) => void headers.push(request.headers) })
+    gateway = await startGateway({ store })
+    gateways.push(gateway)
+    s3 = gateway.client()
+    await s3.send(new PutObjectCommand({ Bucket, Key, Body: 'x' }))
+  })
+  beforeEach(() => {
+    headers = []
+  })
+
+  type Owner = { ExpectedBucketOwner: string }
+  const CALLS: [string, (owner: Owner) => Promise<unknown>][] = [
+    ['PutObject', (owner) => s3.send(new PutObjectCommand({ Bucket, Key, Body: 'x', ...owner }))],
+    ['GetObject', (owner) => s3.send(new GetObjectCommand({ Bucket, Key, ...owner }))],
+    ['HeadObject', (owner) => s3.send(new HeadObjectCommand({ Bucket, Key, ...owner }))],
+    ['ListObjectsV2', (owner) => s3.send(new ListObjectsV2Command({ Bucket, ...owner }))],
+    [
+      'GetObjectTagging',
+      (owner) => s3.send(new GetObjectTaggingCommand({ Bucket, Key, ...owner })).catch(refusedThere),
+    ],
+    [
+      'CopyObject',
+      ({ ExpectedBucketOwner: ExpectedSourceBucketOwner }) =>
+        s3.send(
+          new CopyObjectCommand({ Bucket, Key: 'copy', CopySource: `${Bucket}/${Key}`, ExpectedSourceBucketOwner }),
+        ),
+    ],
+    ['DeleteObject', (owner) => s3.send(new DeleteObjectCommand({ Bucket, Key: 'other', ...owner }))],
+  ]
+  /** The store of this test has no tags; that it was asked is what counts. */
+  const refusedThere = (error: { name: string }): void => {
+    if (error.name !== 'NotImplemented') throw error
+  }
+
+  test.each(CALLS)('B112 is judged here and not told to the store (%s)', async (_name, call) => {
+    await expect(call({ ExpectedBucketOwner: '111122223333' })).rejects.toMatchObject({
+      $metadata: { httpStatusCode: 403 },
+    })
+    expect(headers).toEqual([])
+    await call({ ExpectedBucketOwner: gateway.gateway.owner.id })
+    expect(headers.length).toBeGreaterThan(0)
+    expect(headers.flatMap((one) => Object.keys(one)).filter((name) => name.includes('owner'))).toEqual([])
   })
 })
 
