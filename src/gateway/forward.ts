@@ -5,6 +5,7 @@ import { Unavailable } from '../errors.ts'
 import { encodeComponent } from '../s3/auth/canonical-request.ts'
 import { NativeError, S3Error } from '../s3/errors.ts'
 import type { Headers } from '../s3/headers.ts'
+import { namedBuckets } from '../s3/named-buckets.ts'
 import { OPERATIONS } from '../s3/operation.ts'
 import type { OperationName } from '../s3/operation-name.ts'
 import type { OperationRow } from '../s3/operation-row.ts'
@@ -41,7 +42,7 @@ export async function forwardRequest(
   return { status, headers: kept(headers), body: pieces.toString('utf8') }
 }
 
-/** Sends the request on. Throws `NativeError` for what the store refuses. */
+/** Sends the request on. Throws `NativeError` for what the store refuses, and `AccessDenied` for a bucket named in its document that the caller may not write to. */
 export async function forwarded(
   gateway: Gateway,
   request: OperationRequest,
@@ -52,6 +53,8 @@ export async function forwarded(
   requireKnown(store.capabilities, request.operation)
   const { method, bucket, key, query, signal } = request
   const document = await readDocument(request, limits.xmlBytes)
+  // The store would write there with the gateway's own rights.
+  for (const other of namedBuckets(request.operation, document, limits.xmlBytes)) request.authorise('write', other, '')
   const response = await store.forward({
     method,
     bucket,

@@ -41,6 +41,7 @@ export interface TestGatewayOptions {
   readonly checksums?: Gateway['checksums']
   readonly xmlBytes?: number
   readonly gatherBytes?: number
+  readonly hidden?: (bucket: string) => boolean
 }
 
 export interface TestGateway {
@@ -104,7 +105,10 @@ export async function prepareGateway(options: TestGatewayOptions = {}): Promise<
   const app = createS3Server(
     {
       gateway,
-      authoriser: createAuthoriser(credentials, { publicAccess: options.publicAccess ?? (() => 'none') }),
+      authoriser: createAuthoriser(credentials, {
+        publicAccess: options.publicAccess ?? (() => 'none'),
+        ...(options.hidden === undefined ? {} : { hidden: options.hidden }),
+      }),
       domains: options.domains ?? [],
       publicUrls: options.publicUrls ?? [],
       region: options.region,
