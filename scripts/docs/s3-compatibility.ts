@@ -114,12 +114,12 @@ const DEVIATIONS: readonly (readonly [string, string])[] = [
   ],
   [
     'A store that speaks S3',
-    'Storage class, tags, Object Lock, ACL and owner headers pass to it and back, and so do versions; the entries here about them are of the embedded store.',
+    'Storage class, tags, Object Lock and ACL headers pass to it and back, and so do versions; the entries here about them are of the embedded store.',
   ],
   ['`x-amz-request-payer`', '`requester` is accepted; nobody is billed.'],
   [
     '`x-amz-expected-bucket-owner`',
-    'Compared with the owner id of the gateway, also for the copy source; another one is 403 `AccessDenied`.',
+    'Compared with the owner id of the gateway, also for the copy source; another one is 403 `AccessDenied`. A store that speaks S3 is never told: it knows no owner but the gateway.',
   ],
   [
     'Versions',

@@ -5,10 +5,12 @@ import { Unavailable } from '../errors.ts'
 import { encodeComponent } from '../s3/auth/canonical-request.ts'
 import { NativeError, S3Error } from '../s3/errors.ts'
 import type { Headers } from '../s3/headers.ts'
+import { namedBuckets } from '../s3/named-buckets.ts'
 import { OPERATIONS } from '../s3/operation.ts'
 import type { OperationName } from '../s3/operation-name.ts'
 import type { OperationRow } from '../s3/operation-row.ts'
 import type { Query } from '../s3/query.ts'
+import { OWNER_HEADERS } from '../s3/screen.ts'
 import type { Gateway, OperationRequest, OperationResponse } from './gateway.ts'
 import { readDocument } from './request-document.ts'
 
@@ -40,7 +42,7 @@ export async function forwardRequest(
   return { status, headers: kept(headers), body: pieces.toString('utf8') }
 }
 
-/** Sends the request on. Throws `NativeError` for what the store refuses. */
+/** Sends the request on. Throws `NativeError` for what the store refuses, and `AccessDenied` for a bucket named in its document that the caller may not write to. */
 export async function forwarded(
   gateway: Gateway,
   request: OperationRequest,
@@ -51,6 +53,8 @@ export async function forwarded(
   requireKnown(store.capabilities, request.operation)
   const { method, bucket, key, query, signal } = request
   const document = await readDocument(request, limits.xmlBytes)
+  // The store would write there with the gateway's own rights.
+  for (const other of namedBuckets(request.operation, document, limits.xmlBytes)) request.authorise('write', other, '')
   const response = await store.forward({
     method,
     bucket,
@@ -113,11 +117,12 @@ const HOP = new Set([
 const isEndToEnd = (name: string): boolean =>
   !HOP.has(name) && (name.startsWith('x-amz-') || ['content-type', 'etag', 'last-modified', 'location'].includes(name))
 
-/** What a client signed and framed its request with; the store gets our own. */
+/** What a client signed and framed its request with, where the store gets our own, and what the gateway has judged. */
 const OURS = new Set([
   'x-amz-content-sha256',
   'x-amz-date',
   'x-amz-decoded-content-length',
+  ...OWNER_HEADERS,
   'x-amz-security-token',
   'x-amz-trailer',
   'x-amz-user-agent',

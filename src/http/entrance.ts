@@ -9,7 +9,7 @@ import { OPERATIONS, requireBuilt } from '../s3/operation.ts'
 import type { OperationName } from '../s3/operation-name.ts'
 import type { OperationRow } from '../s3/operation-row.ts'
 import type { FormReply } from '../s3/post-form.ts'
-import { type ScreenOptions, screenRequest } from '../s3/screen.ts'
+import { type ScreenOptions, screenOwner, screenRequest } from '../s3/screen.ts'
 import type { Authoriser, Caller } from './authoriser.ts'
 import { type CustomerKeyRules, screenCustomerKeys } from './customer-keys.ts'
 import { requireLength } from './request-body.ts'
@@ -75,6 +75,7 @@ export function enter(parts: EntranceParts, arriving: Arriving, own: boolean): E
   const { may, payload } = admit(parts, arriving, row)
   screenCustomerKeys(headers, keyRules(parts, arriving, own))
   if (own) screenRequest(operation, headers, target.query, screenOptions(parts))
+  else screenOwner(headers, screenOptions(parts))
   requireLength(row.body, wire)
   return { may, key: target.key ?? '', headers, body: arriving.open(payload) }
 }

@@ -1,11 +1,12 @@
 /**
  * Headers about what S3 keeps beside an object. A store that speaks S3 itself gets and gives them unchanged; one that only keeps
- * versions is given those that the gateway understands.
+ * versions is given those that the gateway understands. Who is expected to own a bucket is judged by the gateway alone (`screen.ts`): to the store
+ * it is the gateway that owns it.
  */
 import type { Headers } from './headers.ts'
 import type { OperationName } from './operation-name.ts'
 
-const OWNER = ['x-amz-expected-bucket-owner', 'x-amz-request-payer']
+const PAYER = ['x-amz-request-payer']
 
 const ACCESS = [
   'x-amz-acl',
@@ -24,10 +25,10 @@ const KEPT_WITH_OBJECT = [
   'x-amz-object-lock-retain-until-date',
 ]
 
-const NEW_OBJECT = [...OWNER, ...ACCESS, ...KEPT_WITH_OBJECT]
+const NEW_OBJECT = [...PAYER, ...ACCESS, ...KEPT_WITH_OBJECT]
 
 const BYPASS = 'x-amz-bypass-governance-retention'
-const DELETION = [...OWNER, BYPASS, 'x-amz-mfa']
+const DELETION = [...PAYER, BYPASS, 'x-amz-mfa']
 
 /** By operation: what the gateway judges and a store keeps or heeds that has versions and does not speak S3. */
 const KEPT_HEADERS: Readonly<Partial<Record<OperationName, readonly string[]>>> = {
@@ -41,16 +42,16 @@ const KEPT_HEADERS: Readonly<Partial<Record<OperationName, readonly string[]>>> 
 
 /** By operation: what a native store may be asked beside what the gateway itself understands. */
 const NATIVE_HEADERS: Readonly<Partial<Record<OperationName, readonly string[]>>> = {
-  CopyObject: [...NEW_OBJECT, 'x-amz-source-expected-bucket-owner', 'x-amz-tagging-directive'],
+  CopyObject: [...NEW_OBJECT, 'x-amz-tagging-directive'],
   CreateBucket: [...ACCESS, 'x-amz-bucket-object-lock-enabled', 'x-amz-object-ownership'],
   CreateMultipartUpload: NEW_OBJECT,
   DeleteObject: DELETION,
   DeleteObjects: DELETION,
-  GetBucketLifecycleConfiguration: OWNER,
-  GetObject: OWNER,
-  GetObjectAttributes: OWNER,
-  HeadObject: OWNER,
-  PutBucketLifecycleConfiguration: OWNER,
+  GetBucketLifecycleConfiguration: PAYER,
+  GetObject: PAYER,
+  GetObjectAttributes: PAYER,
+  HeadObject: PAYER,
+  PutBucketLifecycleConfiguration: PAYER,
   PutObject: NEW_OBJECT,
 }
 

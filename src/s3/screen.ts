@@ -65,6 +65,17 @@ const ownedBy: Judge = (value, _name, { ownerId }) => {
   if (value !== ownerId) throw new S3Error('AccessDenied')
 }
 
+/** Names of headers that say who must own a bucket. They are for the gateway, never for the store. */
+export const OWNER_HEADERS = ['x-amz-expected-bucket-owner', 'x-amz-source-expected-bucket-owner']
+
+/** The one thing that is screened of a request that is handed on: the store knows no owner but the gateway. Throws `AccessDenied` (B112). */
+export const screenOwner = (headers: Headers, options: ScreenOptions): void => {
+  for (const name of OWNER_HEADERS) {
+    const value = headers.get(name)
+    if (value !== undefined) ownedBy(value, name, options)
+  }
+}
+
 /** Every object belongs to the owner of the bucket and to nobody else, as with BucketOwnerEnforced, AWS's default. */
 const ACL = words(
   ['private', 'bucket-owner-full-control'],

@@ -44,6 +44,7 @@ export interface TestGatewayOptions {
   readonly customerKeysOverHttp?: boolean
   /** Aliases of the key managers; the first one is the default. */
   readonly managers?: readonly string[]
+  readonly hidden?: (bucket: string) => boolean
 }
 
 export interface TestGateway {
@@ -108,7 +109,10 @@ export async function prepareGateway(options: TestGatewayOptions = {}): Promise<
   const app = createS3Server(
     {
       gateway,
-      authoriser: createAuthoriser(credentials, { publicAccess: options.publicAccess ?? (() => 'none') }),
+      authoriser: createAuthoriser(credentials, {
+        publicAccess: options.publicAccess ?? (() => 'none'),
+        ...(options.hidden === undefined ? {} : { hidden: options.hidden }),
+      }),
       domains: options.domains ?? [],
       publicUrls: options.publicUrls ?? [],
       region: options.region,

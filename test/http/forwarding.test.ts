@@ -9,7 +9,9 @@ import {
   GetBucketLifecycleConfigurationCommand,
   GetBucketVersioningCommand,
   GetObjectCommand,
+  GetObjectTaggingCommand,
   HeadObjectCommand,
+  ListObjectsV2Command,
   ListObjectVersionsCommand,
   PutBucketAnalyticsConfigurationCommand,
   PutObjectCommand,
@@ -101,6 +103,57 @@ describe('a store that takes what it does not know for the object or bucket itse
   })
 })
 
+describe('who must own the bucket', () => {
+  const Key = 'owned'
+  let gateway: TestGateway
+  let s3: S3Client
+  let headers: Readonly<Record<string, string>>[] = []
+  beforeAll(async () => {
+    const store = s3Store({ endpoint: backend.endpoint, onSend: (request) => void headers.push(request.headers) })
+    gateway = await startGateway({ store })
+    gateways.push(gateway)
+    s3 = gateway.client()
+    await s3.send(new PutObjectCommand({ Bucket, Key, Body: 'x' }))
+  })
+  beforeEach(() => {
+    headers = []
+  })
+
+  type Owner = { ExpectedBucketOwner: string }
+  const CALLS: [string, (owner: Owner) => Promise<unknown>][] = [
+    ['PutObject', (owner) => s3.send(new PutObjectCommand({ Bucket, Key, Body: 'x', ...owner }))],
+    ['GetObject', (owner) => s3.send(new GetObjectCommand({ Bucket, Key, ...owner }))],
+    ['HeadObject', (owner) => s3.send(new HeadObjectCommand({ Bucket, Key, ...owner }))],
+    ['ListObjectsV2', (owner) => s3.send(new ListObjectsV2Command({ Bucket, ...owner }))],
+    [
+      'GetObjectTagging',
+      (owner) => s3.send(new GetObjectTaggingCommand({ Bucket, Key, ...owner })).catch(refusedThere),
+    ],
+    [
+      'CopyObject',
+      ({ ExpectedBucketOwner: ExpectedSourceBucketOwner }) =>
+        s3.send(
+          new CopyObjectCommand({ Bucket, Key: 'copy', CopySource: `${Bucket}/${Key}`, ExpectedSourceBucketOwner }),
+        ),
+    ],
+    ['DeleteObject', (owner) => s3.send(new DeleteObjectCommand({ Bucket, Key: 'other', ...owner }))],
+  ]
+  /** The store of this test has no tags; that it was asked is what counts. */
+  const refusedThere = (error: Error): void => {
+    if (error.name !== 'NotImplemented') throw error
+  }
+
+  test.each(CALLS)('B112 is judged here and not told to the store (%s)', async (_name, call) => {
+    await expect(call({ ExpectedBucketOwner: '111122223333' })).rejects.toMatchObject({
+      $metadata: { httpStatusCode: 403 },
+    })
+    expect(headers).toEqual([])
+    await call({ ExpectedBucketOwner: gateway.gateway.owner.id })
+    expect(headers.length).toBeGreaterThan(0)
+    expect(headers.flatMap((one) => Object.keys(one)).filter((name) => name.includes('owner'))).toEqual([])
+  })
+})
+
 test('headers of what the store has not are refused, and headers of what it has go to it', async () => {
   const s3 = (await over({ tags: false, objectLock: false })).client()
   const put = (more: object) => s3.send(new PutObjectCommand({ Bucket, Key: 'headers', Body: 'x', ...more }))
@@ -186,6 +239,86 @@ describe('the query that the store gets', () => {
   ])('of %s is that of the operation', async (path, expected) => {
     await get(path)
     expect(sent).toEqual([expected])
+  })
+})
+
+describe('a configuration that names another bucket', () => {
+  const WRITER = { accessKey: 'WRITER', secret: 'writer-secret-1' }
+  let server: ScriptedServer
+  let gateway: TestGateway
+  beforeAll(async () => {
+    server = await ScriptedServer.start()
+    gateway = await startGateway({
+      store: s3Store({ endpoint: server.endpoint }),
+      hidden: (bucket) => bucket === 'state',
+      credentials: [
+        {
+          accessKey: WRITER.accessKey,
+          secretKey: WRITER.secret,
+          allow: [
+            { buckets: ['mine', 'logs', 'state'], prefixes: [], actions: 'read-write' },
+            { buckets: ['readable'], prefixes: [], actions: 'read-only' },
+            { buckets: ['partly'], prefixes: ['p/'], actions: 'read-write' },
+          ],
+        },
+      ],
+    })
+    gateways.push(gateway)
+  })
+  afterAll(() => server.close())
+  beforeEach(() => server.clear())
+
+  const DOCUMENTS: [string, string, (bucket: string) => string][] = [
+    ['PUT', 'logging', (name) => `<B><LoggingEnabled><TargetBucket>${name}</TargetBucket></LoggingEnabled></B>`],
+    [
+      'PUT',
+      'replication',
+      (name) => `<R><Rule><Destination><Bucket>arn:aws:s3:::${name}</Bucket></Destination></Rule></R>`,
+    ],
+    [
+      'PUT',
+      'inventory&id=1',
+      (name) =>
+        `<I><Destination><S3BucketDestination><Bucket>arn:aws-cn:s3:::${name}</Bucket></S3BucketDestination></Destination></I>`,
+    ],
+    ['PUT', 'analytics&id=1', (name) => `<x:A xmlns:x="y"><x:Bucket>arn:aws:s3:::${name}</x:Bucket></x:A>`],
+    [
+      'POST',
+      'restore',
+      (name) => `<R><OutputLocation><S3><BucketName> ${name} </BucketName></S3></OutputLocation></R>`,
+    ],
+  ]
+  const call = (method: string, query: string, document: string) => {
+    const path = query === 'restore' ? '/mine/key' : '/mine'
+    return send(gateway, { method, path: `${path}?${query}`, body: Buffer.from(document), credentials: WRITER })
+  }
+
+  test.each(DOCUMENTS)('is handed on where the caller may write there (%s ?%s)', async (method, query, document) => {
+    server.next(answer(200))
+    expect((await call(method, query, document('logs'))).status).toBe(200)
+    expect(server.requests[0]?.body.toString()).toBe(document('logs'))
+  })
+
+  test.each(DOCUMENTS)('is refused otherwise (%s ?%s)', async (method, query, document) => {
+    for (const bucket of ['theirs', 'readable', 'partly', 'state']) {
+      expect((await call(method, query, document(bucket))).status).toBe(403)
+    }
+    for (const bucket of ['arn:aws:s3:us-east-1:1:accesspoint/x', '']) {
+      expect((await call(method, query, document(bucket))).status).toBe(400)
+    }
+    expect((await call(method, query, '<R><Bucket>')).status).toBe(400)
+    expect(server.requests).toEqual([])
+  })
+
+  test('is refused if one of several is not allowed', async () => {
+    const [, , document] = DOCUMENTS[1]!
+    const both = document('logs').replace('</R>', document('theirs').replace('<R>', ''))
+    expect((await call('PUT', 'replication', both)).status).toBe(403)
+  })
+
+  test('that names none needs no other right', async () => {
+    server.next(answer(200))
+    expect((await call('PUT', 'logging', '<BucketLoggingStatus/>')).status).toBe(200)
   })
 })
 

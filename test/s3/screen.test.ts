@@ -223,7 +223,8 @@ describe('Headers for a store that speaks S3 itself', () => {
     native('PutObject', { 'x-amz-storage-class': 'GLACIER', 'x-amz-tagging': 'a=b', 'x-amz-object-lock-mode': 'X' })
     native('CopyObject', { 'x-amz-tagging-directive': 'REPLACE', 'x-amz-acl': 'public-read' })
     native('DeleteObject', { 'x-amz-bypass-governance-retention': 'true' }, 'versionId=abc')
-    native('GetObject', { 'x-amz-expected-bucket-owner': '123' }, 'versionId=abc')
+    native('GetObject', { 'x-amz-request-payer': 'requester' }, 'versionId=abc')
+    expect(() => native('GetObject', { 'x-amz-expected-bucket-owner': '123' })).toThrow('Access Denied')
   })
 
   test('are refused elsewhere, and so is what would change how objects are sealed', () => {

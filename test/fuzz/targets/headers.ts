@@ -1,4 +1,5 @@
 /** Every header that is read, by every function that reads one. */
+import { parseAclHeaders } from '../../../src/s3/acl.ts'
 import {
   checksumModeEnabled,
   parseCompleteChecksum,
@@ -18,10 +19,13 @@ import {
   rangeApplies,
 } from '../../../src/s3/conditions.ts'
 import { parseContentMd5 } from '../../../src/s3/content-md5.ts'
+import { parsePreflight } from '../../../src/s3/cors.ts'
 import { directive } from '../../../src/s3/copy-source.ts'
+import { parseCustomerKey, parseEncryption, parseSourceKey } from '../../../src/s3/encryption-headers.ts'
 import { Headers } from '../../../src/s3/headers.ts'
 import { objectHeaders, readContentHeaders, readUserMetadata, readWebsiteRedirect } from '../../../src/s3/metadata.ts'
 import { parseObjectAttributes, parsePartsPage } from '../../../src/s3/object-attributes.ts'
+import { parseTaggingHeader } from '../../../src/s3/tags.ts'
 import { rawHeaders } from '../arbitraries.ts'
 import { orRefuse, parserTarget } from '../target.ts'
 
@@ -62,6 +66,19 @@ const input = rawHeaders({
   'x-amz-part-number-marker': ['0'],
   'x-amz-mp-object-size': ['5', '0'],
   'x-amz-metadata-directive': ['COPY', 'REPLACE'],
+  origin: ['https://a.example', 'null'],
+  'access-control-request-method': ['GET', 'PATCH'],
+  'access-control-request-headers': ['x-a, x-b', ''],
+  'x-amz-acl': ['private', 'public-read', 'x'],
+  'x-amz-grant-read': ['id="me"', 'uri="http://acs.amazonaws.com/groups/global/AllUsers", id=me', 'emailAddress="a@b"'],
+  'x-amz-tagging': ['a=b&c=d', 'a=%zz', '=', 'a=b&a=b'],
+  'x-amz-server-side-encryption': ['AES256', 'aws:kms', 'aws:kms:dsse', 'x'],
+  'x-amz-server-side-encryption-aws-kms-key-id': ['alias/main', 'arn:aws:kms:a:1:alias/main'],
+  'x-amz-server-side-encryption-context': ['e30=', 'x'],
+  'x-amz-server-side-encryption-bucket-key-enabled': ['true', 'x'],
+  'x-amz-server-side-encryption-customer-algorithm': ['AES256', 'AES128'],
+  'x-amz-server-side-encryption-customer-key': ['MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=', 'AAAA'],
+  'x-amz-server-side-encryption-customer-key-md5': ['1B2M2Y8AsgTpgAmY7PhCfg==', 'AAAA'],
   'x-amz-website-redirect-location': ['/a', 'https://a.example/'],
 })
 
@@ -93,6 +110,12 @@ const PARSERS: readonly ((headers: Headers) => unknown)[] = [
   parseObjectSize,
   parsePartsPage,
   readWebsiteRedirect,
+  parseEncryption,
+  parseCustomerKey,
+  parseSourceKey,
+  (headers) => parseAclHeaders(headers, { id: 'me', displayName: 'me' }, 'object'),
+  (headers) => parsePreflight((name) => headers.get(name)),
+  (headers) => parseTaggingHeader(headers.get('x-amz-tagging') ?? ''),
   (headers) => directive(headers, 'x-amz-metadata-directive'),
   (headers) => parseTrailerChecksum('CRC32', headers.get('x-amz-checksum-crc32') ?? ''),
 ]

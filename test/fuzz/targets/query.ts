@@ -8,6 +8,7 @@ import {
   parseListObjectsV2,
   parseListParts,
   parseListUploads,
+  parseListVersions,
 } from '../../../src/s3/listing-parameters.ts'
 import { responseOverrides } from '../../../src/s3/metadata.ts'
 import { Query } from '../../../src/s3/query.ts'
@@ -43,7 +44,14 @@ const query = rawQuery({
   'response-expires': ['x'],
 })
 
-const PARSERS = [parseListObjects, parseListObjectsV2, parseListBuckets, parseListParts, parseListUploads]
+const PARSERS = [
+  parseListObjects,
+  parseListObjectsV2,
+  parseListBuckets,
+  parseListParts,
+  parseListUploads,
+  parseListVersions,
+]
 
 export const queryTarget = parserTarget('query', 15, query, (raw) => {
   let parsed: Query
