@@ -12,6 +12,7 @@ import { CustomerKey } from '../../src/s3/encryption-headers.ts'
 import { requestDone, type RequestEvent } from '../../src/telemetry/channels.ts'
 import { ACCESS_KEY, SECRET_KEY, startGateway, type TestGateway } from '../helpers/gateway.ts'
 import { s3Store } from '../helpers/s3-store.ts'
+import { formBody, post, signForm } from '../helpers/signed-form.ts'
 import { codeOf, send } from '../helpers/signed-request.ts'
 
 const Bucket = 'secrets'
@@ -141,6 +142,50 @@ test('operations that go on to a store as they are take no customer’s key', as
     await before.close()
     await store.close()
   }
+})
+
+describe('a POST form', () => {
+  const NAMES = Object.keys(CUSTOMER)
+  const form = (at: TestGateway, key: string, conditions: readonly unknown[], sent: Record<string, string>) => {
+    const signed = signForm({ bucket: Bucket, conditions: [['starts-with', '$key', ''], ...conditions] })
+    return post(at, {
+      path: `/${Bucket}`,
+      body: formBody([['key', key], ...Object.entries(sent), ...signed], 'by form'),
+    })
+  }
+  const any = NAMES.map((name) => ['starts-with', `$${name}`, ''])
+
+  test('brings a key in its fields, and is told so; server-side encryption likewise', async () => {
+    const answer = await form(running, 'form', any, { ...CUSTOMER })
+    expect(answer.status).toBe(204)
+    expect(answer.headers[`${SSE}-customer-key-md5`]).toBe(md5)
+    const { Body } = await running.client().send(new GetObjectCommand({ Bucket, Key: 'form', ...fields }))
+    expect(await Body?.transformToString()).toBe('by form')
+    const kms = { [SSE]: 'aws:kms', [`${SSE}-aws-kms-key-id`]: 'alias/main' }
+    const asked = await form(
+      running,
+      'kms',
+      Object.keys(kms).map((name) => ['starts-with', `$${name}`, '']),
+      kms,
+    )
+    expect([asked.status, asked.headers[SSE]]).toEqual([204, 'aws:kms'])
+  })
+
+  test('over plain HTTP is refused, and a failed condition does not show the key', async () => {
+    const strict = await startGateway()
+    try {
+      await strict.client().send(new CreateBucketCommand({ Bucket }))
+      const refused = await form(strict, 'form', any, { ...CUSTOMER })
+      expect([refused.status, codeOf(refused)]).toEqual([400, 'InvalidRequest'])
+      expect(await strict.store.head(Bucket, 'form')).toBeUndefined()
+    } finally {
+      await strict.close()
+    }
+    const another = [['eq', `$${SSE}-customer-key`, text], ...any.filter((one) => !one[1]?.endsWith('-customer-key'))]
+    const answer = await form(running, 'form', another, { ...CUSTOMER, [`${SSE}-customer-key`]: 'else' })
+    expect([answer.status, codeOf(answer)]).toEqual([403, 'AccessDenied'])
+    expectNoSecret(answer.bytes.toString())
+  })
 })
 
 describe('a presigned URL', () => {

@@ -18,8 +18,12 @@ import {
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
+import { LocalStore } from '../../src/backends/local.ts'
 import type { ObjectStore } from '../../src/backends/object-store.ts'
 import { TailCache } from '../../src/gateway/tail-cache.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
@@ -55,6 +59,17 @@ const worlds: Record<string, () => Promise<World>> = {
   'over memory': async () => {
     const running = await startGateway({ customerKeysOverHttp: true })
     return { running, bottom: running.store, close: () => running.close() }
+  },
+  'over a folder': async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sse-'))
+    const store = await LocalStore.open({ folder })
+    const running = await startGateway({ store, customerKeysOverHttp: true })
+    const close = async (): Promise<void> => {
+      await running.close()
+      await store.close()
+      rmSync(folder, { recursive: true })
+    }
+    return { running, bottom: store, close }
   },
   'over a remote store': async () => {
     const backend = await startGateway()

@@ -17,7 +17,11 @@ import {
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { LocalStore } from '../../src/backends/local.ts'
 import type { ObjectStore } from '../../src/backends/object-store.ts'
 import { parseEnvelope } from '../../src/format/envelope.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
@@ -42,6 +46,17 @@ const worlds: Record<string, () => Promise<World>> = {
   'over memory': async () => {
     const running = await startGateway({ managers })
     return { running, store: running.store, sign: undefined, close: () => running.close() }
+  },
+  'over a folder': async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sse-'))
+    const store = await LocalStore.open({ folder })
+    const running = await startGateway({ store, managers })
+    const close = async (): Promise<void> => {
+      await running.close()
+      await store.close()
+      rmSync(folder, { recursive: true })
+    }
+    return { running, store, sign: undefined, close }
   },
   'over a remote store': async () => {
     const backend = await startGateway()

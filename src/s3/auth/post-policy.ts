@@ -1,4 +1,5 @@
 /** Signed forms (S3 API reference, "Authenticating requests in browser-based uploads using POST"): who made the form, and what it allows. */
+import { isCustomerSecret } from '../encryption-headers.ts'
 import { S3Error } from '../errors.ts'
 import { parseAmzDate } from './amz-date.ts'
 import { type AuthContext, requireRegion, requireSameDay } from './authenticate.ts'
@@ -164,7 +165,8 @@ function requireAllowed(fields: FormFields, conditions: readonly Condition[]): S
     const given = fields.get(field) ?? ''
     const holds = kind === 'eq' ? given === value : given.startsWith(value)
     // A condition on a field that the form does not have fails, also where anything would do.
-    if (!holds || !fields.has(field)) throw denied(`Policy Condition failed: ["${kind}", "$${field}", "${value}"]`)
+    const shown = isCustomerSecret(field) ? '(left out)' : value
+    if (!holds || !fields.has(field)) throw denied(`Policy Condition failed: ["${kind}", "$${field}", "${shown}"]`)
   }
   const extra = [...fields.keys()].filter(
     (name) => !covered.has(name) && !EXEMPT.has(name) && !name.startsWith('x-ignore-'),
