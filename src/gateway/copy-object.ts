@@ -134,22 +134,31 @@ async function copyOnce(gateway: Gateway, request: OperationRequest, asked: Aske
 async function mayShareBody(
   gateway: Gateway,
   request: OperationRequest,
-  { source, target, algorithm, encryption }: Asked,
+  asked: Asked,
   sealed: SealedObject,
 ): Promise<boolean> {
+  const { source, target, algorithm } = asked
   const { capabilities } = gateway.store
   if (!capabilities.copySourceIfMatch || sealed.info.size > capabilities.copyLimit) return false
   const { ifMatch, ifNoneMatch } = parseWriteConditions(request.headers)
   const conditional = isSame(source, target) || ifMatch !== undefined || ifNoneMatch !== undefined
   if (conditional && !decidesCopies(capabilities, sealed.info.size)) return false
-  if (gateway.rules(source.bucket).copy === 'rekey' || gateway.rules(target.bucket).copy === 'rekey') return false
-  // A body whose key a customer holds has no other reader, and gets none by a copy.
-  if (sealed.customerKey !== undefined || encryption.customerKey !== undefined) return false
-  const active = await gateway.keys.active(gateway.rules(target.bucket).namespace, encryption.manager)
-  if (active.tag !== sealed.envelope.tag || active.alias !== sealed.envelope.alias) return false
+  if (!(await mayShareKey(gateway, asked, sealed))) return false
   if (algorithm === undefined) return true
   const kept = checksumOf(sealed.metadata.tlvs)
   return kept !== undefined && kept.algorithm === CHECKSUMS[algorithm].code && typeOfCode(kept.type) === 'FULL_OBJECT'
+}
+
+/** Whether whoever opens the target may open the source too: one manager wraps both keys, and neither is under a customer's. */
+async function mayShareKey(
+  gateway: Gateway,
+  { source, target, encryption }: Asked,
+  { customerKey, envelope }: SealedObject,
+): Promise<boolean> {
+  if (gateway.rules(source.bucket).copy === 'rekey' || gateway.rules(target.bucket).copy === 'rekey') return false
+  if (customerKey !== undefined || encryption.customerKey !== undefined) return false
+  const active = await gateway.keys.active(gateway.rules(target.bucket).namespace, encryption.manager)
+  return active.tag === envelope.tag && active.alias === envelope.alias
 }
 
 /** Beyond one request a store copies in parts, whose Complete makes the object. */

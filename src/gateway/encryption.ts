@@ -2,7 +2,7 @@
 import { type KmsDetails, kmsDetailsOf, kmsDetailsTlv, sseOf, sseTlv, type Tlv } from '../format/tlv.ts'
 import {
   contextHeader,
-  CustomerKey,
+  type CustomerKey,
   ENCRYPTION_MODES,
   encryptionHeaders,
   type EncryptionRequest,
