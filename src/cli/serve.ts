@@ -187,8 +187,19 @@ async function askOne(workers: ReadonlySet<Worker>): Promise<readonly WaitingCou
   return worker === undefined ? [] : askHealth(worker)
 }
 
+/** Questions under way: whoever asks meanwhile gets the same answer, so that listeners on a worker do not pile up. */
+const asked = new WeakMap<Worker, Promise<readonly WaitingCount[]>>()
+
 /** What waits in its store, if all is well with it. Throws `Unavailable`. */
 function askHealth(worker: Worker): Promise<readonly WaitingCount[]> {
+  const underWay = asked.get(worker)
+  if (underWay !== undefined) return underWay
+  const answer = askAnew(worker).finally(() => asked.delete(worker))
+  asked.set(worker, answer)
+  return answer
+}
+
+function askAnew(worker: Worker): Promise<readonly WaitingCount[]> {
   questions += 1
   const health = questions
   return new Promise((resolveHealth, reject) => {
