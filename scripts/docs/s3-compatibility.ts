@@ -59,17 +59,17 @@ const CHOICES: readonly (readonly [string, string])[] = [
     'GetBucketEncryption of a bucket that has none',
     '404 `ServerSideEncryptionConfigurationNotFoundError`, as s3-tests and other stores; AWS answers AES256 since 2023. Objects are sealed either way; where nobody asked for anything, answers name no server-side encryption but for the sign of an opaque ETag.',
   ],
-  [
-    'More than 10 tags, suspended versioning under a lock, missing retention, S3 Select',
-    'Not built; when they are, they follow AWS.',
-  ],
+  ['More than 10 tags in `x-amz-tagging`', '400 `BadRequest`, as AWS.'],
+  ['Suspending versioning of a bucket with Object Lock', '409 `InvalidBucketState`, as AWS.'],
+  ['S3 Select', 'Not built.'],
+  ['Retention of an object that has none', 'Not built on the embedded store; a store that speaks S3 decides.'],
 ]
 
 /** Where the gateway knowingly differs from AWS, or where AWS says little. */
 const DEVIATIONS: readonly (readonly [string, string])[] = [
   [
     'Headers that are not built',
-    'An `x-amz-*` header that an operation does not know is refused with `NotImplemented`, never ignored: append offsets, and over the embedded store grants and MFA.',
+    'An `x-amz-*` header that an operation does not know is refused with `NotImplemented`, never ignored: append offsets everywhere, MFA and grants to objects over the embedded store.',
   ],
   [
     'Preconditions on writes',
@@ -88,8 +88,8 @@ const DEVIATIONS: readonly (readonly [string, string])[] = [
     'Over plain HTTP refused unless `server.customerKeysOverHttp` is set; never read from the query of a presigned URL, and left out of the canonical request that `SignatureDoesNotMatch` shows. All three headers are needed, the MD5 too. Objects are stored under them in every bucket that does not block it with `BlockedEncryptionTypes`; PutBucketEncryption without that element lifts a block.',
   ],
   [
-    '`x-amz-acl`',
-    '`private` and `bucket-owner-full-control` are accepted, since they say what is the case anyway (objects belong to the owner of the bucket, as under `BucketOwnerEnforced`). Other canned ACLs are `NotImplemented`, unknown ones `InvalidArgument`.',
+    '`x-amz-acl` of objects',
+    '`private` and `bucket-owner-full-control` are accepted, since they say what is the case anyway (objects belong to the owner of the bucket, as under `BucketOwnerEnforced`). Other canned ACLs are `NotImplemented` over the embedded store, unknown ones `InvalidArgument`. ACLs of buckets see below.',
   ],
   [
     'Ownership of objects',

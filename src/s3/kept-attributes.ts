@@ -1,4 +1,5 @@
 /** What clients say of an object beside its contents: values, and what S3 says of wrong ones (B69, B100). */
+import { type DefaultRetention, retainedUntil } from './configuration/object-lock.ts'
 import { S3Error } from './errors.ts'
 
 type Attributes = Readonly<Record<string, string>>
@@ -114,3 +115,9 @@ export const judgeAttributes = (given: Attributes, now: number): Attributes => {
 /** Whether they ask for a retention or a legal hold. */
 export const locksVersion = (attributes: Attributes): boolean =>
   [LOCK_MODE, RETAIN_UNTIL, LEGAL_HOLD].some((name) => attributes[name] !== undefined)
+
+/** What a bucket's default retention says of a version that is made `now` (milliseconds since 1970). */
+export const retainedBy = (retention: DefaultRetention, now: number): Attributes => ({
+  [LOCK_MODE]: retention.mode,
+  [RETAIN_UNTIL]: retainedUntil(retention, now).toISOString(),
+})

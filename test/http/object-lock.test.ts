@@ -16,6 +16,7 @@ import {
   PutBucketVersioningCommand,
   PutObjectCommand,
   type PutObjectCommandInput,
+  PutObjectLockConfigurationCommand,
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
@@ -174,4 +175,43 @@ test('B100 a lock in a bucket without Object Lock is refused, and stores nothing
   expect(await failure(s3.send(new PutObjectCommand({ ...free, Body: 'x' })))).toEqual(['InvalidRequest', 400])
   expect(await failure(s3.send(new CreateMultipartUploadCommand(free)))).toEqual(['InvalidRequest', 400])
   expect(await store.head('free', 'k')).toBeUndefined()
+})
+
+test('B100 a new version without a retention gets that of its bucket, however it is written', async () => {
+  const Bucket = 'by-default'
+  await s3.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: true }))
+  const before = await s3.send(new PutObjectCommand({ Bucket, Key: 'before', Body: 'x' }))
+  const rule = { DefaultRetention: { Mode: 'GOVERNANCE', Days: 1000 } } as const
+  const ObjectLockConfiguration = { ObjectLockEnabled: 'Enabled', Rule: rule } as const
+  await s3.send(new PutObjectLockConfigurationCommand({ Bucket, ObjectLockConfiguration }))
+
+  const written = await s3.send(new PutObjectCommand({ Bucket, Key: 'put', Body: 'x' }))
+  await s3.send(new CopyObjectCommand({ Bucket, Key: 'copied', CopySource: `${Bucket}/before` }))
+  const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key: 'parts' }))
+  const part = { Bucket, Key: 'parts', UploadId, PartNumber: 1 }
+  const { ETag } = await s3.send(new UploadPartCommand({ ...part, Body: 'x' }))
+  const MultipartUpload = { Parts: [{ ETag, PartNumber: 1 }] }
+  await s3.send(new CompleteMultipartUploadCommand({ Bucket, Key: 'parts', UploadId, MultipartUpload }))
+  for (const Key of ['put', 'copied', 'parts']) {
+    const head = await s3.send(new HeadObjectCommand({ Bucket, Key }))
+    expect(head.ObjectLockMode, Key).toBe('GOVERNANCE')
+    const days = (Number(head.ObjectLockRetainUntilDate) - Date.now()) / DAY
+    expect(days, Key).toBeGreaterThan(999.9)
+    expect(days, Key).toBeLessThanOrEqual(1000)
+  }
+  const { VersionId } = written
+  expect(await failure(s3.send(new DeleteObjectCommand({ Bucket, Key: 'put', VersionId })))).toEqual([
+    'AccessDenied',
+    403,
+  ])
+  await s3.send(new DeleteObjectCommand({ Bucket, Key: 'before', VersionId: before.VersionId }))
+})
+
+test('B100 the retention that a request names counts, not that of the bucket', async () => {
+  await s3.send(
+    new PutObjectCommand({ Bucket: 'by-default', Key: 'named', Body: 'x', ...retained('COMPLIANCE', 2000) }),
+  )
+  const head = await s3.send(new HeadObjectCommand({ Bucket: 'by-default', Key: 'named' }))
+  expect(head.ObjectLockMode).toBe('COMPLIANCE')
+  expect((Number(head.ObjectLockRetainUntilDate) - Date.now()) / DAY).toBeGreaterThan(1999)
 })

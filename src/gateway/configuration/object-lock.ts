@@ -6,14 +6,15 @@ import type { Operation } from '../gateway.ts'
 import { readDocument } from '../request-document.ts'
 import { requireBucket } from './configuration.ts'
 
-const NAME = 'object-lock'
+/** Names it among the documents of a bucket; never change it. */
+export const OBJECT_LOCK = 'object-lock'
 
 export const getObjectLockConfiguration: Operation = async (gateway, { bucket }) => {
   const found = await requireBucket(gateway, bucket)
   if (found.objectLock === undefined) {
     throw new S3Error('ObjectLockConfigurationNotFoundError', { extra: { BucketName: bucket } })
   }
-  const document = await gateway.documents.read(bucket, NAME)
+  const document = await gateway.documents.read(bucket, OBJECT_LOCK)
   return { status: 200, body: document?.toString('utf8') ?? renderObjectLock(undefined) }
 }
 
@@ -31,6 +32,6 @@ export const putObjectLockConfiguration: Operation = async (gateway, request) =>
   }
   if (store.updateBucket === undefined) throw new S3Error('NotImplemented')
   if (found.objectLock === undefined) await store.updateBucket(bucket, { objectLock: true })
-  await documents.write(bucket, NAME, Buffer.from(renderObjectLock(retention)))
+  await documents.write(bucket, OBJECT_LOCK, Buffer.from(renderObjectLock(retention)))
   return { status: 200 }
 }
