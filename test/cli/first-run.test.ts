@@ -87,4 +87,4 @@ test('two workers serve one folder, and the admin listener answers for both', as
   const listed = await place.run(['ls', 's3://shared', '--json', '--endpoint', gateway.endpoint])
   expect(listed.stdout.trim().split('\n')).toHaveLength(6)
   expect(await gateway.stop()).toBe(0)
-})
+}, 90_000)

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const BIN = fileURLToPath(new URL('../../bin/sealgate.mjs', import.meta.url))
+export const BIN = fileURLToPath(new URL('../../bin/sealgate.mjs', import.meta.url))
 
 export interface Ran {
   readonly code: number | null
