@@ -4,7 +4,7 @@ import { MAX_PUT_BYTES } from '../gateway/put-object.ts'
 import { tooLarge } from '../gateway/put-response.ts'
 import { isAnonymous } from '../s3/auth/anonymous.ts'
 import { authenticateForm, type SizeRange } from '../s3/auth/post-policy.ts'
-import { S3Error } from '../s3/errors.ts'
+import { invalidArgument, S3Error } from '../s3/errors.ts'
 import { formBoundary, FormParser } from '../s3/form-data.ts'
 import { OPERATIONS } from '../s3/operation.ts'
 import { formFields, readPostForm } from '../s3/post-form.ts'
@@ -95,7 +95,4 @@ const tooSmall = (proposed: number, least: number): S3Error =>
   new S3Error('EntityTooSmall', { extra: { ProposedSize: String(proposed), MinSizeAllowed: String(least) } })
 
 const twoMechanisms = (): S3Error =>
-  new S3Error('InvalidArgument', {
-    message: 'Only one auth mechanism allowed; a form is authenticated by its fields alone',
-    extra: { ArgumentName: 'Authorization', ArgumentValue: '' },
-  })
+  invalidArgument('Only one auth mechanism allowed; a form is authenticated by its fields alone', 'Authorization', '')

@@ -1,5 +1,5 @@
 /** Access control lists (S3 user guide, "Access control list (ACL) overview"; B71): canned, as headers, or as a document, and the document that GET answers. */
-import { S3Error } from './errors.ts'
+import { invalidArgument, S3Error } from './errors.ts'
 import type { Headers } from './headers.ts'
 import { admitRoot, anyText, group as shape, many, oneOf, optional, required } from './configuration/schema.ts'
 import { child, childText, el, escapeXml, group, parseXml, type XmlElement, xmlDocument } from './xml.ts'
@@ -83,9 +83,6 @@ const POLICY = shape({
     }),
   ),
 })
-
-const invalidArgument = (message: string, name: string, value: string): S3Error =>
-  new S3Error('InvalidArgument', { message, extra: { ArgumentName: name, ArgumentValue: value } })
 
 export const ownerOnly = ({ id }: AclOwner): readonly Grant[] => [{ grantee: { id }, permission: 'FULL_CONTROL' }]
 

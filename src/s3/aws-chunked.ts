@@ -10,7 +10,7 @@ import { createHash, type Hash } from 'node:crypto'
 import { Internal } from '../errors.ts'
 import type { ChunkSigner } from './auth/chunk-signer.ts'
 import type { PayloadMode } from './auth/payload-mode.ts'
-import { S3Error } from './errors.ts'
+import { invalidArgument, S3Error } from './errors.ts'
 import type { Headers } from './headers.ts'
 
 /** Every chunk but the last has at least this many bytes. */
@@ -65,10 +65,7 @@ function requireDecodedLength(headers: Headers): number {
   if (text === undefined || text === '') throw new S3Error('MissingContentLength')
   const length = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
   if (Number.isSafeInteger(length)) return length
-  throw new S3Error('InvalidArgument', {
-    message: `${name} must be a number of bytes`,
-    extra: { ArgumentName: name, ArgumentValue: text },
-  })
+  throw invalidArgument(`${name} must be a number of bytes`, name, text)
 }
 
 /** Where in the body the decoder stands. */

@@ -1,7 +1,7 @@
 /** The checksum headers of requests and responses (B36 to B39). */
 import { timingSafeEqual } from 'node:crypto'
 import { CHECKSUMS, type ChecksumName, type ChecksumRow, type ChecksumType } from './checksum.ts'
-import { S3Error } from './errors.ts'
+import { invalidArgument, S3Error } from './errors.ts'
 import type { Headers } from './headers.ts'
 
 export type UploadChecksum =
@@ -157,10 +157,11 @@ export const checksumModeEnabled = (headers: Headers): boolean => {
   const mode = headers.get('x-amz-checksum-mode')
   if (mode === undefined) return false
   if (mode.trim().toUpperCase() === 'ENABLED') return true
-  throw new S3Error('InvalidArgument', {
-    message: 'Value for x-amz-checksum-mode header is invalid. Valid value: ENABLED.',
-    extra: { ArgumentName: 'x-amz-checksum-mode', ArgumentValue: mode },
-  })
+  throw invalidArgument(
+    'Value for x-amz-checksum-mode header is invalid. Valid value: ENABLED.',
+    'x-amz-checksum-mode',
+    mode,
+  )
 }
 
 /** The checksum kept with an object or part. */

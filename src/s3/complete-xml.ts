@@ -1,6 +1,6 @@
 /** The request of CompleteMultipartUpload (B72, B73, B77). */
 import { CHECKSUMS, type ChecksumName } from './checksum.ts'
-import { S3Error } from './errors.ts'
+import { invalidArgument, S3Error } from './errors.ts'
 import { unquoteEtag } from './etag.ts'
 import type { Headers } from './headers.ts'
 import { MAX_PART_NUMBER } from './range.ts'
@@ -40,10 +40,7 @@ const parsePart = (element: XmlElement): CompletePart => {
   if (number === undefined || !/^[+-]?\d+$/.test(number) || etag === undefined) throw new S3Error('MalformedXML')
   const partNumber = Number(number)
   if (partNumber < 1 || partNumber > MAX_PART_NUMBER) {
-    throw new S3Error('InvalidArgument', {
-      message: 'PartNumber must be an integer between 1 and 10000',
-      extra: { ArgumentName: 'PartNumber', ArgumentValue: number },
-    })
+    throw invalidArgument('PartNumber must be an integer between 1 and 10000', 'PartNumber', number)
   }
   const checksum = partChecksum(element)
   return { partNumber, etag: unquoteEtag(etag), ...(checksum === undefined ? {} : { checksum }) }

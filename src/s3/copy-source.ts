@@ -1,6 +1,6 @@
 /** The source of CopyObject and UploadPartCopy (B63, B64, B66 to B68). */
 import { isValidBucketName, MAX_KEY_BYTES } from './address.ts'
-import { S3Error } from './errors.ts'
+import { invalidArgument, S3Error } from './errors.ts'
 import type { Headers } from './headers.ts'
 import type { ResolvedRange } from './range.ts'
 
@@ -11,8 +11,7 @@ export interface CopySource {
   readonly versionId?: string
 }
 
-const invalidArgument = (message: string, value: string, name = 'x-amz-copy-source'): S3Error =>
-  new S3Error('InvalidArgument', { message, extra: { ArgumentName: name, ArgumentValue: value } })
+const SOURCE = 'x-amz-copy-source'
 
 const VERSION = '?versionId='
 
@@ -32,8 +31,8 @@ export const parseCopySource = (header: string): CopySource => {
   const slash = path.indexOf('/')
   const bucket = slash < 0 ? path : path.slice(0, slash)
   const key = slash < 0 ? '' : path.slice(slash + 1)
-  if (!isValidBucketName(bucket)) throw invalidArgument('Invalid copy source bucket name', header)
-  if (key === '') throw invalidArgument('Invalid copy source object key', header)
+  if (!isValidBucketName(bucket)) throw invalidArgument('Invalid copy source bucket name', SOURCE, header)
+  if (key === '') throw invalidArgument('Invalid copy source object key', SOURCE, header)
   const size = Buffer.byteLength(key)
   if (size > MAX_KEY_BYTES) {
     throw new S3Error('KeyTooLongError', { extra: { Size: String(size), MaxSizeAllowed: String(MAX_KEY_BYTES) } })
@@ -42,14 +41,14 @@ export const parseCopySource = (header: string): CopySource => {
 }
 
 const emptyVersion = (versionId: string): S3Error =>
-  invalidArgument('Invalid version id specified', versionId, 'versionId')
+  invalidArgument('Invalid version id specified', 'versionId', versionId)
 
 const decode = (text: string, header: string): string => {
   try {
     const unicode = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(text, 'latin1'))
     return decodeURIComponent(unicode.replaceAll('+', ' '))
   } catch {
-    throw invalidArgument('Invalid copy source encoding', header)
+    throw invalidArgument('Invalid copy source encoding', SOURCE, header)
   }
 }
 
@@ -67,8 +66,8 @@ export const parseCopySourceRange = (header: string | undefined): ResolvedRange 
   if (from === undefined || to === undefined || Number(from) > Number(to)) {
     throw invalidArgument(
       'The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy',
-      header,
       'x-amz-copy-source-range',
+      header,
     )
   }
   return { first: Number(from), last: Number(to) }
@@ -103,7 +102,7 @@ export const metadataDirective = (headers: Headers): Directive => directive(head
 export const directive = (headers: Headers, name: string): Directive => {
   const word = headers.get(name) ?? 'COPY'
   if (word === 'COPY' || word === 'REPLACE') return word
-  throw invalidArgument('Unknown directive.', word, name)
+  throw invalidArgument('Unknown directive.', name, word)
 }
 
 /** What a copy would change. */

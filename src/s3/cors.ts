@@ -1,5 +1,5 @@
 /** Cross-origin rules of a bucket (S3 API reference, "CORSRule") and what they say of a request (B102). */
-import { S3Error } from './errors.ts'
+import { invalidArgument, S3Error } from './errors.ts'
 import { childrenNamed, childText, el, group, parseXml, xmlDocument, type XmlElement } from './xml.ts'
 
 export const CORS_METHODS = ['GET', 'PUT', 'POST', 'DELETE', 'HEAD'] as const
@@ -71,10 +71,11 @@ function parseRule(rule: XmlElement): CorsRule {
   requireOneWildcard('AllowedHeader', headers)
   const id = childText(rule, 'ID')
   if (id !== undefined && id.length > MAX_ID_CHARACTERS) {
-    throw new S3Error('InvalidArgument', {
-      message: `ID length should not exceed allowed limit of ${MAX_ID_CHARACTERS}`,
-      extra: { ArgumentName: 'ID', ArgumentValue: id.slice(0, MAX_ID_CHARACTERS) },
-    })
+    throw invalidArgument(
+      `ID length should not exceed allowed limit of ${MAX_ID_CHARACTERS}`,
+      'ID',
+      id.slice(0, MAX_ID_CHARACTERS),
+    )
   }
   return {
     id,

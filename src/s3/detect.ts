@@ -1,5 +1,5 @@
 /** Which operation a request is: from method, address, query and headers, by tables made from the operation table. */
-import { S3Error } from './errors.ts'
+import { invalidArgument, S3Error } from './errors.ts'
 import type { Headers } from './headers.ts'
 import { OPERATIONS } from './operation.ts'
 import { OPERATION_NAMES, type OperationName } from './operation-name.ts'
@@ -102,10 +102,11 @@ const subresourceOf = (query: Query): string | undefined => {
     }
   }
   if (found.size > 1) {
-    throw new S3Error('InvalidArgument', {
-      message: `Conflicting query string parameters: ${[...found].join(', ')}`,
-      extra: { ArgumentName: 'ResourceType', ArgumentValue: [...found].join(', ') },
-    })
+    throw invalidArgument(
+      `Conflicting query string parameters: ${[...found].join(', ')}`,
+      'ResourceType',
+      [...found].join(', '),
+    )
   }
   const [subresource] = found
   return subresource
@@ -154,7 +155,4 @@ const requirePartParameters = (name: OperationName, query: Query): void => {
 }
 
 const missingParameter = (name: string): S3Error =>
-  new S3Error('InvalidArgument', {
-    message: `A part upload needs both partNumber and uploadId; ${name} is missing.`,
-    extra: { ArgumentName: name, ArgumentValue: '' },
-  })
+  invalidArgument(`A part upload needs both partNumber and uploadId; ${name} is missing.`, name, '')

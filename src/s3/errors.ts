@@ -146,6 +146,13 @@ export class S3Error extends Error {
   }
 }
 
+/** `InvalidArgument`; what it means is named by two elements where S3 does so. */
+export const invalidArgument = (message: string, name?: string, value = ''): S3Error =>
+  new S3Error('InvalidArgument', {
+    message,
+    ...(name === undefined ? {} : { extra: { ArgumentName: name, ArgumentValue: value } }),
+  })
+
 /** What a store that speaks S3 said about the client's own request, in its words: its codes are more than our table has. */
 export class NativeError extends S3Error {
   override readonly name = 'NativeError'

@@ -2,7 +2,7 @@
  * multipart/form-data (RFC 7578) as a stream, for forms that upload one file (S3 API reference, "POST Object"): the fields
  * before the file are small and kept, the file goes through piece by piece, what follows it is ignored.
  */
-import { S3Error } from './errors.ts'
+import { invalidArgument, S3Error } from './errors.ts'
 
 /** Everything before the contents of the file, as S3 limits it. */
 export const MAX_FIELD_BYTES = 20 * 1024
@@ -223,8 +223,4 @@ const malformed = (cause?: unknown): S3Error => new S3Error('MalformedPOSTReques
 const tooLong = (): S3Error =>
   new S3Error('MaxPostPreDataLengthExceededError', { extra: { MaxPostPreDataLengthBytes: String(MAX_FIELD_BYTES) } })
 
-const noFile = (): S3Error =>
-  new S3Error('InvalidArgument', {
-    message: 'POST requires exactly one file upload per request.',
-    extra: { ArgumentName: 'file', ArgumentValue: '0' },
-  })
+const noFile = (): S3Error => invalidArgument('POST requires exactly one file upload per request.', 'file', '0')

@@ -1,15 +1,12 @@
 /** What clients say of an object beside its contents: values, and what S3 says of wrong ones (B69, B100). */
 import { type DefaultRetention, retainedUntil } from './configuration/object-lock.ts'
-import { S3Error } from './errors.ts'
+import { invalidArgument, S3Error } from './errors.ts'
 
 type Attributes = Readonly<Record<string, string>>
 
 const LOCK_MODE = 'x-amz-object-lock-mode'
 const RETAIN_UNTIL = 'x-amz-object-lock-retain-until-date'
 const LEGAL_HOLD = 'x-amz-object-lock-legal-hold'
-
-const invalidArgument = (message: string, name: string, value: string): S3Error =>
-  new S3Error('InvalidArgument', { message, extra: { ArgumentName: name, ArgumentValue: value } })
 
 /** Checks one value and gives it as it is kept; `undefined`: it says nothing. */
 type Judge = (value: string, name: string, now: number) => string | undefined

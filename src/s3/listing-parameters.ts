@@ -1,6 +1,6 @@
 /** The query parameters of all listings (B79, B80, B84 to B91, B94). */
 import { decodeToken, type ListStart } from './continuation-token.ts'
-import { S3Error } from './errors.ts'
+import { invalidArgument } from './errors.ts'
 import type { Query } from './query.ts'
 
 /** S3's largest page of everything but buckets. */
@@ -25,15 +25,12 @@ export interface ListObjectsRequest {
   readonly fetchOwner: boolean
 }
 
-const invalidArgument = (name: string, value: string, message: string): S3Error =>
-  new S3Error('InvalidArgument', { message, extra: { ArgumentName: name, ArgumentValue: value } })
-
 /** A count: absent or empty is `absent`, above `cap` is capped silently, anything but 0 to 2^31 - 1 is `InvalidArgument` (B84). */
 const count = (query: Query, name: string, absent = MAX_PAGE, cap = MAX_PAGE): number => {
   const text = query.get(name) ?? ''
   if (text === '') return absent
   if (!/^\d{1,10}$/.test(text) || Number(text) > MAX_INTEGER) {
-    throw invalidArgument(name, text, `Provided ${name} not an integer or within integer range`)
+    throw invalidArgument(`Provided ${name} not an integer or within integer range`, name, text)
   }
   return Math.min(Number(text), cap)
 }
@@ -46,7 +43,7 @@ const nonEmpty = (query: Query, name: string): string | undefined => {
 const encoding = (query: Query): boolean => {
   const text = nonEmpty(query, 'encoding-type')
   if (text !== undefined && text !== 'url') {
-    throw invalidArgument('encoding-type', text, 'Invalid Encoding Method specified in Request')
+    throw invalidArgument('Invalid Encoding Method specified in Request', 'encoding-type', text)
   }
   return text !== undefined
 }
@@ -83,7 +80,7 @@ export const parseListObjects = (query: Query): ListObjectsRequest => {
 /** ListObjectsV2. `continuation-token` wins over `start-after`; both are echoed (B87). Throws `InvalidArgument` for a bad or empty token. */
 export const parseListObjectsV2 = (query: Query): ListObjectsRequest => {
   const type = query.get('list-type')
-  if (type !== '2') throw invalidArgument('list-type', type ?? '', 'Invalid List Type specified in Request')
+  if (type !== '2') throw invalidArgument('Invalid List Type specified in Request', 'list-type', type ?? '')
   const shared = common(query)
   const continuationToken = query.get('continuation-token')
   const startAfter = nonEmpty(query, 'start-after')
@@ -124,10 +121,10 @@ export const parseListVersions = (query: Query): ListVersionsRequest => {
   const versionIdMarker = query.get('version-id-marker')
   if (versionIdMarker !== undefined && keyMarker === undefined) {
     const message = 'A version-id marker cannot be specified without a key marker.'
-    throw invalidArgument('version-id-marker', versionIdMarker, message)
+    throw invalidArgument(message, 'version-id-marker', versionIdMarker)
   }
   if (versionIdMarker === '') {
-    throw invalidArgument('version-id-marker', '', 'A version-id marker cannot be empty.')
+    throw invalidArgument('A version-id marker cannot be empty.', 'version-id-marker', '')
   }
   return {
     ...shared,
@@ -150,7 +147,7 @@ export interface ListBucketsRequest {
 export const parseListBuckets = (query: Query): ListBucketsRequest => {
   const max = nonEmpty(query, 'max-buckets')
   if (max !== undefined && (!/^\d{1,5}$/.test(max) || Number(max) < 1 || Number(max) > MAX_BUCKETS)) {
-    throw invalidArgument('max-buckets', max, 'Argument max-buckets must be an integer between 1 and 10000')
+    throw invalidArgument('Argument max-buckets must be an integer between 1 and 10000', 'max-buckets', max)
   }
   const prefix = nonEmpty(query, 'prefix')
   const token = query.get('continuation-token')

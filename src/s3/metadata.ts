@@ -1,5 +1,5 @@
 /** What a client stores beside the bytes: content headers and user metadata, kept as the bytes received (B35, B58, B59). */
-import { S3Error } from './errors.ts'
+import { invalidArgument, S3Error } from './errors.ts'
 import type { Headers } from './headers.ts'
 import { mailSafe } from './mail-safe.ts'
 import type { Query } from './query.ts'
@@ -121,10 +121,7 @@ export const responseOverrides = (query: Query, signed: boolean): Record<string,
       })
     }
     if (!isHeaderValue(value)) {
-      throw new S3Error('InvalidArgument', {
-        message: 'Header value cannot be represented using ISO-8859-1.',
-        extra: { ArgumentName: parameter, ArgumentValue: value },
-      })
+      throw invalidArgument('Header value cannot be represented using ISO-8859-1.', parameter, value)
     }
     overrides[header] = value
   }

@@ -1,5 +1,5 @@
 /** Buckets that a configuration names as the place where the store shall write: replicas, logs, reports, restored objects. */
-import { S3Error } from './errors.ts'
+import { invalidArgument } from './errors.ts'
 import type { OperationName } from './operation-name.ts'
 import { parseXml, type XmlElement } from './xml.ts'
 
@@ -28,8 +28,5 @@ const texts = (element: XmlElement, name: string): string[] => [
 const bucketOf = (text: string): string => {
   const name = /^(?:arn:[\w-]+:s3:::)?([A-Za-z0-9._-]{3,255})$/.exec(text.trim())?.[1]
   if (name !== undefined) return name
-  throw new S3Error('InvalidArgument', {
-    message: 'A destination must be the name or the ARN of a bucket.',
-    extra: { ArgumentName: 'Bucket', ArgumentValue: text },
-  })
+  throw invalidArgument('A destination must be the name or the ARN of a bucket.', 'Bucket', text)
 }

@@ -1,7 +1,7 @@
 /** GetObjectAttributes: what is asked for, and the document that answers (B55). */
 import { CHECKSUMS, type ChecksumName } from './checksum.ts'
 import type { StoredChecksum } from './checksum-headers.ts'
-import { S3Error } from './errors.ts'
+import { invalidArgument, S3Error } from './errors.ts'
 import type { Headers } from './headers.ts'
 import { MAX_PART_NUMBER } from './range.ts'
 import { el, group, xmlDocument } from './xml.ts'
@@ -30,10 +30,7 @@ export const parseObjectAttributes = (headers: Headers): ReadonlySet<ObjectAttri
 const known = (name: string): ObjectAttribute => {
   const attribute = ATTRIBUTES.find((candidate) => candidate === name)
   if (attribute !== undefined) return attribute
-  throw new S3Error('InvalidArgument', {
-    message: 'Invalid attribute name specified.',
-    extra: { ArgumentName: HEADER, ArgumentValue: name },
-  })
+  throw invalidArgument('Invalid attribute name specified.', HEADER, name)
 }
 
 /** Which parts of the list are asked for. */

@@ -1,7 +1,7 @@
 /** What the fields of an upload form ask for (S3 API reference, "POST Object"), in the terms of PutObject. */
 import { requireKeyLength } from './address.ts'
 import type { FormFields } from './auth/post-policy.ts'
-import { S3Error } from './errors.ts'
+import { invalidArgument, S3Error } from './errors.ts'
 import type { FormField } from './form-data.ts'
 import { Headers } from './headers.ts'
 import { isHeaderValue } from './metadata.ts'
@@ -131,6 +131,3 @@ export function redirectTo(address: string, stored: { bucket: string; key: strin
   url.search = [...(url.search === '' ? [] : [url.search.slice(1)]), ...added].join('&')
   return url.href
 }
-
-const invalidArgument = (message: string, name: string, value: string): S3Error =>
-  new S3Error('InvalidArgument', { message, extra: { ArgumentName: name, ArgumentValue: value } })

@@ -1,5 +1,5 @@
 /** Ranges and parts of GET and HEAD (B41 to B45). All offsets are plaintext bytes, inclusive. */
-import { S3Error } from './errors.ts'
+import { invalidArgument, S3Error } from './errors.ts'
 import type { Headers } from './headers.ts'
 import type { Query } from './query.ts'
 
@@ -58,10 +58,7 @@ export const MAX_PART_NUMBER = 10_000
 export const parsePartNumber = (text: string): number => {
   const value = /^\d{1,5}$/.test(text) ? Number(text) : 0
   if (value < 1 || value > MAX_PART_NUMBER) {
-    throw new S3Error('InvalidArgument', {
-      message: 'Part number must be an integer between 1 and 10000, inclusive',
-      extra: { ArgumentName: 'partNumber', ArgumentValue: text },
-    })
+    throw invalidArgument('Part number must be an integer between 1 and 10000, inclusive', 'partNumber', text)
   }
   return value
 }

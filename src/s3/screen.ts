@@ -3,7 +3,7 @@
  * that is not built, is refused: ignored, it would store something else than the client believes.
  */
 import { requireNullVersion } from './copy-source.ts'
-import { S3Error } from './errors.ts'
+import { invalidArgument, S3Error } from './errors.ts'
 import { isCustomerKeyHeader, isCustomerSecret, SSE } from './encryption-headers.ts'
 import { Headers } from './headers.ts'
 import { isHeaderValue } from './metadata.ts'
@@ -28,9 +28,6 @@ const notImplemented = (what: string): S3Error =>
   new S3Error('NotImplemented', {
     message: `A header you provided implies functionality that is not implemented: ${what}.`,
   })
-
-const invalidArgument = (message: string, name: string, value: string): S3Error =>
-  new S3Error('InvalidArgument', { message, extra: { ArgumentName: name, ArgumentValue: value } })
 
 /** Headers of authentication and transport, and those that cannot change what is stored: accepted by every operation. */
 const COMMON = new Set([

@@ -1,7 +1,7 @@
 /** Tags of buckets and objects (B69): a document, or a header of the form of a query. */
 import { child, childText, el, group, parseXml, type XmlElement, xmlDocument } from './xml.ts'
 import { admitRoot, anyText, group as shape, many, required } from './configuration/schema.ts'
-import { S3Error } from './errors.ts'
+import { invalidArgument, S3Error } from './errors.ts'
 
 export interface Tag {
   readonly key: string
@@ -86,11 +86,11 @@ function decoded(text: string, header: string): string {
     const unicode = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(text, 'latin1'))
     return decodeURIComponent(unicode.replaceAll('+', ' '))
   } catch {
-    throw new S3Error('InvalidArgument', {
-      message:
-        "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.",
-      extra: { ArgumentName: 'x-amz-tagging', ArgumentValue: header },
-    })
+    throw invalidArgument(
+      "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.",
+      'x-amz-tagging',
+      header,
+    )
   }
 }
 

@@ -87,6 +87,9 @@ describe('The range of a copied part (B67)', () => {
     '%j is InvalidArgument',
     (header) => {
       expect(codeOf(() => parseCopySourceRange(header))).toBe('InvalidArgument')
+      expect(() => parseCopySourceRange(header)).toThrow(
+        expect.objectContaining({ extra: { ArgumentName: 'x-amz-copy-source-range', ArgumentValue: header } }),
+      )
     },
   )
 

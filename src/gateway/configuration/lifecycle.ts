@@ -1,6 +1,6 @@
 /** The rules of a bucket by which objects age: of a store that speaks S3 its own, with sizes translated; else kept and told, and not acted on yet (B103). */
 import { acceptLifecycle, lifecycleActs } from '../../s3/configuration/lifecycle.ts'
-import { S3Error } from '../../s3/errors.ts'
+import { invalidArgument, S3Error } from '../../s3/errors.ts'
 import type { Headers } from '../../s3/headers.ts'
 import { parseXml } from '../../s3/xml.ts'
 import type { Operation } from '../gateway.ts'
@@ -27,10 +27,7 @@ const LIFECYCLE: Pick<ConfigurationKind, 'name' | 'waits'> = {
 function minimumIn(headers: Headers): string {
   const word = headers.get(MINIMUM) ?? 'all_storage_classes_128K'
   if (MINIMUMS.includes(word)) return word
-  throw new S3Error('InvalidArgument', {
-    message: `Value for ${MINIMUM} header is invalid.`,
-    extra: { ArgumentName: MINIMUM, ArgumentValue: word },
-  })
+  throw invalidArgument(`Value for ${MINIMUM} header is invalid.`, MINIMUM, word)
 }
 
 export const putLifecycle: Operation = async (gateway, request) => {

@@ -1,5 +1,5 @@
 import { decodeGrants, grantsOthers } from '../../s3/acl.ts'
-import { S3Error } from '../../s3/errors.ts'
+import { invalidArgument, S3Error } from '../../s3/errors.ts'
 import { admitRoot, group, oneOf, required } from '../../s3/configuration/schema.ts'
 import { child, childText, el, group as wrap, parseXml, xmlDocument } from '../../s3/xml.ts'
 import type { Gateway } from '../gateway.ts'
@@ -49,10 +49,7 @@ export const OWNERSHIP_CONTROLS: ConfigurationKind = {
 export function parseOwnership(word: string | undefined): Ownership {
   const known = OWNERSHIPS.find((one) => one === word)
   if (known !== undefined) return known
-  throw new S3Error('InvalidArgument', {
-    message: `Invalid x-amz-object-ownership header: ${word ?? ''}`,
-    extra: { ArgumentName: 'x-amz-object-ownership', ArgumentValue: word ?? '' },
-  })
+  throw invalidArgument(`Invalid x-amz-object-ownership header: ${word ?? ''}`, 'x-amz-object-ownership', word ?? '')
 }
 
 /** Who owns the objects of a bucket, and with it whether there are ACLs. */

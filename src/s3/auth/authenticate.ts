@@ -1,6 +1,6 @@
 /** Who sends this request? Verifies Signature Version 4, in the `Authorization` header or in a presigned URL. */
 import { isCustomerSecret } from '../encryption-headers.ts'
-import { S3Error } from '../errors.ts'
+import { invalidArgument, S3Error } from '../errors.ts'
 import type { Headers } from '../headers.ts'
 import type { Query } from '../query.ts'
 import {
@@ -86,11 +86,11 @@ function readClaim({ headers, query }: AuthRequest, now: number): Claim {
     throw version2 ? signatureVersion2() : new S3Error('AccessDenied')
   }
   if (presigned || version2 || authorizations.length > 1) {
-    throw new S3Error('InvalidArgument', {
-      message:
-        'Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified',
-      extra: { ArgumentName: 'Authorization', ArgumentValue: authorization },
-    })
+    throw invalidArgument(
+      'Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified',
+      'Authorization',
+      authorization,
+    )
   }
   return readHeaderAuth(headers, now)
 }

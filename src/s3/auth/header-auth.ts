@@ -1,5 +1,5 @@
 /** Reads the `Authorization` header (S3 API reference, "sigv4-auth-using-authorization-header"). Nothing is proved here. */
-import { S3Error } from '../errors.ts'
+import { invalidArgument, S3Error } from '../errors.ts'
 import type { Headers } from '../headers.ts'
 import { formatAmzDate, isoSeconds, parseAmzDate, parseHttpDate } from './amz-date.ts'
 import { ALGORITHM } from './canonical-request.ts'
@@ -59,10 +59,7 @@ function unsupportedScheme(scheme: string, value: string): S3Error {
       extra: { Header: 'Authorization' },
     })
   }
-  return new S3Error('InvalidArgument', {
-    message: 'Unsupported Authorization Type',
-    extra: { ArgumentName: 'Authorization', ArgumentValue: value },
-  })
+  return invalidArgument('Unsupported Authorization Type', 'Authorization', value)
 }
 
 /** The answer to Signature Version 2 in any form. */

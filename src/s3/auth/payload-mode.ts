@@ -1,5 +1,5 @@
 /** How the body of a request is protected: the meaning of `x-amz-content-sha256`. */
-import { S3Error } from '../errors.ts'
+import { invalidArgument, S3Error } from '../errors.ts'
 import { UNSIGNED_PAYLOAD } from './canonical-request.ts'
 import { ChunkSigner, type ChunkSignerOptions } from './chunk-signer.ts'
 
@@ -28,10 +28,11 @@ export function requirePayloadHash(value: string): void {
       extra: { Header: 'x-amz-content-sha256' },
     })
   }
-  throw new S3Error('InvalidArgument', {
-    message: `x-amz-content-sha256 must be ${[...KNOWN, ...ECDSA].join(', ')} or a valid sha256 value.`,
-    extra: { ArgumentName: 'x-amz-content-sha256', ArgumentValue: value },
-  })
+  throw invalidArgument(
+    `x-amz-content-sha256 must be ${[...KNOWN, ...ECDSA].join(', ')} or a valid sha256 value.`,
+    'x-amz-content-sha256',
+    value,
+  )
 }
 
 /** The mode of an accepted value; the chain of chunk signatures begins with the request's own. */

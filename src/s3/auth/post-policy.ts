@@ -1,6 +1,6 @@
 /** Signed forms (S3 API reference, "Authenticating requests in browser-based uploads using POST"): who made the form, and what it allows. */
 import { isCustomerSecret } from '../encryption-headers.ts'
-import { S3Error } from '../errors.ts'
+import { invalidArgument, S3Error } from '../errors.ts'
 import { parseAmzDate } from './amz-date.ts'
 import { type AuthContext, requireRegion, requireSameDay } from './authenticate.ts'
 import { ALGORITHM } from './canonical-request.ts'
@@ -178,14 +178,15 @@ function requireAllowed(fields: FormFields, conditions: readonly Condition[]): S
 function required(fields: FormFields, name: string): string {
   const value = fields.get(name)
   if (value !== undefined && value !== '') return value
-  throw new S3Error('InvalidArgument', {
-    message: `Bucket POST must contain a field named '${name}'.  If it is specified, please check the order of the fields.`,
-    extra: { ArgumentName: name, ArgumentValue: '' },
-  })
+  throw invalidArgument(
+    `Bucket POST must contain a field named '${name}'.  If it is specified, please check the order of the fields.`,
+    name,
+    '',
+  )
 }
 
 const invalidField = (name: string, fields: FormFields, message: string): S3Error =>
-  new S3Error('InvalidArgument', { message, extra: { ArgumentName: name, ArgumentValue: fields.get(name) ?? '' } })
+  invalidArgument(message, name, fields.get(name) ?? '')
 
 const denied = (why: string): S3Error => new S3Error('AccessDenied', { message: `Invalid according to Policy: ${why}` })
 

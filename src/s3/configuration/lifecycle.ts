@@ -1,5 +1,5 @@
 /** Lifecycle rules of a bucket (S3 API reference, "PutBucketLifecycleConfiguration"; B103). */
-import { S3Error } from '../errors.ts'
+import { invalidArgument, S3Error } from '../errors.ts'
 import { checkObjectTags, tagsIn } from '../tags.ts'
 import { child, childText, childrenNamed, type XmlElement } from '../xml.ts'
 import {
@@ -62,7 +62,6 @@ const RULE: Shape = group({
 
 const LIFECYCLE: Shape = group({ Rule: many(RULE, 1, MAX_RULES) })
 
-const invalidArgument = (message: string): S3Error => new S3Error('InvalidArgument', { message })
 const invalidRequest = (message: string): S3Error => new S3Error('InvalidRequest', { message })
 
 /** The document as it is kept. `newId` names rules that came without an id. Throws `MalformedXML`, `InvalidArgument`, `InvalidRequest`, `InvalidTag`. */

@@ -1,5 +1,5 @@
 /** What events of a bucket are told to whom (S3 API reference, "PutBucketNotificationConfiguration"). */
-import { S3Error } from '../errors.ts'
+import { invalidArgument } from '../errors.ts'
 import { child, childText, childrenNamed, type XmlElement } from '../xml.ts'
 import { checkRuleIds, withRuleIds } from './rule-ids.ts'
 import { admitRoot, anyText, group, many, matching, optional, renderAdmitted, required, type Shape } from './schema.ts'
@@ -48,8 +48,6 @@ const EVENTS: readonly string[] = [
   ...['Put', 'Delete'].map((one) => `s3:ObjectTagging:${one}`),
   ...['Put', 'Delete'].map((one) => `s3:ObjectAnnotation:${one}`),
 ]
-
-const invalidArgument = (message: string): S3Error => new S3Error('InvalidArgument', { message })
 
 /** The document as it is kept. `newId` names destinations that came without an id. Throws `MalformedXML`, `InvalidArgument`. */
 export const acceptNotification = (root: XmlElement, newId: () => string): string => {

@@ -1,5 +1,5 @@
 /** Replication rules of a bucket (S3 API reference, "PutBucketReplication"). */
-import { S3Error } from '../errors.ts'
+import { invalidArgument, S3Error } from '../errors.ts'
 import { STORAGE_CLASSES } from '../storage-class.ts'
 import { checkObjectTags, tagsIn } from '../tags.ts'
 import { child, childText, type XmlElement } from '../xml.ts'
@@ -56,7 +56,6 @@ const RULE: Shape = group({
 const REPLICATION: Shape = group({ Role: required(anyText), Rule: many(RULE, 1, MAX_RULES) })
 
 const invalidRequest = (message: string): S3Error => new S3Error('InvalidRequest', { message })
-const invalidArgument = (message: string): S3Error => new S3Error('InvalidArgument', { message })
 
 export interface AcceptedReplication {
   /** As it is kept. */
