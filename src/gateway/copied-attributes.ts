@@ -1,26 +1,22 @@
 /** What a copy that is written anew says of tags and the like to a store that speaks S3: it is a PUT there. */
 import { Unavailable } from '../errors.ts'
-import type { Attributes } from '../backends/object-store.ts'
 import { encodeComponent } from '../s3/auth/canonical-request.ts'
 import { taggingOf, withoutDirectives } from '../s3/copied-tags.ts'
 import { NativeError } from '../s3/errors.ts'
 import { parseXml } from '../s3/xml.ts'
+import type { ForStore } from './attributes.ts'
 import { drained } from './forward.ts'
 import type { Gateway } from './gateway.ts'
 import { atVersion } from './place.ts'
 import type { StoredObject } from './sealed-object.ts'
 
-interface Given {
-  readonly attributes?: Attributes
-}
-
 /** The attributes of the PUT: those of the request, and the tags of the source unless the request replaces them (B68). */
 export async function attributesOfPut(
   gateway: Gateway,
   sealed: StoredObject,
-  given: Given,
+  given: ForStore,
   signal: AbortSignal,
-): Promise<Given> {
+): Promise<ForStore> {
   const { native, forwards } = gateway.store.capabilities
   const { attributes } = given
   if (!native || attributes === undefined) return given

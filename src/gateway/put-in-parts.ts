@@ -4,13 +4,7 @@
  * object is presented as not multipart (docs/format.md, "Bodies that do not fit one backend request").
  */
 import { type Body, HeldBody } from '../backends/body.ts'
-import {
-  type Attributes,
-  StoreError,
-  type UploadRef,
-  type WriteCondition,
-  type WriteResult,
-} from '../backends/object-store.ts'
+import { StoreError, type UploadRef, type WriteCondition, type WriteResult } from '../backends/object-store.ts'
 import { Unavailable } from '../errors.ts'
 import { newObjectKey } from '../format/derive.ts'
 import { encodeFoot } from '../format/envelope.ts'
@@ -20,6 +14,7 @@ import { segmentSize } from '../format/sizes.ts'
 import { finishObject } from '../format/tail.ts'
 import { NO_MD5, type TailEntry } from '../format/tail-record.ts'
 import type { Tlv } from '../format/tlv.ts'
+import type { ForStore } from './attributes.ts'
 import type { Encryption } from './encryption.ts'
 import { keepsMd5, writtenEtag } from './etag.ts'
 import type { Gateway } from './gateway.ts'
@@ -53,7 +48,7 @@ export interface PartsWrite {
   /** An upper bound of the body's length, if one is known. */
   readonly atMost?: number | undefined
   readonly trailers: () => Readonly<Record<string, string>>
-  readonly attributes: { readonly attributes?: Attributes }
+  readonly attributes: ForStore
   /** Runs the write that makes the object under the conditions on its target. `repeatable`: its body can be sent again. */
   readonly under: <T>(repeatable: boolean, write: (condition: WriteCondition | undefined) => Promise<T>) => Promise<T>
   readonly signal: AbortSignal

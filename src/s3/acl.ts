@@ -61,6 +61,9 @@ const GRANT_HEADERS: readonly (readonly [string, Permission])[] = [
   ['x-amz-grant-write-acp', 'WRITE_ACP'],
 ]
 
+/** All that speak of an ACL. */
+export const ACL_HEADERS: readonly string[] = [CANNED, ...GRANT_HEADERS.map(([name]) => name)]
+
 const PERMISSION = oneOf('FULL_CONTROL', 'READ', 'WRITE', 'READ_ACP', 'WRITE_ACP')
 
 const POLICY = shape({
@@ -87,8 +90,7 @@ const POLICY = shape({
 export const ownerOnly = ({ id }: AclOwner): readonly Grant[] => [{ grantee: { id }, permission: 'FULL_CONTROL' }]
 
 /** Whether headers speak of an ACL at all. */
-export const hasAclHeaders = (headers: Headers): boolean =>
-  headers.has(CANNED) || GRANT_HEADERS.some(([name]) => headers.has(name))
+export const hasAclHeaders = (headers: Headers): boolean => ACL_HEADERS.some((name) => headers.has(name))
 
 /** The grants that headers ask for; `undefined` if they say nothing. Throws `InvalidArgument`, `InvalidRequest` for both kinds at once, `UnresolvableGrantByEmailAddress`. */
 export const parseAclHeaders = (

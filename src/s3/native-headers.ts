@@ -3,19 +3,11 @@
  * versions is given those that the gateway understands. Who is expected to own a bucket is judged by the gateway alone (`screen.ts`): to the store
  * it is the gateway that owns it.
  */
+import { ACL_HEADERS } from './acl.ts'
 import type { Headers } from './headers.ts'
 import type { OperationName } from './operation-name.ts'
 
 const PAYER = ['x-amz-request-payer']
-
-const ACCESS = [
-  'x-amz-acl',
-  'x-amz-grant-full-control',
-  'x-amz-grant-read',
-  'x-amz-grant-read-acp',
-  'x-amz-grant-write',
-  'x-amz-grant-write-acp',
-]
 
 const KEPT_WITH_OBJECT = [
   'x-amz-storage-class',
@@ -25,7 +17,7 @@ const KEPT_WITH_OBJECT = [
   'x-amz-object-lock-retain-until-date',
 ]
 
-const NEW_OBJECT = [...PAYER, ...ACCESS, ...KEPT_WITH_OBJECT]
+const NEW_OBJECT = [...PAYER, ...ACL_HEADERS, ...KEPT_WITH_OBJECT]
 
 const BYPASS = 'x-amz-bypass-governance-retention'
 const DELETION = [...PAYER, BYPASS, 'x-amz-mfa']
@@ -43,7 +35,7 @@ const KEPT_HEADERS: Readonly<Partial<Record<OperationName, readonly string[]>>> 
 /** By operation: what a native store may be asked beside what the gateway itself understands. */
 const NATIVE_HEADERS: Readonly<Partial<Record<OperationName, readonly string[]>>> = {
   CopyObject: [...NEW_OBJECT, 'x-amz-tagging-directive'],
-  CreateBucket: [...ACCESS, 'x-amz-bucket-object-lock-enabled', 'x-amz-object-ownership'],
+  CreateBucket: [...ACL_HEADERS, 'x-amz-bucket-object-lock-enabled', 'x-amz-object-ownership'],
   CreateMultipartUpload: NEW_OBJECT,
   DeleteObject: DELETION,
   DeleteObjects: DELETION,

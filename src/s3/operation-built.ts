@@ -1,5 +1,6 @@
 /** The operations that work. */
 import { CUSTOMER_KEY_HEADERS, ENCRYPTION_HEADERS, SOURCE_KEY_HEADERS } from './encryption-headers.ts'
+import { ACL_HEADERS } from './acl.ts'
 import type { OperationRow } from './operation-row.ts'
 
 /** Any checksum of a body, in a header or announced as a trailer. */
@@ -22,15 +23,6 @@ export const BODY_HEADERS = [
   'x-amz-sdk-checksum-algorithm',
   'x-amz-trailer',
   'x-amz-decoded-content-length',
-]
-
-export const ACL_HEADERS = [
-  'x-amz-acl',
-  'x-amz-grant-full-control',
-  'x-amz-grant-read',
-  'x-amz-grant-read-acp',
-  'x-amz-grant-write',
-  'x-amz-grant-write-acp',
 ]
 
 /** What makes a new object; of ACL and storage class `screen.ts` accepts only values that change nothing. */

@@ -1,5 +1,6 @@
 /** The operations on configurations of a bucket that work: kept and told by the gateway, or handed on to a store that speaks S3. */
-import { ACL_HEADERS, BODY_HEADERS } from './operation-built.ts'
+import { ACL_HEADERS } from './acl.ts'
+import { BODY_HEADERS } from './operation-built.ts'
 import type { OperationRow } from './operation-row.ts'
 
 const COMMON = { class: 'forwarded', built: true, resource: 'bucket', access: 'admin', query: [], headers: [] } as const

@@ -1,4 +1,5 @@
 /** Tags of buckets and objects (B69): a document, or a header of the form of a query. */
+import { encodeComponent } from './auth/canonical-request.ts'
 import { child, childText, el, group, parseXml, type XmlElement, xmlDocument } from './xml.ts'
 import { admitRoot, anyText, group as shape, many, required } from './configuration/schema.ts'
 import { invalidArgument, S3Error } from './errors.ts'
@@ -16,7 +17,8 @@ const MAX_VALUE_CHARACTERS = 256
 /** Letters, numbers and spaces of any script, and a few signs. */
 const ALLOWED = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u
 
-export const TAG_SET = shape({ Tag: many(shape({ Key: required(anyText), Value: required(anyText) })) })
+export const TAG = shape({ Key: required(anyText), Value: required(anyText) })
+export const TAG_SET = shape({ Tag: many(TAG) })
 const TAGGING = shape({ TagSet: required(TAG_SET) })
 
 const invalidTag = (message: string, key: string): S3Error =>
@@ -96,4 +98,4 @@ function decoded(text: string, header: string): string {
 
 /** The same tags as a header: ASCII, whatever they hold. */
 export const renderTaggingHeader = (tags: readonly Tag[]): string =>
-  tags.map(({ key, value }) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`).join('&')
+  tags.map(({ key, value }) => `${encodeComponent(key)}=${encodeComponent(value)}`).join('&')

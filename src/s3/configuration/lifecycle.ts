@@ -1,6 +1,6 @@
 /** Lifecycle rules of a bucket (S3 API reference, "PutBucketLifecycleConfiguration"; B103). */
 import { invalidArgument, S3Error } from '../errors.ts'
-import { checkObjectTags, tagsIn } from '../tags.ts'
+import { checkObjectTags, TAG, tagsIn } from '../tags.ts'
 import { child, childText, childrenNamed, type XmlElement } from '../xml.ts'
 import {
   admitRoot,
@@ -26,7 +26,6 @@ const MAX_OBJECT_BYTES = 50 * 1024 ** 4
 
 const DATE = matching(/^\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))?$/)
 const BYTES = matching(/^-?\d{1,15}$/)
-const TAG = group({ Key: required(anyText), Value: required(anyText) })
 const SIZES = { ObjectSizeGreaterThan: optional(BYTES), ObjectSizeLessThan: optional(BYTES) }
 /** What a transition may move to. */
 const COLDER = oneOf('GLACIER', 'STANDARD_IA', 'ONEZONE_IA', 'INTELLIGENT_TIERING', 'DEEP_ARCHIVE', 'GLACIER_IR')

@@ -1,7 +1,7 @@
 /** Replication rules of a bucket (S3 API reference, "PutBucketReplication"). */
 import { invalidArgument, S3Error } from '../errors.ts'
 import { STORAGE_CLASSES } from '../storage-class.ts'
-import { checkObjectTags, tagsIn } from '../tags.ts'
+import { checkObjectTags, TAG, tagsIn } from '../tags.ts'
 import { child, childText, type XmlElement } from '../xml.ts'
 import { checkRuleIds, withRuleIds } from './rule-ids.ts'
 import {
@@ -21,7 +21,6 @@ import {
 } from './schema.ts'
 
 const MAX_RULES = 1_000
-const TAG = group({ Key: required(anyText), Value: required(anyText) })
 const MINUTES = optional(group({ Minutes: required(integer) }))
 const SWITCH = optional(group({ Status: required(STATUS) }))
 
