@@ -3,11 +3,9 @@ import type { Attributes } from '../backends/object-store.ts'
 import { directive } from '../s3/copy-source.ts'
 import { S3Error } from '../s3/errors.ts'
 import { keptHeaders, nativeHeaders } from '../s3/native-headers.ts'
-import { acceptObjectLock } from '../s3/configuration/object-lock.ts'
 import { judgeAttributes, locksVersion, retainedBy } from '../s3/kept-attributes.ts'
 import type { OperationName } from '../s3/operation-name.ts'
-import { parseXml } from '../s3/xml.ts'
-import { OBJECT_LOCK } from './configuration/object-lock.ts'
+import { defaultRetention } from './configuration/object-lock.ts'
 import type { Gateway, OperationRequest } from './gateway.ts'
 import type { StoredObject } from './sealed-object.ts'
 
@@ -45,11 +43,9 @@ export async function attributesFor(
 const NEW_VERSIONS: ReadonlySet<OperationName> = new Set(['PutObject', 'CopyObject', 'CreateMultipartUpload'])
 
 /** A version that names no retention gets that of its bucket (B100). */
-async function retained({ documents, clock, limits }: Gateway, bucket: string, attributes: Attributes) {
-  const document = await documents.read(bucket, OBJECT_LOCK)
-  if (document === undefined) return attributes
-  const retention = acceptObjectLock(parseXml(document, limits.xmlBytes))
-  return retention === undefined ? attributes : { ...retainedBy(retention, clock()), ...attributes }
+async function retained(gateway: Gateway, bucket: string, attributes: Attributes) {
+  const retention = await defaultRetention(gateway, bucket)
+  return retention === undefined ? attributes : { ...retainedBy(retention, gateway.clock()), ...attributes }
 }
 
 /** Of a copy on a store that does not speak S3: the tags are those of the source, unless the request replaces them (B68). */

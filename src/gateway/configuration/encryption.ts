@@ -3,6 +3,7 @@ import { type BucketEncryption, parseBucketEncryption, renderBucketEncryption } 
 import { S3Error } from '../../s3/errors.ts'
 import type { Gateway } from '../gateway.ts'
 import { type ConfigurationKind, deleteConfiguration, getConfiguration, putConfiguration } from './configuration.ts'
+import { parsedOnce } from './parsed-once.ts'
 
 /** What new objects of a bucket are encrypted with unless they say it themselves. Ours alone: a store never sees it. */
 const ENCRYPTION: ConfigurationKind = {
@@ -26,28 +27,17 @@ export function managerOf({ keys }: Gateway, keyId: string): string {
   throw new S3Error('KMS.NotFoundException', { message: `Invalid keyId '${keyId}'` })
 }
 
-/** Documents that were parsed, by their text: a write must not pay for XML. */
-const parsed = new Map<string, BucketEncryption>()
-const MAX_PARSED = 64
-
 /** The default of a bucket; `undefined` if there is none. */
 export async function bucketEncryption(gateway: Gateway, bucket: string): Promise<BucketEncryption | undefined> {
   const document = await gateway.documents.read(bucket, ENCRYPTION.name)
-  if (document === undefined) return undefined
-  const text = document.toString('latin1')
-  const known = parsed.get(text)
-  if (known !== undefined) return known
-  const encryption = readBack(document)
-  if (parsed.size >= MAX_PARSED) parsed.clear()
-  parsed.set(text, encryption)
-  return encryption
+  return document === undefined ? undefined : readBack(document)
 }
 
 /** A document that is damaged stops writes: under another key than the bucket's owner chose nothing may be sealed. */
-function readBack(document: Buffer): BucketEncryption {
+const readBack = parsedOnce((document): BucketEncryption => {
   try {
     return parseBucketEncryption(document, document.length)
   } catch (cause) {
     throw new S3Error('InternalError', { cause })
   }
-}
+})

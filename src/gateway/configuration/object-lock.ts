@@ -1,13 +1,22 @@
 /** GetObjectLockConfiguration and PutObjectLockConfiguration: whether versions may be locked, and how new ones are (B100). */
-import { acceptObjectLock, renderObjectLock } from '../../s3/configuration/object-lock.ts'
+import { acceptObjectLock, type DefaultRetention, renderObjectLock } from '../../s3/configuration/object-lock.ts'
 import { S3Error } from '../../s3/errors.ts'
 import { parseXml } from '../../s3/xml.ts'
-import type { Operation } from '../gateway.ts'
+import type { Gateway, Operation } from '../gateway.ts'
 import { readDocument } from '../request-document.ts'
 import { requireBucket } from './configuration.ts'
+import { parsedOnce } from './parsed-once.ts'
 
 /** Names it among the documents of a bucket; never change it. */
-export const OBJECT_LOCK = 'object-lock'
+const OBJECT_LOCK = 'object-lock'
+
+const retentionIn = parsedOnce((document) => acceptObjectLock(parseXml(document, document.length)))
+
+/** What new versions of a bucket are locked with; `undefined` if nothing is asked for. */
+export async function defaultRetention({ documents }: Gateway, bucket: string): Promise<DefaultRetention | undefined> {
+  const document = await documents.read(bucket, OBJECT_LOCK)
+  return document === undefined ? undefined : retentionIn(document)
+}
 
 export const getObjectLockConfiguration: Operation = async (gateway, { bucket }) => {
   const found = await requireBucket(gateway, bucket)
