@@ -18,4 +18,15 @@ export async function refused(sent: Promise<unknown>): Promise<Refused> {
   throw new Error('nothing was refused')
 }
 
+/** Code and status of a refusal, or `none` for a request that was answered. */
+export async function failure(sent: Promise<unknown>): Promise<[string, number | undefined]> {
+  try {
+    await sent
+    return ['none', undefined]
+  } catch (error) {
+    const { name, $metadata } = error as { name: string; $metadata?: { httpStatusCode?: number } }
+    return [name, $metadata?.httpStatusCode]
+  }
+}
+
 export const codeOfRefusal = async (sent: Promise<unknown>): Promise<string> => (await refused(sent)).code

@@ -16,6 +16,7 @@ import {
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { LocalStore } from '../../src/backends/local.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { failure } from '../helpers/refused.ts'
 
 const Bucket = 'attributes'
 const folder = mkdtempSync(join(tmpdir(), 'sealgate-attributes-'))
@@ -41,16 +42,6 @@ const put = (Key: string, more: Partial<PutObjectCommandInput> = {}) =>
 const head = (Key: string) => s3.send(new HeadObjectCommand({ Bucket, Key }))
 const attributes = async (Key: string) => (await store.attributesOf(Bucket, Key, {})).attributes
 
-async function code(action: Promise<unknown>): Promise<[string, number | undefined]> {
-  try {
-    await action
-    return ['none', undefined]
-  } catch (error) {
-    const { name, $metadata } = error as { name: string; $metadata?: { httpStatusCode?: number } }
-    return [name, $metadata?.httpStatusCode]
-  }
-}
-
 test('tags are counted and the storage class is told, unless it is STANDARD', async () => {
   await put('told', { Tagging: 'a=b&c%20d=%C3%A9', StorageClass: 'STANDARD_IA' })
   expect(await head('told')).toMatchObject({ StorageClass: 'STANDARD_IA', TagCount: 2 })
@@ -74,7 +65,7 @@ test.each([
   ['ObjectLockLegalHoldStatus', 'ON', 'InvalidRequest'],
   ['ExpectedBucketOwner', 'somebody', 'AccessDenied'],
 ] as const)('B69 B71 %s: %s is %s and stores nothing', async (name, value, expected) => {
-  const [found, status] = await code(put('refused', { [name]: value }))
+  const [found, status] = await failure(put('refused', { [name]: value }))
   expect(found).toBe(expected)
   expect(status).toBe(expected === 'AccessDenied' ? 403 : 400)
   expect(await store.head(Bucket, 'refused')).toBeUndefined()
@@ -94,13 +85,13 @@ test('B68 a copy has the tags of its source, not its storage class; REPLACE take
     { 'x-amz-tagging': 'x=y', 'x-amz-storage-class': 'ONEZONE_IA' },
     {},
   ])
-  expect(await code(copy('bad', { TaggingDirective: 'MERGE' }))).toEqual(['InvalidArgument', 400])
+  expect(await failure(copy('bad', { TaggingDirective: 'MERGE' }))).toEqual(['InvalidArgument', 400])
 })
 
 test('B63 a copy onto itself is allowed with another storage class', async () => {
   await put('itself')
   const copy = { Bucket, Key: 'itself', CopySource: `${Bucket}/itself` }
-  expect(await code(s3.send(new CopyObjectCommand(copy)))).toEqual(['InvalidRequest', 400])
+  expect(await failure(s3.send(new CopyObjectCommand(copy)))).toEqual(['InvalidRequest', 400])
   await s3.send(new CopyObjectCommand({ ...copy, StorageClass: 'STANDARD_IA' }))
   expect((await head('itself')).StorageClass).toBe('STANDARD_IA')
 })

@@ -23,6 +23,7 @@ import {
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { LocalStore } from '../../src/backends/local.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { failure } from '../helpers/refused.ts'
 
 const DAY = 86_400_000
 const Bucket = 'locked'
@@ -59,16 +60,6 @@ const remove = (Key: string, VersionId: string, more: Partial<DeleteObjectComman
   s3.send(new DeleteObjectCommand({ Bucket, Key, VersionId, ...more }))
 const text = async (Key: string, VersionId: string) =>
   (await s3.send(new GetObjectCommand({ Bucket, Key, VersionId }))).Body?.transformToString()
-
-async function failure(action: Promise<unknown>): Promise<[string, number | undefined]> {
-  try {
-    await action
-    return ['none', undefined]
-  } catch (error) {
-    const { name, $metadata } = error as { name: string; $metadata?: { httpStatusCode?: number } }
-    return [name, $metadata?.httpStatusCode]
-  }
-}
 
 const DENIED = ['AccessDenied', 403]
 

@@ -18,17 +18,12 @@ import {
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
-import { LocalStore } from '../../src/backends/local.ts'
-import type { ObjectStore } from '../../src/backends/object-store.ts'
 import { TailCache } from '../../src/gateway/tail-cache.ts'
-import { startGateway, type TestGateway } from '../helpers/gateway.ts'
-import { s3Store } from '../helpers/s3-store.ts'
+import { startGateway } from '../helpers/gateway.ts'
 import { flip, readStored, writeStored } from '../helpers/tamper.ts'
+import { type World, worldsOf } from '../helpers/worlds.ts'
 
 const Bucket = 'customers'
 const MIB = 1024 * 1024
@@ -48,41 +43,7 @@ function customer(seed: string) {
 const ours = customer('ours')
 const other = customer('other')
 
-interface World {
-  readonly running: TestGateway
-  /** Where the bytes end up: on the other side of a remote store. */
-  readonly bottom: ObjectStore
-  readonly close: () => Promise<void>
-}
-
-const worlds: Record<string, () => Promise<World>> = {
-  'over memory': async () => {
-    const running = await startGateway({ customerKeysOverHttp: true })
-    return { running, bottom: running.store, close: () => running.close() }
-  },
-  'over a folder': async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'sse-'))
-    const store = await LocalStore.open({ folder })
-    const running = await startGateway({ store, customerKeysOverHttp: true })
-    const close = async (): Promise<void> => {
-      await running.close()
-      await store.close()
-      rmSync(folder, { recursive: true })
-    }
-    return { running, bottom: store, close }
-  },
-  'over a remote store': async () => {
-    const backend = await startGateway()
-    const store = s3Store({ endpoint: backend.endpoint, profile: { versions: false, tags: false } })
-    const running = await startGateway({ store, customerKeysOverHttp: true })
-    const close = async (): Promise<void> => {
-      await running.close()
-      await store.close()
-      await backend.close()
-    }
-    return { running, bottom: store, close }
-  },
-}
+const worlds = worldsOf({ customerKeysOverHttp: true })
 
 const refusal = (sent: Promise<unknown>): Promise<[number | undefined, string | undefined]> =>
   sent.then(
@@ -291,7 +252,7 @@ describe.each(Object.keys(worlds))('%s', (name) => {
     await put('bare', body, ours.fields)
     await upload('bare-parts', [body], ours.fields)
     for (const key of ['bare', 'bare-parts']) {
-      const { bytes, metadata } = await readStored(world.bottom, Bucket, key)
+      const { bytes, metadata } = await readStored(world.store, Bucket, key)
       const raw = Buffer.concat([bytes, ...Object.values(metadata).map((text) => Buffer.from(text, 'base64url'))])
       const secrets = [ours.bytes, createHash('md5').update(ours.bytes).digest(), Buffer.from('quick brown fox')]
       for (const secret of secrets) {
@@ -307,15 +268,15 @@ describe.each(Object.keys(worlds))('%s', (name) => {
   test('an envelope of another object, and one whose kid was changed, open nothing', async () => {
     await put('one', Buffer.from('first'), ours.fields)
     await put('two', Buffer.from('later'), ours.fields)
-    const one = await readStored(world.bottom, Bucket, 'one')
-    const two = await readStored(world.bottom, Bucket, 'two')
-    await writeStored(world.bottom, Bucket, 'one', { ...one, metadata: two.metadata })
+    const one = await readStored(world.store, Bucket, 'one')
+    const two = await readStored(world.store, Bucket, 'two')
+    await writeStored(world.store, Bucket, 'one', { ...one, metadata: two.metadata })
     expect(await refusal(get('one', ours.fields))).toEqual([500, 'InternalError'])
     const envelope = Buffer.from(one.metadata['sg-e'] ?? '', 'base64url')
     const metadata = { ...one.metadata, 'sg-e': flip(envelope, 9).toString('base64url') }
-    await writeStored(world.bottom, Bucket, 'one', { ...one, metadata })
+    await writeStored(world.store, Bucket, 'one', { ...one, metadata })
     expect(await refusal(get('one', ours.fields))).toEqual([403, 'AccessDenied'])
-    await writeStored(world.bottom, Bucket, 'one', one)
+    await writeStored(world.store, Bucket, 'one', one)
     expect((await get('one', ours.fields)).bytes.toString()).toBe('first')
   })
 

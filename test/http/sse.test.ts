@@ -17,16 +17,10 @@ import {
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { LocalStore } from '../../src/backends/local.ts'
-import type { ObjectStore } from '../../src/backends/object-store.ts'
 import { parseEnvelope } from '../../src/format/envelope.ts'
-import { startGateway, type TestGateway } from '../helpers/gateway.ts'
-import { s3Store } from '../helpers/s3-store.ts'
 import { type SignedCall, send } from '../helpers/signed-request.ts'
+import { type World, worldsOf } from '../helpers/worlds.ts'
 
 const Bucket = 'encrypted'
 const MIB = 1024 * 1024
@@ -34,42 +28,7 @@ const managers = ['main', 'second']
 const SSE = 'x-amz-server-side-encryption'
 const context = Buffer.from('{"team":"blue"}').toString('base64')
 
-interface World {
-  readonly running: TestGateway
-  readonly store: ObjectStore
-  /** What an answer says where nobody asked for anything. */
-  readonly sign: string | undefined
-  readonly close: () => Promise<void>
-}
-
-const worlds: Record<string, () => Promise<World>> = {
-  'over memory': async () => {
-    const running = await startGateway({ managers })
-    return { running, store: running.store, sign: undefined, close: () => running.close() }
-  },
-  'over a folder': async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'sse-'))
-    const store = await LocalStore.open({ folder })
-    const running = await startGateway({ store, managers })
-    const close = async (): Promise<void> => {
-      await running.close()
-      await store.close()
-      rmSync(folder, { recursive: true })
-    }
-    return { running, store, sign: undefined, close }
-  },
-  'over a remote store': async () => {
-    const backend = await startGateway()
-    const store = s3Store({ endpoint: backend.endpoint, profile: { versions: false, tags: false } })
-    const running = await startGateway({ store, managers })
-    const close = async (): Promise<void> => {
-      await running.close()
-      await store.close()
-      await backend.close()
-    }
-    return { running, store, sign: 'aws:kms', close }
-  },
-}
+const worlds = worldsOf({ managers })
 
 describe.each(Object.keys(worlds))('%s', (name) => {
   let world: World

@@ -27,6 +27,7 @@ import {
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { LocalStore } from '../../src/backends/local.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { failure } from '../helpers/refused.ts'
 import { codeOf, send } from '../helpers/signed-request.ts'
 
 const MIB = 1024 * 1024
@@ -69,16 +70,6 @@ const remove = (Key: string, VersionId?: string) =>
   s3.send(new DeleteObjectCommand({ Bucket, Key, ...versionOf(VersionId) }))
 const list = (more: Partial<ListObjectVersionsCommandInput> = {}) =>
   s3.send(new ListObjectVersionsCommand({ Bucket, ...more }))
-
-async function failure(action: Promise<unknown>): Promise<[string, number | undefined]> {
-  try {
-    await action
-    return ['none', undefined]
-  } catch (error) {
-    const { name, $metadata } = error as { name: string; $metadata?: { httpStatusCode?: number } }
-    return [name, $metadata?.httpStatusCode]
-  }
-}
 
 describe('versioning of a bucket', () => {
   const status = async () => (await s3.send(new GetBucketVersioningCommand({ Bucket }))).Status
