@@ -30,14 +30,8 @@ export function managerOf({ keys }: Gateway, keyId: string): string {
 /** The default of a bucket; `undefined` if there is none. */
 export async function bucketEncryption(gateway: Gateway, bucket: string): Promise<BucketEncryption | undefined> {
   const document = await gateway.documents.read(bucket, ENCRYPTION.name)
-  return document === undefined ? undefined : readBack(document)
+  return document === undefined ? undefined : encryptionIn(document)
 }
 
 /** A document that is damaged stops writes: under another key than the bucket's owner chose nothing may be sealed. */
-const readBack = parsedOnce((document): BucketEncryption => {
-  try {
-    return parseBucketEncryption(document, document.length)
-  } catch (cause) {
-    throw new S3Error('InternalError', { cause })
-  }
-})
+const encryptionIn = parsedOnce((document): BucketEncryption => parseBucketEncryption(document, document.length))
