@@ -72,15 +72,19 @@ interface Answer {
 
 /**
  * Without a body: what knows the sub-resource misses its document, and what does not has all that it needs. Some that know it fail
- * over an empty document; those get one that is none of S3's.
+ * over such a document instead of refusing it (MinIO): a store that fails over another one too, and is well otherwise, has read them.
  */
 async function ask(store: ObjectStore, at: TrialObject, asked: Asked): Promise<Answer> {
-  try {
-    return await send(store, at, asked, Buffer.alloc(0))
-  } catch (error) {
-    if (asked.method !== 'PUT' || !(error instanceof Unavailable)) throw error
-    return send(store, at, asked, Buffer.from('<Trial/>'))
+  if (asked.method !== 'PUT') return send(store, at, asked, Buffer.alloc(0))
+  for (const document of ['', '<Trial/>']) {
+    try {
+      return await send(store, at, asked, Buffer.from(document))
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error
+    }
   }
+  await requireUnharmed(store, at, `PUT ?${asked.parameter}`)
+  return { code: 'InternalError', body: Buffer.alloc(0) }
 }
 
 async function send(

@@ -119,6 +119,15 @@ describe('a trial', () => {
     expect(found).toEqual({ ...all('yes'), versions: 'yes' })
   })
 
+  test('takes one that fails over any document, and over nothing else, for one that reads them', async () => {
+    const { found, findings } = await tried(({ method }) => {
+      if (method === 'PUT') throw new Unavailable('expected element type')
+      return method === 'GET' ? answer('<Else/>') : refusal('MalformedXML')
+    })
+    expect(found).toEqual({ ...all('yes'), versions: 'yes' })
+    expect(findings.filter(({ failed }) => failed === true)).toEqual([])
+  })
+
   test('says so where the store failed', async () => {
     const { findings } = await tried(() => {
       throw new Unavailable('down')
