@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { spawnSync } from 'node:child_process'
 import { goInstall } from '../install.mjs'
+import { NOTE, noteAsTold } from '../note.mjs'
 import { sh } from '../shell.mjs'
 import { transferChecks } from './transfers.mjs'
 
@@ -34,7 +35,8 @@ export const mc = {
         }).stdout.subarray(0, last - first + 1),
       copy: (from, to) => run('cp', `${AT}/${from}`, `${AT}/${to}`),
       remove: (key) => run('rm', `${AT}/${key}`),
-      note: 'ünïcödé',
+      note: NOTE,
+      noteTold: noteAsTold(cx),
       putNote: (file, key, note) => run('cp', '--attr', `note=${note}`, file, `${AT}/${key}`),
       head: (key) => run('stat', '--json', `${AT}/${key}`),
       share: (key) => JSON.parse(run('share', 'download', '--json', '--expire', '5m', `${AT}/${key}`)).share,

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"os"
 	"strings"
@@ -97,7 +98,12 @@ func metadataAndCopy() error {
 		return err
 	}
 	info, err := client.StatObject(ctx, bucket, "copied", minio.StatObjectOptions{})
-	if err == nil && info.UserMetadata["Note"] != "ünïcödé" {
+	if err != nil {
+		return err
+	}
+	// S3 tells metadata beyond ASCII in encoded words of RFC 2047.
+	note, err := new(mime.WordDecoder).DecodeHeader(info.UserMetadata["Note"])
+	if err == nil && note != "ünïcödé" {
 		err = fmt.Errorf("metadata %v", info.UserMetadata)
 	}
 	return err
