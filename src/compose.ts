@@ -1,18 +1,11 @@
 /** Settings become components, components become servers. The only file that names providers, and where clock and randomness enter. */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import {
-  type CredentialEntry,
-  type Credentials,
-  ALLOW_ALL,
-  createCredentials,
-  parseCredentialsFile,
-} from './access/credentials.ts'
 import { LocalStore } from './backends/local.ts'
 import type { Finding } from './backends/s3/probe.ts'
 import { keepHouse } from './compose/housekeeping.ts'
+import { CREDENTIALS_FILE, credentialsOf, InEffect, type Live, readLive } from './compose/live.ts'
 import { contacted, probing, withConditionalWrites } from './compose/first-contact.ts'
-import { readText } from './compose/read-text.ts'
 import { openS3Store } from './compose/s3-store.ts'
 import { MemoryStore } from './backends/memory.ts'
 import type { ObjectStore } from './backends/object-store.ts'
@@ -20,7 +13,6 @@ import { bucketRule } from './config/bucket-rules.ts'
 import type { Settings } from './config/settings.ts'
 import type { StoreSettings } from './config/store-settings.ts'
 import { Background } from './gateway/background.ts'
-import { ByteBudget } from './gateway/byte-budget.ts'
 import { waitingConfigurations } from './gateway/configuration/waiting.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { PlainLookup } from './gateway/plain-lookup.ts'
@@ -28,9 +20,9 @@ import { TailCache } from './gateway/tail-cache.ts'
 import { type AdminParts, createAdminServer, type Dependency } from './http/admin-server.ts'
 import { createAuthoriser } from './http/authoriser.ts'
 import { requestIds } from './http/request-id.ts'
-import { createS3Server } from './http/s3-server.ts'
+import { changeS3Server, createS3Server } from './http/s3-server.ts'
 import { createBucketKeys } from './keys/bucket-keys.ts'
-import type { KeyManager } from './keys/key-manager.ts'
+import type { BucketKeys, KeyManager } from './keys/key-manager.ts'
 import { LocalKeyManager } from './keys/local.ts'
 import { parseMasterKeys, readMasterKeysFile } from './keys/master-keys.ts'
 import { MemoryKeyManager } from './keys/memory.ts'
@@ -41,9 +33,6 @@ import { StateKeyring } from './state/keyring.ts'
 import { StateStore } from './state/state-store.ts'
 import { Uploads } from './state/uploads.ts'
 import { alarm } from './telemetry/channels.ts'
-
-/** The generated credential inside the data folder, in the AWS shared-credentials format. */
-export const CREDENTIALS_FILE = 'aws-credentials'
 
 /** Milliseconds since 1970. */
 export const clock = (): number => Date.now()
@@ -62,7 +51,8 @@ export interface Components {
   readonly abandonedUploads: AbandonedUploads
   /** Tries a remote backend anew and remembers what it finds; absent for others. */
   readonly probeBackend?: () => Promise<readonly Finding[] | undefined>
-  readonly credentials: Credentials
+  /** Settings and credentials as they are now. */
+  readonly inEffect: InEffect
   readonly dependencies: readonly Dependency[]
   /** Configurations that are kept and that nothing acts on yet. */
   readonly waiting: AdminParts['waiting']
@@ -73,24 +63,19 @@ export interface Components {
 /** Opens stores and keys, and keeps house every hour where told to: a gateway that serves does, whoever only looks does not. Throws `Invalid` or `Unavailable` with path and remedy. */
 export async function openComponents(
   settings: Settings,
-  { housekeeping = false }: { readonly housekeeping?: boolean } = {},
+  {
+    housekeeping = false,
+    live = { settings, credentials: credentialsOf(settings) },
+  }: { readonly housekeeping?: boolean; readonly live?: Live } = {},
 ): Promise<Components> {
+  const inEffect = new InEffect(live)
   await loadChecksums()
   const managers = await openManagers(settings)
   const { state, stateObjects } = await openState(settings)
   const declared = await openStore(settings.backend, 'backend', settings)
   const store = await contacted(declared, settings.backend, { state, random })
   const keyring = new StateKeyring(state)
-  const keys = createBucketKeys({
-    managers,
-    activeAlias: settings.keys.active,
-    keyring,
-    clock,
-    lifetimeSeconds: settings.keys.bucketKey.lifetime / 1_000,
-    onAlarm: ({ kind, namespace, kid, cause }) => {
-      alarm.publish({ what: `key alarm: ${kind}`, detail: { namespace, kid: kid?.toString('hex') ?? '' }, cause })
-    },
-  })
+  const keys = bucketKeysOf(settings, managers, keyring)
   const background = new Background()
   const uploads = new Uploads({ state, keys, clock, random })
   const abandonedUploads = new AbandonedUploads({ state, keys, keyring })
@@ -102,26 +87,24 @@ export async function openComponents(
     tails: new TailCache(TAIL_CACHE_BYTES),
     plain: new PlainLookup(),
     background,
-    rules: (bucket) => bucketRule(settings, bucket),
+    rules: (bucket) => bucketRule(inEffect.settings, bucket),
     clock,
     random,
     owner: OWNER,
     region: settings.server.region ?? DEFAULT_REGION,
-    limits: { xmlBytes: settings.server.maxXmlBytes, gather: new ByteBudget(settings.limits.gatherBytes) },
+    limits: { xmlBytes: settings.server.maxXmlBytes, gather: inEffect.gather },
     checksums: settings.checksums,
   }
-  const stopHousekeeping = housekeeping ? keepHouse(gateway, abandonedUploads, settings) : () => undefined
+  const stopHousekeeping = housekeeping
+    ? keepHouse(gateway, abandonedUploads, () => inEffect.settings)
+    : () => undefined
   return {
     gateway,
     state,
     abandonedUploads,
     ...probing(declared, settings.backend, { state, random }),
-    credentials: createCredentials(credentialsOf(settings)),
-    dependencies: [
-      { name: 'backend', check: () => store.health() },
-      { name: 'state', check: () => stateObjects.health() },
-      ...[...managers.values()].map((one) => ({ name: `keys/${one.alias}`, check: () => one.health() })),
-    ],
+    inEffect,
+    dependencies: dependenciesOf(store, stateObjects, [...managers.values()]),
     waiting: () => waitingConfigurations(store),
     close: async () => {
       stopHousekeeping()
@@ -130,6 +113,29 @@ export async function openComponents(
     },
   }
 }
+
+function bucketKeysOf(
+  settings: Settings,
+  managers: ReadonlyMap<string, KeyManager>,
+  keyring: StateKeyring,
+): BucketKeys {
+  return createBucketKeys({
+    managers,
+    activeAlias: settings.keys.active,
+    keyring,
+    clock,
+    lifetimeSeconds: settings.keys.bucketKey.lifetime / 1_000,
+    onAlarm: ({ kind, namespace, kid, cause }) => {
+      alarm.publish({ what: `key alarm: ${kind}`, detail: { namespace, kid: kid?.toString('hex') ?? '' }, cause })
+    },
+  })
+}
+
+const dependenciesOf = (store: ObjectStore, state: ObjectStore, managers: readonly KeyManager[]): Dependency[] => [
+  { name: 'backend', check: () => store.health() },
+  { name: 'state', check: () => state.health() },
+  ...managers.map((one) => ({ name: `keys/${one.alias}`, check: () => one.health() })),
+]
 
 async function openState(
   settings: Settings,
@@ -142,23 +148,19 @@ async function openState(
   return { stateObjects, state: new StateStore(stateObjects, bucket, prefix) }
 }
 
-/** The credentials of the settings, or the one that the first start made. */
-export function credentialsOf(settings: Settings): readonly CredentialEntry[] {
-  if (settings.credentials !== undefined) return settings.credentials
-  const path = join(settings.data, CREDENTIALS_FILE)
-  return [{ ...parseCredentialsFile(readText(path, 'the credentials file')), allow: ALLOW_ALL }]
-}
-
 /** The S3 listener over opened components. */
-export function composeS3Server(settings: Settings, components: Components): ReturnType<typeof createS3Server> {
+export function composeS3Server(
+  settings: Settings,
+  { gateway, inEffect }: Components,
+  { tls }: Pick<Live, 'tls'> = readLive(settings),
+): ReturnType<typeof createS3Server> {
   const { server, limits } = settings
-  const { tls } = server
   return createS3Server(
     {
-      gateway: components.gateway,
-      authoriser: createAuthoriser(components.credentials, {
+      gateway,
+      authoriser: createAuthoriser(inEffect.credentials, {
         hidden: hides(settings),
-        publicAccess: (bucket) => bucketRule(settings, bucket).public,
+        publicAccess: (bucket) => bucketRule(inEffect.settings, bucket).public,
       }),
       domains: server.domain,
       publicUrls: server.publicUrls,
@@ -168,14 +170,7 @@ export function composeS3Server(settings: Settings, components: Components): Ret
       customerKeysOverHttp: server.customerKeysOverHttp,
     },
     {
-      ...(tls === undefined
-        ? {}
-        : {
-            tls: {
-              cert: readText(tls.certFile, 'server.tls.certFile'),
-              key: readText(tls.keyFile, 'server.tls.keyFile'),
-            },
-          }),
+      ...(tls === undefined ? {} : { tls }),
       headerTimeout: server.headerTimeout,
       idleTimeout: server.idleTimeout,
       keepAliveTimeout: server.keepAliveTimeout,
@@ -183,6 +178,15 @@ export function composeS3Server(settings: Settings, components: Components): Ret
       maxConnections: limits.connections,
     },
   )
+}
+
+/** Exchanges what is in effect: for requests that begin from now on, and for new connections. Throws `Invalid`, and changes nothing then. */
+export function reload(app: ReturnType<typeof createS3Server>, { inEffect }: Components, live: Live): void {
+  inEffect.replace(live)
+  changeS3Server(app, {
+    maxConnections: live.settings.limits.connections,
+    ...(live.tls === undefined ? {} : { tls: live.tls }),
+  })
 }
 
 /** The admin listener. A failing dependency is reported by name to whoever asks, and with its cause to the log. */

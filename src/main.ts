@@ -18,6 +18,7 @@ const context: CommandContext = {
     })
     return stopSignal
   },
+  onHangup: (listener) => void process.on('SIGHUP', listener),
 }
 
 function exitCodeOf(error: unknown): keyof typeof EXIT_CODES {

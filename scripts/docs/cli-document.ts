@@ -9,6 +9,7 @@ const NOBODY: CommandContext = {
   stdout: process.stdout,
   stderr: process.stderr,
   stopSignal: new Promise(() => undefined),
+  onHangup: () => undefined,
 }
 
 export function renderCli(): string {

@@ -170,6 +170,10 @@ const DEVIATIONS: readonly (readonly [string, string])[] = [
     'Parts are listed where the checksum of the object is composed of theirs; otherwise their number alone is told, as on AWS.',
   ],
   ['`x-amz-copy-source`', 'A `+` that is not encoded is a space, as on AWS. Access points are `NotImplemented`.'],
+  [
+    'Copies beyond 5 GiB',
+    'CopyObject of a source of more than 5 GiB of plaintext is `InvalidRequest`, as on AWS; clients copy it by UploadPartCopy, as they do there. A source of up to 5 GiB whose sealed size is beyond what one request of the store copies is copied in parts inside the store, and nobody sees it.',
+  ],
   ['Location constraint', 'None at all is accepted whatever the region is.'],
   ['If-Range', 'Honoured: a range of an object that has changed since is answered with the whole object.'],
   ['If-Match with several ETags on a write', '`NotImplemented`: no store evaluates them atomically.'],

@@ -12,14 +12,23 @@ export interface CommandContext {
   readonly stderr: Writable & { readonly isTTY?: boolean }
   /** Resolves with the name of the signal that asks the process to stop. A command that never looks at it just ends. */
   readonly stopSignal: Promise<string>
+  /** Calls `listener` whenever the process is told to read its settings anew. From then on that signal does not end it. */
+  readonly onHangup: (listener: () => void) => void
 }
 
-/** The settings of the file named by `--config`, or `sealgate.yaml` if there is one, and of the environment. Throws `Invalid` with every fault. */
-export function settingsOf(context: CommandContext, configPath: string | undefined): Settings {
+/** The settings of the file named by `--config`, or `sealgate.yaml` if there is one, and of the environment. `onRead` is told of each file, also of one that is not there. Throws `Invalid` with every fault. */
+export function settingsOf(
+  context: CommandContext,
+  configPath: string | undefined,
+  onRead: (path: string) => void = () => undefined,
+): Settings {
   return loadSettings({
     ...(configPath === undefined ? {} : { configPath }),
     env: context.env,
-    readFile: (path) => readFileSync(path, 'utf8'),
+    readFile: (path) => {
+      onRead(path)
+      return readFileSync(path, 'utf8')
+    },
     cores: availableParallelism(),
   })
 }

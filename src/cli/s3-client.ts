@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { Agent, request } from 'undici'
 import type { CredentialEntry } from '../access/credentials.ts'
-import { credentialsOf } from '../compose.ts'
+import { credentialsOf } from '../compose/live.ts'
 import { withoutUserinfo } from '../config/problems.ts'
 import type { Settings } from '../config/settings.ts'
 import { Invalid, Unavailable } from '../errors.ts'

@@ -1,10 +1,12 @@
 /** `sealgate serve`: the gateway. */
 import cluster from 'node:cluster'
 import { Command } from 'commander'
-import { type CommandContext, settingsOf } from './context.ts'
+import { readLive } from '../compose/live.ts'
+import type { CommandContext } from './context.ts'
 import { prepareData } from './first-run.ts'
 import { serveAlone } from './serve/alone.ts'
 import { servePrimary } from './serve/primary.ts'
+import { readSettings } from './serve/reloading.ts'
 import { serveWorker } from './serve/worker.ts'
 
 export function serveCommand(context: CommandContext): Command {
@@ -15,9 +17,11 @@ export function serveCommand(context: CommandContext): Command {
     .action(async (options: { config?: string }) => {
       // From here on signals drain; asked for later, one that comes with the first line of output would kill.
       void context.stopSignal
-      const settings = settingsOf(context, options.config)
-      if (cluster.isWorker) return serveWorker(context, settings)
+      // A worker is told its settings: all workers have the same, whatever the files say by now.
+      if (cluster.isWorker) return serveWorker(context)
+      const { settings, files } = readSettings(context, options.config)
       await prepareData(settings)
-      return settings.server.workers > 1 ? servePrimary(context, settings) : serveAlone(context, settings)
+      const start = { configPath: options.config, files, live: readLive(settings) }
+      return settings.server.workers > 1 ? servePrimary(context, start) : serveAlone(context, start)
     })
 }

@@ -10,13 +10,13 @@ import { alarm, plaintextLeft } from '../telemetry/channels.ts'
 const HOUR_MILLISECONDS = 3_600_000
 
 /** Begins. Returns what stops it. */
-export function keepHouse(gateway: Gateway, abandoned: AbandonedUploads, settings: Settings): () => void {
+export function keepHouse(gateway: Gateway, abandoned: AbandonedUploads, settings: () => Settings): () => void {
   const stop = new AbortController()
   const { signal } = stop
   const stops = [
     hourly(gateway, 'forget completed uploads', signal, () => gateway.uploads.expireDone(signal)),
-    hourly(gateway, 'collect all abandoned uploads', signal, () => collect(gateway, abandoned, settings, signal)),
-    hourly(gateway, 'count what is left in plaintext', signal, () => countAll(gateway, settings, signal)),
+    hourly(gateway, 'collect all abandoned uploads', signal, () => collect(gateway, abandoned, settings(), signal)),
+    hourly(gateway, 'count what is left in plaintext', signal, () => countAll(gateway, settings(), signal)),
   ]
   return () => {
     stop.abort()

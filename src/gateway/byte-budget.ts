@@ -2,7 +2,8 @@ import { S3Error } from '../s3/errors.ts'
 
 /** A bound on bytes held in memory by all requests together. Over it a request is turned away, never queued: the client's SDK retries. */
 export class ByteBudget {
-  readonly limit: number
+  /** May be exchanged: what is held already stays. */
+  limit: number
   #used = 0
 
   constructor(limit: number) {
@@ -15,7 +16,7 @@ export class ByteBudget {
   }
 
   #take(bytes: number): void {
-    if (this.#used + bytes > this.limit) {
+    if (bytes > 0 && this.#used + bytes > this.limit) {
       throw new S3Error('SlowDown', {
         cause: `${this.#used + bytes} bytes of gathered bodies would exceed limits.gatherBytes`,
       })

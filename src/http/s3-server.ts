@@ -1,6 +1,6 @@
 /** The S3 listener: Fastify with one raw route. Nothing is parsed, decoded or routed before the pipeline sees the wire form that was signed. */
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createServer as createHttpsServer } from 'node:https'
+import { createServer as createHttpsServer, Server as SecureServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { type FastifyInstance, fastify } from 'fastify'
 import { S3_ERRORS, type S3ErrorCode } from '../s3/errors.ts'
@@ -20,6 +20,19 @@ export interface S3ServerOptions {
   readonly maxHeaderBytes: number
   readonly maxConnections: number
 }
+
+/** Exchanges what can change while it runs; connections that are open stay as they are. */
+export function changeS3Server(
+  { server }: FastifyInstance,
+  { tls, maxConnections }: Pick<S3ServerOptions, 'tls' | 'maxConnections'>,
+): void {
+  server.maxConnections = maxConnections
+  if (tls !== undefined && server instanceof SecureServer) {
+    server.setSecureContext({ ...tls, minVersion: LEAST_TLS })
+  }
+}
+
+const LEAST_TLS = 'TLSv1.2'
 
 /** Makes the listener; `app.listen` starts it, `app.close` stops it. */
 export function createS3Server(parts: PipelineParts, options: S3ServerOptions): FastifyInstance {
@@ -72,7 +85,7 @@ function createServer(options: S3ServerOptions, handler: (raw: IncomingMessage, 
   const server =
     options.tls === undefined
       ? createHttpServer(settings, handler)
-      : createHttpsServer({ ...settings, ...options.tls, minVersion: 'TLSv1.2' }, handler)
+      : createHttpsServer({ ...settings, ...options.tls, minVersion: LEAST_TLS }, handler)
   trackConnections(server, options.tls !== undefined)
   server.maxConnections = options.maxConnections
   server.setTimeout(options.idleTimeout)

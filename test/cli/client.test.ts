@@ -41,7 +41,11 @@ async function run(
       { accessKey: 'test', secretKey: 'test-secret', allow: [{ buckets: ['*'], actions: 'read-write' }] },
     ]),
   }
-  await createProgram({ env, stdout, stderr: new PassThrough(), stopSignal }).parseAsync(['node', 'sealgate', ...args])
+  await createProgram({ env, stdout, stderr: new PassThrough(), stopSignal, onHangup: () => undefined }).parseAsync([
+    'node',
+    'sealgate',
+    ...args,
+  ])
   return String(stdout.read() ?? '')
 }
 

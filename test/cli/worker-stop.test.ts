@@ -1,23 +1,9 @@
 /** Several processes end together, whenever they are told to. */
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { childrenOf } from '../helpers/children.ts'
 import { BIN, Workplace } from '../helpers/command.ts'
-
-/** The children of a process, as Linux tells them. */
-function childrenOf(pid: number): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((name) => {
-      try {
-        const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
-        return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === pid
-      } catch {
-        return false
-      }
-    })
-    .map(Number)
-}
 
 const lives = (pid: number): boolean => {
   try {

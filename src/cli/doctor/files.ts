@@ -1,7 +1,7 @@
 /** The files that everything hangs on: there, and readable by their owner alone. */
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { CREDENTIALS_FILE } from '../../compose.ts'
+import { CREDENTIALS_FILE } from '../../compose/live.ts'
 import type { Settings } from '../../config/settings.ts'
 import type { Finding } from './finding.ts'
 

@@ -1,23 +1,28 @@
-import { composeAdminServer, composeS3Server, openComponents } from '../../compose.ts'
-import type { Settings } from '../../config/settings.ts'
+import { composeAdminServer, composeS3Server, openComponents, reload } from '../../compose.ts'
+import type { Live } from '../../compose/live.ts'
 import { drain } from '../../http/shutdown.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
 import { collectMetrics } from '../../telemetry/metrics.ts'
 import { type CommandContext, print } from '../context.ts'
 import { listen } from './listen.ts'
+import { keepReloading, type Start } from './reloading.ts'
 import { reportAtStart } from './report-waiting.ts'
 import { welcome } from './welcome.ts'
 
 /** One process: both listeners over the same components. */
-export async function serveAlone(context: CommandContext, settings: Settings): Promise<void> {
-  const stopLog = logChannels(createLogger(settings.log.level, context.stderr))
+export async function serveAlone(context: CommandContext, { configPath, files, live }: Start): Promise<void> {
+  const { settings } = live
+  const logger = createLogger(settings.log.level, context.stderr)
+  const stopLog = logChannels(logger)
   const metrics = collectMetrics()
-  const components = await openComponents(settings, { housekeeping: true })
-  const app = composeS3Server(settings, components)
+  const components = await openComponents(settings, { housekeeping: true, live })
+  const app = composeS3Server(settings, components, live)
   let draining = false
   const { dependencies, waiting } = components
   const admin = composeAdminServer({ dependencies, waiting, draining: () => draining, metrics })
   reportAtStart(components)
+  const apply = (next: Live): void => reload(app, components, next)
+  const stopReloading = keepReloading({ context, configPath, logger, apply }, { live, files })
   try {
     const address = await listen(app, settings.server.listen)
     if (settings.admin.listen !== false) await listen(admin, settings.admin.listen)
@@ -26,6 +31,7 @@ export async function serveAlone(context: CommandContext, settings: Settings): P
     draining = true
     await drain(app, settings.server.shutdownGrace)
   } finally {
+    await stopReloading()
     await admin.close()
     await app.close()
     await components.close()

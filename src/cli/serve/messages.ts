@@ -1,4 +1,5 @@
 /** What the primary and its workers say to each other; questions of health are in `health.ts`. */
+import type { Live } from '../../compose/live.ts'
 
 /** The first word of a worker: from now on it hears what it is told. */
 export const HELLO = 'hello'
@@ -6,7 +7,22 @@ export const HELLO = 'hello'
 /** To a worker: finish what is under way, and end. */
 export const STOP = 'stop'
 
-/** A worker has begun to serve. */
+/** To a worker: what it begins with, or what is in effect from now on. */
+export interface Told {
+  readonly live: Live
+  /** Comes back in the answer. */
+  readonly round: number
+}
+
+/** From a worker. */
 export interface WorkerMessage {
-  readonly address: string
+  /** It has begun to serve. */
+  readonly address?: string
+  /** It has heard; `failed` says why nothing changed. */
+  readonly round?: number
+  readonly failed?: string
+}
+
+export function isTold(message: unknown): message is Told {
+  return typeof message === 'object' && message !== null && 'live' in message
 }

@@ -1,5 +1,5 @@
 import { composeAdminServer } from '../../compose.ts'
-import type { Settings } from '../../config/settings.ts'
+import type { Live } from '../../compose/live.ts'
 import { Unavailable } from '../../errors.ts'
 import type { WaitingCount } from '../../http/admin-server.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
@@ -7,18 +7,22 @@ import { clusterMetrics } from '../../telemetry/metrics.ts'
 import { type CommandContext, print } from '../context.ts'
 import { askOne, checkWorkers } from './health.ts'
 import { listen } from './listen.ts'
+import { keepReloading, type Start } from './reloading.ts'
 import { welcome } from './welcome.ts'
 import { Workers } from './workers.ts'
 
 /** The first of several processes: it opens no store, forks the workers, replaces one that dies, and answers for their health. */
-export async function servePrimary(context: CommandContext, settings: Settings): Promise<void> {
+export async function servePrimary(context: CommandContext, { configPath, files, live }: Start): Promise<void> {
+  const { settings } = live
   const logger = createLogger(settings.log.level, context.stderr)
   const stopLog = logChannels(logger)
-  const workers = new Workers(logger)
+  const workers = new Workers(logger, live)
   let draining = false
   const dependencies = [{ name: 'workers', check: () => checkWorkers(workers.all, settings.server.workers) }]
   const waiting = (): Promise<readonly WaitingCount[]> => askOne(workers.all)
   const admin = composeAdminServer({ dependencies, waiting, draining: () => draining, metrics: clusterMetrics() })
+  const apply = (next: Live): Promise<void> => workers.reload(next)
+  const stopReloading = keepReloading({ context, configPath, logger, apply }, { live, files })
   try {
     const first = await Promise.race([
       Promise.all(Array.from({ length: settings.server.workers }, () => workers.fork())),
@@ -32,6 +36,7 @@ export async function servePrimary(context: CommandContext, settings: Settings):
     await context.stopSignal
   } finally {
     draining = true
+    await stopReloading()
     await workers.stop(settings.server.shutdownGrace)
     await admin.close()
     stopLog()

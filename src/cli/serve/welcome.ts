@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path'
-import { CREDENTIALS_FILE, credentialsOf } from '../../compose.ts'
+import { CREDENTIALS_FILE, credentialsOf } from '../../compose/live.ts'
 import type { Settings } from '../../config/settings.ts'
 
 /** What a new user needs next: endpoint, access key, where the secrets are, and lines to copy. */

@@ -1,32 +1,72 @@
 import cluster from 'node:cluster'
-import { type Components, composeS3Server, openComponents } from '../../compose.ts'
-import type { Settings } from '../../config/settings.ts'
+import { type Components, composeS3Server, openComponents, reload } from '../../compose.ts'
+import type { Live } from '../../compose/live.ts'
 import { drain } from '../../http/shutdown.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
 import { collectMetrics } from '../../telemetry/metrics.ts'
 import type { CommandContext } from '../context.ts'
 import { answerHealth } from './health.ts'
 import { listen } from './listen.ts'
-import { HELLO, STOP, type WorkerMessage } from './messages.ts'
+import { HELLO, isTold, STOP, type Told, type WorkerMessage } from './messages.ts'
 import { reportAtStart } from './report-waiting.ts'
 
 /** One of several processes: the S3 listener shares its port with the other workers. */
-export async function serveWorker(context: CommandContext, settings: Settings): Promise<void> {
-  const primary = new Primary(settings.server.shutdownGrace)
-  const stopLog = logChannels(createLogger(settings.log.level, context.stderr))
+export async function serveWorker(context: CommandContext): Promise<void> {
+  // A hangup of the terminal reaches all processes; the primary acts on it.
+  context.onHangup(() => undefined)
+  const primary = new Primary()
+  try {
+    const live = await Promise.race([primary.start, primary.stop])
+    if (live !== undefined) await serveAs(context, primary, live)
+  } finally {
+    // The channel to the primary holds a process open, also one that could not start.
+    cluster.worker?.disconnect()
+  }
+}
+
+async function serveAs(context: CommandContext, primary: Primary, live: Live): Promise<void> {
+  const { settings } = live
+  const logger = createLogger(settings.log.level, context.stderr)
+  const stopLog = logChannels(logger)
   const metrics = collectMetrics({ worker: true })
   try {
-    const components = await openComponents(settings, { housekeeping: true })
+    const components = await openComponents(settings, { housekeeping: true, live })
     try {
-      if (!primary.stopped) await serveUntilStopped(context, settings, components, primary)
+      if (!primary.stopped) await serveUntilStopped(context, primary, { live, components, logger })
     } finally {
       await components.close()
     }
   } finally {
     metrics.stop()
     stopLog()
-    // The channel to the primary holds a process open, also one that could not start.
-    cluster.worker?.disconnect()
+  }
+}
+
+interface Serving {
+  readonly live: Live
+  readonly components: Components
+  readonly logger: ReturnType<typeof createLogger>
+}
+
+async function serveUntilStopped(
+  context: CommandContext,
+  primary: Primary,
+  { live, components, logger }: Serving,
+): Promise<void> {
+  const { server } = live.settings
+  const app = composeS3Server(live.settings, components, live)
+  // The others have the same store.
+  if (cluster.worker?.id === 1) reportAtStart(components)
+  primary.serves(components, (next) => {
+    reload(app, components, next)
+    logger.level = next.settings.log.level
+  })
+  try {
+    answer({ address: await listen(app, server.listen) })
+    await Promise.race([primary.stop, context.stopSignal])
+    await drain(app, server.shutdownGrace)
+  } finally {
+    await app.close()
   }
 }
 
@@ -35,21 +75,30 @@ const MARGIN_MILLISECONDS = 5_000
 
 /** What the primary says, and its end: a worker does not outlive it. */
 class Primary {
-  readonly stop: Promise<void>
+  /** What the worker begins with. */
+  readonly start: Promise<Live>
+  readonly stop: Promise<undefined>
   #stopped = false
-  #components: Components | undefined
+  #live: Live | undefined
+  #serving: { readonly components: Components; readonly apply: (live: Live) => void } | undefined
 
-  constructor(graceMilliseconds: number) {
+  constructor() {
+    let begin: (live: Live) => void = () => undefined
+    this.start = new Promise((resolve) => {
+      begin = resolve
+    })
     this.stop = new Promise((resolve) => {
       const end = (): void => {
         this.#stopped = true
+        const grace = this.#live?.settings.server.shutdownGrace ?? 0
         // Whatever holds the process then, a store that does not answer for instance.
-        setTimeout(() => process.exit(1), graceMilliseconds + MARGIN_MILLISECONDS).unref()
-        resolve()
+        setTimeout(() => process.exit(1), grace + MARGIN_MILLISECONDS).unref()
+        resolve(undefined)
       }
       process.on('message', (message) => {
         if (message === STOP) end()
-        else if (this.#components !== undefined) void answerHealth(message, this.#components)
+        else if (isTold(message)) this.#hear(message, begin)
+        else if (this.#serving !== undefined) void answerHealth(message, this.#serving.components)
       })
       process.on('disconnect', end)
     })
@@ -61,27 +110,25 @@ class Primary {
     return this.#stopped
   }
 
-  /** From now on it answers for them. */
-  serves(components: Components): void {
-    this.#components = components
+  /** From now on it answers for them, and changes them. */
+  serves(components: Components, apply: (live: Live) => void): void {
+    this.#serving = { components, apply }
+    // What came while they were opened.
+    if (this.#live !== undefined) apply(this.#live)
+  }
+
+  #hear({ live, round }: Told, begin: (live: Live) => void): void {
+    this.#live = live
+    try {
+      if (this.#serving === undefined) begin(live)
+      else this.#serving.apply(live)
+      answer({ round })
+    } catch (error) {
+      answer({ round, failed: error instanceof Error ? error.message : 'it failed' })
+    }
   }
 }
 
-async function serveUntilStopped(
-  context: CommandContext,
-  settings: Settings,
-  components: Components,
-  primary: Primary,
-): Promise<void> {
-  const app = composeS3Server(settings, components)
-  // The others have the same store.
-  if (cluster.worker?.id === 1) reportAtStart(components)
-  primary.serves(components)
-  try {
-    process.send?.({ address: await listen(app, settings.server.listen) } satisfies WorkerMessage)
-    await Promise.race([primary.stop, context.stopSignal])
-    await drain(app, settings.server.shutdownGrace)
-  } finally {
-    await app.close()
-  }
+function answer(message: WorkerMessage): void {
+  process.send?.(message)
 }

@@ -1,10 +1,13 @@
 import cluster, { type Worker } from 'node:cluster'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
+import type { Live } from '../../compose/live.ts'
 import type { createLogger } from '../../telemetry/logger.ts'
-import { HELLO, STOP, type WorkerMessage } from './messages.ts'
+import { HELLO, STOP, type Told, type WorkerMessage } from './messages.ts'
 
 /** How long after its end a worker is replaced. */
 const REPLACED_AFTER_MILLISECONDS = 1_000
+/** How long a worker may take to put settings into effect. */
+const ANSWER_MILLISECONDS = 10_000
 /** How much longer than their grace workers may take to end; more than they give themselves. */
 const MARGIN_MILLISECONDS = 10_000
 
@@ -14,10 +17,15 @@ export class Workers {
   readonly #all = new Set<Worker>()
   /** Those that hear what they are told. */
   readonly #listening = new Set<Worker>()
+  readonly #answers = new EventEmitter()
+  #live: Live
+  #round = 0
   #stopping = false
 
-  constructor(logger: ReturnType<typeof createLogger>) {
+  /** `live` is what they begin with. */
+  constructor(logger: ReturnType<typeof createLogger>, live: Live) {
     this.#logger = logger
+    this.#live = live
   }
 
   get all(): ReadonlySet<Worker> {
@@ -37,11 +45,34 @@ export class Workers {
     })
     return new Promise((resolve) => {
       worker.on('message', (message: WorkerMessage | typeof HELLO) => {
-        if (message === HELLO) this.#listening.add(worker)
-        else if ('address' in message) resolve(message.address)
+        if (message === HELLO) this.#greet(worker)
+        else if (message.address !== undefined) resolve(message.address)
+        else if (message.round !== undefined) this.#answers.emit(`${worker.id} ${message.round}`, message.failed)
       })
       worker.on('exit', () => resolve(undefined))
     })
+  }
+
+  #greet(worker: Worker): void {
+    this.#listening.add(worker)
+    tell(worker, { live: this.#live, round: this.#round })
+  }
+
+  /** Puts it into effect in all of them, and in those to come. What a worker does not take is logged. */
+  async reload(live: Live): Promise<void> {
+    this.#live = live
+    this.#round += 1
+    const told = { live, round: this.#round }
+    await Promise.all([...this.#listening].map((worker) => this.#reloadOne(worker, told)))
+  }
+
+  async #reloadOne(worker: Worker, told: Told): Promise<void> {
+    const late = AbortSignal.timeout(ANSWER_MILLISECONDS)
+    const answer = once(this.#answers, `${worker.id} ${told.round}`, { signal: late })
+    tell(worker, told)
+    const [failed]: unknown[] = await answer.catch(() => ['it did not answer'])
+    if (failed === undefined || !this.#listening.has(worker)) return
+    this.#logger.error({ worker: worker.id, why: failed }, 'a worker did not take the new settings')
   }
 
   /** Tells all to finish what is under way, and ends those that do not within the grace. One that does not listen yet has nothing under way. */
@@ -59,4 +90,9 @@ export class Workers {
     await Promise.all(gone)
     clearTimeout(late)
   }
+}
+
+/** Whoever cannot be told has ended already. */
+function tell(worker: Worker, told: Told): void {
+  worker.send(told, () => undefined)
 }

@@ -1,0 +1,119 @@
+/** Reads the settings anew when a file of theirs has changed, or when the process is told to (SIGHUP). */
+import { watch } from 'chokidar'
+import { filesOf, type Live, readLive } from '../../compose/live.ts'
+import { mergeSettings } from '../../config/reload.ts'
+import type { Settings } from '../../config/settings.ts'
+import { alarm } from '../../telemetry/channels.ts'
+import type { createLogger } from '../../telemetry/logger.ts'
+import { type CommandContext, settingsOf } from '../context.ts'
+
+/** Files are looked at, not subscribed to: mounted secrets are exchanged by links, and network file systems tell nothing. */
+const LOOK_MILLISECONDS = 1_000
+/** Whoever writes one file may be about to write the next. */
+const QUIET_MILLISECONDS = 300
+
+const CHANGED = 'a file has changed'
+
+export interface ReloadingParts {
+  readonly context: CommandContext
+  readonly configPath: string | undefined
+  readonly logger: ReturnType<typeof createLogger>
+  /** Puts it into effect. What it throws leaves the old settings in place. */
+  readonly apply: (live: Live) => Promise<void> | void
+}
+
+/** What was read when the process started. */
+export interface Start {
+  /** As `--config` named it. */
+  readonly configPath: string | undefined
+  readonly live: Live
+  /** All files that were looked for. */
+  readonly files: ReadonlySet<string>
+}
+
+/** Settings, and what they name. Throws `Invalid` with every fault. */
+export function readSettings(
+  context: CommandContext,
+  configPath: string | undefined,
+): { readonly settings: Settings; readonly files: ReadonlySet<string> } {
+  const files = new Set<string>()
+  const settings = settingsOf(context, configPath, (path) => void files.add(path))
+  return { settings, files: new Set([...files, ...filesOf(settings)]) }
+}
+
+/** Begins to look. Returns what ends it. */
+export function keepReloading(parts: ReloadingParts, start: Omit<Start, 'configPath'>): () => Promise<void> {
+  const watcher = watch([...start.files], {
+    ignoreInitial: true,
+    usePolling: true,
+    interval: LOOK_MILLISECONDS,
+    binaryInterval: LOOK_MILLISECONDS,
+  })
+  let { live } = start
+  let running = Promise.resolve()
+  let soon: NodeJS.Timeout | undefined
+  let ended = false
+  const reload = (why: string): void => {
+    clearTimeout(soon)
+    running = running.then(async () => {
+      if (ended) return
+      const done = await reloadOnce(parts, live, why)
+      live = done.live
+      watcher.add([...done.files])
+    })
+  }
+  watcher.on('all', () => {
+    clearTimeout(soon)
+    soon = setTimeout(reload, QUIET_MILLISECONDS, CHANGED)
+  })
+  // What has changed since it was read, while stores were opened, is older than what the watcher knows.
+  watcher.on('ready', () => {
+    if (isStale(parts, live)) reload(CHANGED)
+  })
+  watcher.on('error', (cause) => alarm.publish({ what: 'the settings cannot be watched', detail: {}, cause }))
+  parts.context.onHangup(() => reload('SIGHUP'))
+  return async () => {
+    ended = true
+    clearTimeout(soon)
+    await watcher.close()
+    await running
+  }
+}
+
+function isStale({ context, configPath }: ReloadingParts, live: Live): boolean {
+  try {
+    const { settings } = readSettings(context, configPath)
+    return JSON.stringify(readLive(settings)) !== JSON.stringify(live)
+  } catch {
+    return true
+  }
+}
+
+/** All of it or nothing: what is wrong with the new settings is said, and the old ones stay. */
+async function reloadOnce({ context, configPath, logger, apply }: ReloadingParts, old: Live, why: string) {
+  let files: ReadonlySet<string> = new Set()
+  try {
+    const read = readSettings(context, configPath)
+    files = read.files
+    const { settings, changed, waiting } = mergeSettings(old.settings, read.settings)
+    const live = readLive(settings)
+    await apply(live)
+    logger.level = settings.log.level
+    logger.info({ changed: [...changed, ...exchanged(old, live)], why }, 'the settings were read anew')
+    if (waiting.length > 0) logger.warn({ settings: waiting }, 'these settings have changed and wait for a restart')
+    return { live, files }
+  } catch (cause) {
+    alarm.publish({ what: 'the settings were not read anew: the old ones stay', detail: { why }, cause })
+    return { live: old, files }
+  }
+}
+
+/** Files whose content has changed under the same settings. */
+function exchanged(old: Live, { settings, credentials, tls }: Live): string[] {
+  const found: string[] = []
+  if (settings.credentials === undefined && JSON.stringify(credentials) !== JSON.stringify(old.credentials)) {
+    found.push('the credentials file')
+  }
+  if (tls?.cert !== old.tls?.cert || tls?.key !== old.tls?.key) found.push('the certificate')
+  return found
+}

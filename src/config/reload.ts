@@ -1,0 +1,67 @@
+/** What of new settings takes effect in a gateway that runs, and what waits for its next start. */
+import { bucketRule } from './bucket-rules.ts'
+import type { Settings } from './settings.ts'
+
+export interface Merged {
+  /** The settings of the running gateway, with all of the new ones that can take effect. */
+  readonly settings: Settings
+  /** Groups that have changed by it. */
+  readonly changed: readonly string[]
+  /** Paths of what differs and waits. Names only: values may be secrets. */
+  readonly waiting: readonly string[]
+}
+
+/** Groups that take effect as a whole. */
+const LIVE = ['buckets', 'credentials', 'limits', 'log'] as const
+
+/** The settings in effect after a reload. */
+export function mergeSettings(current: Settings, next: Settings): Merged {
+  // Whoever is half way through a request must not meet another namespace at its end.
+  const namespaces = changesNamespace(current, next)
+  const tls = current.server.tls !== undefined && next.server.tls !== undefined ? next.server.tls : current.server.tls
+  const { cors } = next.server
+  const settings: Settings = {
+    ...current,
+    server: { ...current.server, cors, ...(tls === undefined ? {} : { tls }) },
+    buckets: namespaces ? current.buckets : next.buckets,
+    credentials: next.credentials,
+    limits: next.limits,
+    log: next.log,
+  }
+  const changed = LIVE.filter((group) => !same(settings[group], current[group]))
+  const waiting = [...differing(settings, next)].map((path) => (path.startsWith('buckets') ? 'buckets' : path))
+  return {
+    settings,
+    changed: [
+      ...changed,
+      ...(same(cors, current.server.cors) ? [] : ['server.cors']),
+      ...(same(tls, current.server.tls) ? [] : ['server.tls']),
+    ],
+    waiting: [...new Set(waiting)],
+  }
+}
+
+/** Only buckets that are named have a namespace of their own. */
+function changesNamespace(current: Settings, next: Settings): boolean {
+  const named = [...current.buckets, ...next.buckets].filter(({ namespace }) => namespace !== undefined)
+  return named.some(({ match }) => bucketRule(current, match).namespace !== bucketRule(next, match).namespace)
+}
+
+const same = (a: unknown, b: unknown): boolean => differing(a, b).next().done === true
+
+/** The paths at which two trees differ; lists count as one. */
+function* differing(a: unknown, b: unknown, path = ''): Generator<string> {
+  if (!isObject(a) || !isObject(b)) {
+    if (a !== b) yield path
+    return
+  }
+  if (Array.isArray(a) || Array.isArray(b)) {
+    if (JSON.stringify(a) !== JSON.stringify(b)) yield path
+    return
+  }
+  for (const name of new Set([...Object.keys(a), ...Object.keys(b)])) {
+    yield* differing(Reflect.get(a, name), Reflect.get(b, name), path === '' ? name : `${path}.${name}`)
+  }
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null

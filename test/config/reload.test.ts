@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest'
+import { loadSettings } from '../../src/config/load.ts'
+import { mergeSettings } from '../../src/config/reload.ts'
+import type { Settings } from '../../src/config/settings.ts'
+
+const load = (yaml: string): Settings => loadSettings({ env: {}, readFile: () => yaml })
+const merged = (current: string, next: string) => mergeSettings(load(current), load(next))
+
+describe('a reload', () => {
+  test('of the same settings changes nothing', () => {
+    expect(merged('data: ./x', 'data: ./x')).toEqual({ settings: load('data: ./x'), changed: [], waiting: [] })
+  })
+
+  test.each<[string, string, (settings: Settings) => unknown]>([
+    ['buckets', 'buckets: [{ match: a, copy: rekey }]', ({ buckets }) => buckets],
+    [
+      'credentials',
+      'credentials: [{ accessKey: key, secretKey: quite-secret, allow: [{ buckets: ["*"], actions: read-only }] }]',
+      ({ credentials }) => credentials,
+    ],
+    ['limits', 'limits: { connections: 9 }', ({ limits }) => limits],
+    ['log', 'log: { level: debug }', ({ log }) => log],
+  ])('of %s takes effect', (group, yaml, part) => {
+    const { settings, changed, waiting } = merged('', yaml)
+    expect([changed, waiting]).toEqual([[group], []])
+    expect(part(settings)).toEqual(part(load(yaml)))
+    expect(settings).toEqual(load(yaml))
+  })
+
+  test('of anything else waits, and is named without its value', () => {
+    const yaml = [
+      'data: ./other',
+      'server: { listen: 127.0.0.1:9, domain: [a.b], idleTimeout: 9s }',
+      'admin: { listen: off }',
+      'keys: { managers: { local: { type: local, passphrase: quite-a-long-secret } } }',
+      'backend: { type: s3, endpoint: http://127.0.0.1:1 }',
+    ].join('\n')
+    const { settings, changed, waiting } = merged('', yaml)
+    expect(changed).toEqual([])
+    expect(settings).toEqual(load(''))
+    for (const path of ['data', 'server.domain', 'server.idleTimeout', 'admin.listen', 'backend.type']) {
+      expect(waiting).toContain(path)
+    }
+    expect(waiting).toContain('keys.managers.local.passphrase')
+    expect(waiting.join()).not.toContain('secret')
+  })
+
+  test('exchanges the files of a certificate, and does not begin or end to speak TLS', () => {
+    const tls = (name: string) => `server: { tls: { certFile: ${name}.pem, keyFile: key.pem } }`
+    expect(merged(tls('a'), tls('b'))).toMatchObject({
+      settings: { server: { tls: { certFile: 'b.pem' } } },
+      changed: ['server.tls'],
+      waiting: [],
+    })
+    for (const [from, to] of [
+      ['', tls('a')],
+      [tls('a'), ''],
+    ] as const) {
+      expect(merged(from, to)).toMatchObject({ settings: load(from), changed: [], waiting: ['server.tls'] })
+    }
+  })
+
+  test('never changes the namespace of a bucket under requests that are half way through', () => {
+    const named = (namespace: string) => `buckets: [{ match: a, namespace: ${namespace} }, { match: b, copy: rekey }]`
+    for (const [from, to] of [
+      [named('one'), named('two')],
+      [named('one'), 'buckets: []'],
+      ['buckets: []', named('one')],
+      [named('one'), `buckets: [{ match: "*", copy: rekey }, { match: a, namespace: one }]`],
+    ] as const) {
+      const { settings, changed, waiting } = merged(from, to)
+      expect([settings.buckets, changed, waiting]).toEqual([load(from).buckets, [], ['buckets']])
+    }
+    expect(merged(named('one'), `${named('one').slice(0, -1)}, { match: c, copy: rekey }]`).changed).toEqual([
+      'buckets',
+    ])
+  })
+})
