@@ -1,9 +1,11 @@
 /**
  * `npm run bench [-- PART …]`: prints a table and, with `--json`, one JSON document. Parts: format, large, range, list,
  * memory; remote (before MinIO), or its parts remote-large, remote-small, remote-range, remote-list, remote-memory. Without a part
- * everything runs except `memory`, which writes 16 GiB, and `remote`. Figures mean something only on a quiet machine, and
+ * everything runs except `memory`, which writes 16 GiB, and `remote`. `--against=FOLDER` runs nothing but this gateway and that of
+ * another checkout, whose packages are installed, in turn. Figures mean something only on a quiet machine, and
  * ratios mean more than seconds.
  */
+import { benchAgainst } from './against.ts'
 import { benchFormat } from './format.ts'
 import { benchGateway, type Row } from './gateway.ts'
 import { benchRemote } from './remote.ts'
@@ -28,11 +30,8 @@ function formatRows(): Row[] {
   }))
 }
 
-const rows: Row[] = [
-  ...(chosen.includes('format') ? formatRows() : []),
-  ...(chosen.some((part) => part !== 'format' && !part.startsWith('remote')) ? await benchGateway(chosen) : []),
-  ...(remote.length > 0 ? await benchRemote(remote) : []),
-]
+const checkout = args.find((arg) => arg.startsWith('--against='))?.slice('--against='.length)
+const rows = checkout === undefined ? await benchParts() : await benchAgainst(checkout)
 
 if (args.includes('--json')) {
   process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`)
@@ -40,6 +39,14 @@ if (args.includes('--json')) {
   for (const row of rows) process.stdout.write(`${format(row)}\n`)
 }
 process.exitCode = rows.some((row) => verdict(row) === 'MISSED') ? 1 : 0
+
+async function benchParts(): Promise<Row[]> {
+  return [
+    ...(chosen.includes('format') ? formatRows() : []),
+    ...(chosen.some((part) => part !== 'format' && !part.startsWith('remote')) ? await benchGateway(chosen) : []),
+    ...(remote.length > 0 ? await benchRemote(remote) : []),
+  ]
+}
 
 function format(row: Row): string {
   const bound =

@@ -1,0 +1,100 @@
+/** Two versions of the gateway in one run: what a change costs. Each serves from its own data folder, in turn. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { BenchClient, type Exchange } from './client.ts'
+import { check, type Row } from './gateway.ts'
+import { cpuSeconds, median, ROOT, type Running, start } from './processes.ts'
+
+const MIB = 1024 * 1024
+const ROUNDS = 15
+const KEYS = 1_000
+/** Requests under way at once, where they are small. */
+const AT_ONCE = 16
+/** What all that S3 has may cost those who do not use it. */
+const BOUND = 1.03
+
+interface Version {
+  readonly running: Running
+  readonly client: BenchClient
+}
+
+interface Load {
+  readonly name: string
+  readonly requests: number
+  readonly send: (client: BenchClient, i: number) => Promise<Exchange>
+  readonly atOnce: number
+}
+
+const LOADS: readonly Load[] = [
+  { name: '4 KiB PUT', requests: 800, send: (client, i) => client.put(`/bench/small-${i}`, 4_096), atOnce: AT_ONCE },
+  { name: '4 KiB GET', requests: 1_600, send: (client, i) => client.get(`/bench/small-${i % 800}`), atOnce: AT_ONCE },
+  { name: 'LIST of 1,000 keys', requests: 40, send: (client) => client.get('/keys?list-type=2'), atOnce: 1 },
+  { name: '64 MiB PUT', requests: 4, send: (client, i) => client.put(`/bench/large-${i}`, 64 * MIB), atOnce: 1 },
+  { name: '64 MiB GET', requests: 10, send: (client, i) => client.get(`/bench/large-${i % 4}`), atOnce: 1 },
+]
+
+/** CPU of this checkout's gateway over that of another one, which has its packages installed, over the embedded store. */
+export async function benchAgainst(checkout: string): Promise<Row[]> {
+  const folder = mkdtempSync(join(ROOT, 'node_modules', '.cache', 'bench-'))
+  const versions: Version[] = []
+  try {
+    const now = await startVersion(ROOT, join(folder, 'now'))
+    versions.push(now)
+    const before = await startVersion(resolve(checkout), join(folder, 'before'))
+    versions.push(before)
+    for (const { client } of versions) await fill(client)
+    const rows: Row[] = []
+    for (const load of LOADS) rows.push(...(await compare(load, now, before)))
+    return rows
+  } finally {
+    for (const { client } of versions) client.close()
+    await Promise.all(versions.map(({ running }) => running.stop()))
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function startVersion(checkout: string, data: string): Promise<Version> {
+  const env = { SEALGATE_DATA: data, SEALGATE_SERVER_LISTEN: '127.0.0.1:0', SEALGATE_ADMIN_LISTEN: 'off' }
+  const command = [process.execPath, '--single-threaded-gc', join(checkout, 'bin', 'sealgate.mjs'), 'serve']
+  const running = await start(command, env, /ready at (http:\/\/\S+)/)
+  return { running, client: new BenchClient(running.match[1] ?? '', join(data, 'aws-credentials')) }
+}
+
+async function fill(client: BenchClient): Promise<void> {
+  for (const bucket of ['/bench', '/keys']) check(await client.put(bucket, 0))
+  const put = (i: number): Promise<Exchange> => client.put(`/keys/key-${String(i).padStart(6, '0')}`, 16)
+  await many(KEYS, AT_ONCE, put)
+}
+
+/** Rounds of both in turn, the one that begins exchanged each time; the first two warm up. */
+async function compare({ name, requests, send, atOnce }: Load, now: Version, before: Version): Promise<Row[]> {
+  const cpu = { now: [] as number[], before: [] as number[] }
+  for (let round = -2; round < ROUNDS; round += 1) {
+    const turn = [
+      ['now', now],
+      ['before', before],
+    ] as const
+    for (const [which, { running, client }] of round % 2 === 0 ? turn : turn.toReversed()) {
+      const from = cpuSeconds(running.pid)
+      await many(requests, atOnce, (i) => send(client, i))
+      if (round >= 0) cpu[which].push((cpuSeconds(running.pid) - from) / requests)
+    }
+  }
+  const ratios = cpu.now.map((value, round) => value / (cpu.before[round] ?? Number.NaN))
+  return [
+    { name: `${name}: CPU of a request`, value: median(cpu.now) * 1e6, unit: 'µs' },
+    { name: `${name}: now over before`, value: median(ratios), unit: '×', bound: BOUND },
+  ]
+}
+
+async function many(requests: number, atOnce: number, send: (i: number) => Promise<Exchange>): Promise<void> {
+  let next = 0
+  const one = async (): Promise<void> => {
+    while (next < requests) {
+      const i = next
+      next += 1
+      check(await send(i))
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, one))
+}
