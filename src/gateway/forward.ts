@@ -6,6 +6,7 @@ import { encodeComponent } from '../s3/auth/canonical-request.ts'
 import { NativeError, S3Error } from '../s3/errors.ts'
 import type { Headers } from '../s3/headers.ts'
 import { namedBuckets } from '../s3/named-buckets.ts'
+import { isNativeHeader } from '../s3/native-headers.ts'
 import { OPERATIONS } from '../s3/operation.ts'
 import type { OperationName } from '../s3/operation-name.ts'
 import type { OperationRow } from '../s3/operation-row.ts'
@@ -60,7 +61,7 @@ export async function forwarded(
     bucket,
     key,
     rawQuery: declaredQuery(query, request.operation),
-    headers: forwardHeaders(request.headers),
+    headers: forwardHeaders(request),
     body: translation.request === undefined ? document : translation.request(document),
     signal,
   })
@@ -128,12 +129,29 @@ const OURS = new Set([
   'x-amz-user-agent',
 ])
 
-function forwardHeaders(headers: Headers): Record<string, string> {
+/** What goes with any operation, beside the headers of its own. */
+const WITH_ANY = new Set([
+  'x-amz-api-version',
+  'x-amz-bucket-object-lock-token',
+  'x-amz-bypass-governance-retention',
+  'x-amz-mfa',
+  'x-amz-request-payer',
+  'x-amz-te',
+])
+
+/** Throws `NotImplemented` for a header that is not one of the operation: stores choose by some of them what they do (MinIO copies under `?retention` too). */
+function forwardHeaders({ operation, headers }: OperationRequest): Record<string, string> {
+  const { headers: own }: OperationRow = OPERATIONS[operation]
   const kept: Record<string, string> = {}
   for (const name of headers.names()) {
+    if (name === 'content-type') kept[name] = headers.get(name) ?? ''
     const checksum = name.startsWith('x-amz-checksum-') || name === 'x-amz-sdk-checksum-algorithm'
-    const forwardable = name === 'content-type' || (name.startsWith('x-amz-') && !OURS.has(name) && !checksum)
-    if (forwardable && !name.startsWith('x-amz-meta-')) kept[name] = headers.get(name) ?? ''
+    if (!name.startsWith('x-amz-') || name.startsWith('x-amz-meta-') || checksum || OURS.has(name)) continue
+    if (!own.includes(name) && !WITH_ANY.has(name) && !isNativeHeader(operation, name)) {
+      const message = `A header you provided implies functionality that is not implemented: ${name}.`
+      throw new S3Error('NotImplemented', { message })
+    }
+    kept[name] = headers.get(name) ?? ''
   }
   return kept
 }

@@ -242,6 +242,43 @@ describe('the query that the store gets', () => {
   })
 })
 
+describe('the headers that the store gets', () => {
+  let server: ScriptedServer
+  let gateway: TestGateway
+  beforeAll(async () => {
+    server = await ScriptedServer.start()
+    gateway = await startGateway({ store: s3Store({ endpoint: server.endpoint }) })
+    gateways.push(gateway)
+  })
+  afterAll(() => server.close())
+  beforeEach(() => server.clear())
+  const put = (path: string, headers: Record<string, string>) =>
+    send(gateway, { method: 'PUT', path, headers, body: Buffer.from('<R/>') })
+
+  test.each([
+    [`/${Bucket}/mine?retention`, 'x-amz-copy-source', `/${Bucket}/theirs`],
+    [`/${Bucket}/mine?legal-hold`, 'x-amz-copy-source', `/state/keyring`],
+    [`/${Bucket}/mine?tagging`, 'x-amz-rename-source', `/${Bucket}/theirs`],
+    [`/${Bucket}?versioning`, 'x-amz-acl', 'public-read'],
+    [`/${Bucket}?replication`, 'x-amz-never-seen', 'x'],
+  ])('%s has none that is another operation’s: %s', async (path, name, value) => {
+    const answered = await put(path, { [name]: value })
+    expect([answered.status, answered.bytes.toString()]).toEqual([501, expect.stringContaining(name)])
+    expect(server.requests).toEqual([])
+  })
+
+  test.each([
+    [`/${Bucket}/mine?retention`, 'x-amz-bypass-governance-retention', 'true'],
+    [`/${Bucket}?acl`, 'x-amz-acl', 'private'],
+    [`/${Bucket}?versioning`, 'x-amz-mfa', 'serial 123456'],
+    [`/${Bucket}/mine?tagging`, 'x-amz-request-payer', 'requester'],
+  ])('%s keeps its own: %s', async (path, name, value) => {
+    server.next(answer(200))
+    expect((await put(path, { [name]: value })).status).toBe(200)
+    expect(server.requests[0]?.headers[name]).toBe(value)
+  })
+})
+
 describe('a configuration that names another bucket', () => {
   const WRITER = { accessKey: 'WRITER', secret: 'writer-secret-1' }
   let server: ScriptedServer
