@@ -340,7 +340,7 @@ describe('a configuration that names another bucket', () => {
     for (const bucket of ['theirs', 'readable', 'partly', 'state']) {
       expect((await call(method, query, document(bucket))).status).toBe(403)
     }
-    for (const bucket of ['arn:aws:s3:us-east-1:1:accesspoint/x', '']) {
+    for (const bucket of ['arn:aws:s3:us-east-1:1:accesspoint/x', '', 'theirs<x/>', 'theirs<x>logs</x>']) {
       expect((await call(method, query, document(bucket))).status).toBe(400)
     }
     expect((await call(method, query, '<R><Bucket>')).status).toBe(400)
