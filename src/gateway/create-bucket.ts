@@ -24,6 +24,17 @@ async function lacksLock({ store }: Gateway, bucket: string, { attributes = {} }
   return (await store.headBucket(bucket))?.objectLock !== true
 }
 
+/** Removes what is kept of an earlier bucket of that name, whose deletion was cut short. A bucket that is there keeps everything: some stores answer as if they had made it anew. */
+async function forgetEarlier(gateway: Gateway, bucket: string): Promise<void> {
+  const { store } = gateway
+  if (store.documents !== undefined) return
+  const absent = await store.headBucket(bucket).then(
+    (found) => found === undefined,
+    () => false,
+  )
+  if (absent) await forgetConfigurations(gateway, bucket)
+}
+
 /** CreateBucket. One's own existing bucket is 200 in us-east-1, with its ACL as asked for, and `BucketAlreadyOwnedByYou` elsewhere, as in S3 (B95). */
 export const createBucket: Operation = async (gateway, request) => {
   const { bucket } = request
@@ -33,9 +44,8 @@ export const createBucket: Operation = async (gateway, request) => {
   const forStore = await attributesFor(gateway, 'CreateBucket', request)
   const kept = gateway.store.capabilities.native ? ofNative(tags) : ofOthers(gateway, request, tags)
   try {
+    await forgetEarlier(gateway, bucket)
     await gateway.store.createBucket(bucket, forStore)
-    // Those of an earlier bucket of that name, if its deletion was cut short.
-    await forgetConfigurations(gateway, bucket)
     await kept.keep()
   } catch (error) {
     const ours = error instanceof StoreError && error.refusal === 'bucket-exists' && error.answer === undefined

@@ -66,6 +66,23 @@ test('B102 they end with their bucket', async () => {
   })
 })
 
+test('B95 a bucket that is made again keeps them, though the store answers 200', async () => {
+  const again = 'browsers-again'
+  await s3.send(new CreateBucketCommand({ Bucket: again }))
+  await s3.send(new PutBucketCorsCommand({ Bucket: again, CORSConfiguration: { CORSRules } }))
+  await s3.send(new CreateBucketCommand({ Bucket: again }))
+  expect((await s3.send(new GetBucketCorsCommand({ Bucket: again }))).CORSRules).toEqual(CORSRules)
+})
+
+test('what a deletion cut short has left is none of the next bucket of that name', async () => {
+  const next = 'browsers-next'
+  await running.gateway.documents.write(next, 'cors', Buffer.from('left'))
+  await s3.send(new CreateBucketCommand({ Bucket: next }))
+  await expect(s3.send(new GetBucketCorsCommand({ Bucket: next }))).rejects.toMatchObject({
+    name: 'NoSuchCORSConfiguration',
+  })
+})
+
 test('anybody reads what is public, and of the store nothing else', async () => {
   const ask = (method: string, path: string) => exchange(running, method, path, { host: 'x', 'content-length': '0' })
   expect((await ask('GET', `/${Bucket}/key`)).body).toBe('contents')
