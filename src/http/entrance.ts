@@ -73,11 +73,17 @@ export function enter(parts: EntranceParts, arriving: Arriving, own: boolean): E
   const { operation, target, wire, headers } = arriving
   const row: OperationRow = OPERATIONS[operation]
   const { may, payload } = admit(parts, arriving, row)
+  // A preflight asks about another request: what its URL is signed for is the other's.
+  if (row.access !== 'none') screen(parts, arriving, own)
+  requireLength(row.body, wire)
+  return { may, key: target.key ?? '', headers, body: arriving.open(payload) }
+}
+
+function screen(parts: EntranceParts, arriving: Arriving, own: boolean): void {
+  const { operation, target, headers } = arriving
   screenCustomerKeys(headers, keyRules(parts, arriving, own))
   if (own) screenRequest(operation, headers, target.query, screenOptions(parts))
   else screenOwner(headers, screenOptions(parts))
-  requireLength(row.body, wire)
-  return { may, key: target.key ?? '', headers, body: arriving.open(payload) }
 }
 
 function admit(

@@ -87,6 +87,17 @@ describe('B102 a preflight', () => {
     expect(crossHeaders(answer)).toEqual({ ...APP, 'access-control-allow-headers': 'x-amz-date, content-type' })
   })
 
+  test.each([
+    'x-amz-acl=private',
+    'x-amz-storage-class=GLACIER',
+    'x-amz-tagging=a%3Db',
+    'x-amz-server-side-encryption=AES256',
+    'x-amz-expected-bucket-owner=123456789012',
+  ])('of a presigned URL is answered whatever the URL is signed for (%s)', async (signedFor) => {
+    const answer = await preflight(`/cross/key?X-Amz-Signature=00&${signedFor}`, asking('PUT'))
+    expect([answer.status, crossHeaders(answer)]).toEqual([200, APP])
+  })
+
   test('names the origin that has asked, or * where any may', async () => {
     expect(crossHeaders(await preflight('/cross', asking('GET', 'https://a.sub.test')))).toMatchObject({
       'access-control-allow-origin': 'https://a.sub.test',
