@@ -1,4 +1,7 @@
 // Configurations that nothing acts on yet: checked, kept, told, and never silently ignored.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import {
   CreateBucketCommand,
   DeleteBucketCommand,
@@ -13,13 +16,17 @@ import {
   PutBucketLifecycleConfigurationCommand,
   PutBucketLoggingCommand,
   PutBucketNotificationConfigurationCommand,
+  PutBucketVersioningCommand,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ALLOW_ALL } from '../../src/access/credentials.ts'
+import { LocalStore } from '../../src/backends/local.ts'
 import { reportWaiting, waitingConfigurations } from '../../src/gateway/configuration/waiting.ts'
 import { createAdminServer } from '../../src/http/admin-server.ts'
 import { configurationWaits, type WaitingEvent } from '../../src/telemetry/channels.ts'
-import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { ACCESS_KEY, SECRET_KEY, startGateway, type TestGateway } from '../helpers/gateway.ts'
 import { codeOfRefusal } from '../helpers/refused.ts'
+import { codeOf, send } from '../helpers/signed-request.ts'
 
 const Bucket = 'waiting'
 let gateway: TestGateway
@@ -70,6 +77,61 @@ describe('logging', () => {
       'InvalidTargetBucketForLogging',
     )
   })
+})
+
+describe('another bucket', () => {
+  const OTHER = { accessKey: 'WRITER', secretKey: 'writer-secret-1' }
+  let folder: string
+  let limited: TestGateway
+  const put = (query: string, document: string) =>
+    send(limited, {
+      method: 'PUT',
+      path: `/mine?${query}`,
+      body: Buffer.from(document),
+      credentials: { accessKey: OTHER.accessKey, secret: OTHER.secretKey },
+    })
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'sealgate-waiting-'))
+    limited = await startGateway({
+      store: await LocalStore.open({ folder }),
+      credentials: [
+        { accessKey: ACCESS_KEY, secretKey: SECRET_KEY, allow: ALLOW_ALL },
+        { ...OTHER, allow: [{ buckets: ['mine', 'my-*'], prefixes: [], actions: 'read-write' }] },
+      ],
+    })
+    for (const name of ['mine', 'my-logs', 'theirs']) {
+      await limited.client().send(new CreateBucketCommand({ Bucket: name }))
+      const VersioningConfiguration = { Status: 'Enabled' as const }
+      await limited.client().send(new PutBucketVersioningCommand({ Bucket: name, VersioningConfiguration }))
+    }
+  })
+  afterAll(async () => {
+    await limited.close()
+    await limited.store.close()
+    rmSync(folder, { recursive: true })
+  })
+
+  test.each([
+    [
+      'logging',
+      (name: string) =>
+        `<BucketLoggingStatus><LoggingEnabled><TargetBucket>${name}</TargetBucket><TargetPrefix/></LoggingEnabled></BucketLoggingStatus>`,
+    ],
+    [
+      'replication',
+      (name: string) =>
+        `<ReplicationConfiguration><Role>arn:aws:iam::1:role/r</Role><Rule><Prefix/><Status>Enabled</Status><Destination><Bucket>arn:aws:s3:::${name}</Bucket></Destination></Rule></ReplicationConfiguration>`,
+    ],
+  ])(
+    'is named by ?%s only by those who may write there, and others do not learn whether it exists',
+    async (query, of) => {
+      expect((await put(query, of('my-logs'))).status).toBe(200)
+      for (const name of ['theirs', 'missing']) {
+        const refused = await put(query, of(name))
+        expect([refused.status, codeOf(refused)]).toEqual([403, 'AccessDenied'])
+      }
+    },
+  )
 })
 
 describe('notifications', () => {

@@ -9,8 +9,13 @@ import { noteWaiting, type WaitingName } from './waiting.ts'
 export interface ConfigurationKind {
   /** Names it among the documents of a bucket; never change one. */
   readonly name: string
-  /** Checks a request document and returns what GET shall answer. Throws `S3Error`. */
-  readonly accept: (document: Buffer, gateway: Gateway, bucket: BucketInfo) => string | Promise<string>
+  /** Checks a request document and returns what GET shall answer. `requireWritable` throws `AccessDenied` for another bucket that the caller may not write to. Throws `S3Error`. */
+  readonly accept: (
+    document: Buffer,
+    gateway: Gateway,
+    bucket: BucketInfo,
+    requireWritable: (other: string) => void,
+  ) => string | Promise<string>
   /** What GET says while there is none: an error, or a document. */
   readonly absent: { readonly error: S3ErrorCode } | { readonly document: string }
   /** What GET says after a DELETE, where that is not what a new bucket says. */
@@ -64,7 +69,8 @@ export const putConfiguration =
   (kind: ConfigurationKind, status: 200 | 204 = 200): Operation =>
   async (gateway, request) => {
     const bucket = await requireBucket(gateway, request.bucket)
-    const document = await kind.accept(await readDocument(request, gateway.limits.xmlBytes), gateway, bucket)
+    const asked = await readDocument(request, gateway.limits.xmlBytes)
+    const document = await kind.accept(asked, gateway, bucket, (other) => request.authorise('write', other, ''))
     await keepConfiguration(gateway, request.bucket, kind, document)
     return { status }
   }

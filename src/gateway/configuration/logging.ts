@@ -8,9 +8,12 @@ import { ownershipOf } from './ownership-controls.ts'
 /** Where access logs shall go. The target must be there; nothing is delivered yet. */
 const LOGGING: ConfigurationKind = {
   name: 'logging',
-  accept: async (document, gateway) => {
+  accept: async (document, gateway, _bucket, requireWritable) => {
     const accepted = acceptLogging(parseXml(document, gateway.limits.xmlBytes))
-    if (accepted.target !== undefined) await checkTarget(gateway, accepted.target, accepted.grants)
+    if (accepted.target !== undefined) {
+      requireWritable(accepted.target)
+      await checkTarget(gateway, accepted.target, accepted.grants)
+    }
     return accepted.document
   },
   absent: { document: xmlDocument('BucketLoggingStatus') },

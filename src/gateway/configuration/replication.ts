@@ -17,13 +17,14 @@ const isVersioned = (bucket: BucketInfo): boolean => bucket.versioning === 'Enab
 /** Both ends must keep versions, as in S3; nothing is replicated yet. */
 const REPLICATION: ConfigurationKind = {
   name: 'replication',
-  accept: async (body, gateway, bucket) => {
+  accept: async (body, gateway, bucket, requireWritable) => {
     const { document, destinations } = acceptReplication(parseXml(body, gateway.limits.xmlBytes), newRuleId(gateway))
     if (!isVersioned(bucket)) {
       throw invalidRequest("Versioning must be 'Enabled' on the bucket to apply a replication configuration")
     }
     for (const name of destinations) {
       if (name === bucket.name) throw invalidRequest('The destination bucket must not be the source bucket.')
+      requireWritable(name)
       const found = await gateway.store.headBucket(name)
       if (found === undefined) throw invalidRequest('Destination bucket must exist.')
       if (!isVersioned(found)) throw invalidRequest('Destination bucket must have versioning enabled.')
