@@ -9,7 +9,7 @@ import { type DroppedFile, share } from './local/bodies.ts'
 import type { ArrivedBody } from './local/body-writer.ts'
 import { requireBucket } from './local/bucket-state.ts'
 import { allBuckets, changeBucket, findBucket, makeBucket, removeBucket } from './local/buckets.ts'
-import { bucketsWithDocument, readDocument, removeDocument, writeDocument } from './local/documents.ts'
+import { bucketsWaiting, readDocument, removeDocument, writeDocument } from './local/documents.ts'
 import { openingFailure } from './local/failures.ts'
 import { DISK, explained } from './local/files.ts'
 import { inTime } from './local/in-time.ts'
@@ -116,9 +116,10 @@ export class LocalStore implements ObjectStore {
 
   readonly documents: StoreDocuments = {
     read: async (bucket, name) => this.#read((tables) => readDocument(tables, bucket, name)),
-    write: (bucket, name, document) => this.#change((tables) => writeDocument(tables, bucket, name, document)),
+    write: (bucket, name, document, { waits = false } = {}) =>
+      this.#change((tables) => writeDocument(tables, bucket, name, { document, waits })),
     remove: (bucket, name) => this.#change((tables) => removeDocument(tables, bucket, name)),
-    bucketsWith: async (name, limit) => this.#read((tables) => bucketsWithDocument(tables, name, limit)),
+    bucketsWaiting: async (name, limit) => this.#read((tables) => bucketsWaiting(tables, name, limit)),
   }
 
   async listBuckets(): Promise<readonly BucketInfo[]> {

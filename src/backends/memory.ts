@@ -40,7 +40,7 @@ interface StoredBucket {
   readonly names: OrderedNames
   readonly objects: Map<string, StoredObject>
   readonly uploads: Map<string, StoredUpload>
-  readonly documents: Map<string, Buffer>
+  readonly documents: Map<string, { readonly document: Buffer; readonly waits: boolean }>
 }
 
 /** A body that has arrived, with what becomes known at its end. */
@@ -80,16 +80,17 @@ export class MemoryStore implements ObjectStore {
   }
 
   readonly documents: StoreDocuments = {
-    read: async (bucket, name) => this.#buckets.get(bucket)?.documents.get(name),
-    write: async (bucket, name, document) => {
-      this.#bucket(bucket).documents.set(name, document)
+    read: async (bucket, name) => this.#buckets.get(bucket)?.documents.get(name)?.document,
+    write: async (bucket, name, document, { waits = false } = {}) => {
+      this.#bucket(bucket).documents.set(name, { document, waits })
     },
     remove: async (bucket, name) => {
       this.#buckets.get(bucket)?.documents.delete(name)
     },
-    bucketsWith: async (name, limit) => {
-      const found = [...this.#buckets].filter(([, { documents }]) => documents.has(name)).map(([bucket]) => bucket)
-      return found.sort(compareUtf8).slice(0, limit)
+    bucketsWaiting: async (name, limit) => {
+      const waiting = [...this.#buckets].filter(([, { documents }]) => documents.get(name)?.waits === true)
+      const names = waiting.map(([bucket]) => bucket)
+      return names.sort(compareUtf8).slice(0, limit)
     },
   }
 

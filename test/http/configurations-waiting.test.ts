@@ -79,7 +79,7 @@ describe('logging', () => {
   })
 })
 
-describe('another bucket', () => {
+describe('over a folder', () => {
   const OTHER = { accessKey: 'WRITER', secretKey: 'writer-secret-1' }
   let folder: string
   let limited: TestGateway
@@ -123,15 +123,33 @@ describe('another bucket', () => {
         `<ReplicationConfiguration><Role>arn:aws:iam::1:role/r</Role><Rule><Prefix/><Status>Enabled</Status><Destination><Bucket>arn:aws:s3:::${name}</Bucket></Destination></Rule></ReplicationConfiguration>`,
     ],
   ])(
-    'is named by ?%s only by those who may write there, and others do not learn whether it exists',
+    'another bucket is named by ?%s only by those who may write there, and others do not learn whether it exists',
     async (query, of) => {
       expect((await put(query, of('my-logs'))).status).toBe(200)
       for (const name of ['theirs', 'missing']) {
         const refused = await put(query, of(name))
         expect([refused.status, codeOf(refused)]).toEqual([403, 'AccessDenied'])
       }
+      expect((await waitingConfigurations(limited.store)).map((one) => one.configuration)).toContain(query)
     },
   )
+
+  test('changes that cross leave no configuration untold', async () => {
+    const document = Buffer.from(
+      '<LifecycleConfiguration><Rule><Filter/><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>',
+    )
+    const path = '/mine?lifecycle'
+    await Promise.all(
+      Array.from({ length: 20 }, (_, at) =>
+        at % 2 === 0
+          ? send(limited, { method: 'DELETE', path })
+          : send(limited, { method: 'PUT', path, body: document }),
+      ),
+    )
+    const kept = (await send(limited, { method: 'GET', path })).status === 200
+    const told = (await waitingConfigurations(limited.store)).some((one) => one.configuration === 'lifecycle')
+    expect(told).toBe(kept)
+  })
 })
 
 describe('notifications', () => {
@@ -296,7 +314,7 @@ describe('what nothing acts on', () => {
   test('is counted up to a hundred', async () => {
     for (let index = 0; index < 101; index += 1) {
       await gateway.store.createBucket(`many-${index}`)
-      await gateway.gateway.documents.write(`many-${index}`, 'waits-lifecycle', Buffer.alloc(0))
+      await gateway.gateway.documents.write(`many-${index}`, 'lifecycle', Buffer.alloc(0), { waits: true })
     }
     const found = (await waitingConfigurations(gateway.store)).find((one) => one.configuration === 'lifecycle')
     expect(found).toMatchObject({ buckets: 100, more: true })

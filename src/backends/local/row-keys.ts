@@ -28,13 +28,13 @@ export function documentKey(bucket: string, name: string): Buffer {
   return belowBucket(bucket, Buffer.from(name))
 }
 
-/** 0x00 ‖ name of the document ‖ 0x00 ‖ bucket: who has such a document. No bucket has an empty name. */
-export function documentHolderKey(name: string, bucket: string): Buffer {
-  return Buffer.concat([documentHolders(name), Buffer.from(bucket)])
+/** 0x00 ‖ name of the document ‖ 0x00 ‖ bucket: whose document waits. No bucket has an empty name. */
+export function waitingKey(name: string, bucket: string): Buffer {
+  return Buffer.concat([waitingFor(name), Buffer.from(bucket)])
 }
 
-/** What the keys of all holders of a document begin with. */
-export function documentHolders(name: string): Buffer {
+/** What the keys of all buckets begin with whose document of that name waits. */
+export function waitingFor(name: string): Buffer {
   return Buffer.from(`\0${name}\0`)
 }
 

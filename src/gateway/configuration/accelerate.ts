@@ -19,7 +19,7 @@ const ACCELERATE: ConfigurationKind = {
     return renderAdmitted(admitted)
   },
   absent: { document: xmlDocument(ROOT) },
-  waits: { as: 'accelerate', when: (document) => document.includes('<Status>Enabled</Status>') },
+  waits: (document) => document.includes('<Status>Enabled</Status>'),
 }
 
 export const getBucketAccelerateConfiguration = getConfiguration(ACCELERATE)

@@ -11,7 +11,7 @@ import { blocksPublicAcls } from './public-access-block.ts'
 const BUCKET_ACL: Pick<ConfigurationKind, 'name' | 'waits'> = {
   name: ACL_DOCUMENT,
   // A group is written with its name.
-  waits: { as: 'acl', when: (grants) => grants.includes('=') },
+  waits: (grants) => grants.includes('='),
 }
 
 export const getBucketAcl: Operation = async (gateway, { bucket }) => {

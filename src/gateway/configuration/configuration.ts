@@ -3,7 +3,7 @@ import type { BucketInfo } from '../../backends/object-store.ts'
 import { S3Error, type S3ErrorCode } from '../../s3/errors.ts'
 import type { Gateway, Operation } from '../gateway.ts'
 import { readDocument } from '../request-document.ts'
-import { noteWaiting, type WaitingName } from './waiting.ts'
+import { configurationWaits } from '../../telemetry/channels.ts'
 
 /** One kind of configuration. */
 export interface ConfigurationKind {
@@ -20,8 +20,8 @@ export interface ConfigurationKind {
   readonly absent: { readonly error: S3ErrorCode } | { readonly document: string }
   /** What GET says after a DELETE, where that is not what a new bucket says. */
   readonly removed?: S3ErrorCode
-  /** For what nothing acts on yet: its name in reports, and whether a kept document asks for anything. */
-  readonly waits?: { readonly as: WaitingName; readonly when: (document: string) => boolean }
+  /** For what nothing acts on yet, and `waiting.ts` reports under its name: whether a kept document asks for anything. */
+  readonly waits?: (document: string) => boolean
 }
 
 /** Kept in the place of a document that was deleted, where that differs from one that was never put. */
@@ -79,25 +79,22 @@ export const putConfiguration =
 export async function keepConfiguration(
   { documents }: Gateway,
   bucket: string,
-  { name, waits }: Pick<ConfigurationKind, 'name' | 'waits'>,
+  { name, waits: waitsWith }: Pick<ConfigurationKind, 'name' | 'waits'>,
   document: string,
 ): Promise<void> {
-  const write = (): Promise<void> => documents.write(bucket, name, Buffer.from(document))
-  if (waits === undefined) return write()
-  await noteWaiting(documents, bucket, waits.as, waits.when(document), write)
+  const waits = waitsWith?.(document) === true
+  await documents.write(bucket, name, Buffer.from(document), { waits })
+  if (waits) configurationWaits.publish({ configuration: name, buckets: 1, bucket })
 }
 
 /** No error if there is none. */
 export const deleteConfiguration =
-  (kind: Pick<ConfigurationKind, 'name' | 'removed' | 'waits'>): Operation =>
+  ({ name, removed }: Pick<ConfigurationKind, 'name' | 'removed'>): Operation =>
   async (gateway, { bucket }) => {
-    const { name, removed, waits } = kind
     const { documents } = gateway
     await requireBucket(gateway, bucket)
-    const remove = (): Promise<void> =>
-      removed === undefined ? documents.remove(bucket, name) : documents.write(bucket, name, REMOVED)
-    if (waits === undefined) await remove()
-    else await noteWaiting(documents, bucket, waits.as, false, remove)
+    if (removed === undefined) await documents.remove(bucket, name)
+    else await documents.write(bucket, name, REMOVED)
     return { status: 204 }
   }
 

@@ -21,7 +21,7 @@ const MINIMUMS = ['all_storage_classes_128K', 'varies_by_storage_class']
 /** Kept as the minimum, a line feed, and the document. */
 const LIFECYCLE: Pick<ConfigurationKind, 'name' | 'waits'> = {
   name: 'lifecycle',
-  waits: { as: 'lifecycle', when: lifecycleActs },
+  waits: lifecycleActs,
 }
 
 function minimumIn(headers: Headers): string {

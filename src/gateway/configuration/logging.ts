@@ -17,7 +17,7 @@ const LOGGING: ConfigurationKind = {
     return accepted.document
   },
   absent: { document: xmlDocument('BucketLoggingStatus') },
-  waits: { as: 'logging', when: (document) => document.includes('<LoggingEnabled>') },
+  waits: (document) => document.includes('<LoggingEnabled>'),
 }
 
 async function checkTarget(gateway: Gateway, target: string, grants: boolean): Promise<void> {

@@ -7,7 +7,7 @@ const NOTIFICATION: ConfigurationKind = {
   name: 'notification',
   accept: (document, gateway) => acceptNotification(parseXml(document, gateway.limits.xmlBytes), newRuleId(gateway)),
   absent: { document: xmlDocument('NotificationConfiguration') },
-  waits: { as: 'notification', when: notificationActs },
+  waits: notificationActs,
 }
 
 export const getBucketNotificationConfiguration = getConfiguration(NOTIFICATION)

@@ -32,7 +32,7 @@ const REPLICATION: ConfigurationKind = {
     return document
   },
   absent: { error: 'ReplicationConfigurationNotFoundError' },
-  waits: { as: 'replication', when: (document) => /<Status>Enabled<\/Status><(?:Sou|Exi|Des)/.test(document) },
+  waits: (document) => /<Status>Enabled<\/Status><(?:Sou|Exi|Des)/.test(document),
 }
 
 export const getBucketReplication = getConfiguration(REPLICATION)

@@ -1,15 +1,14 @@
 /**
- * Configurations that are kept and told, and that nothing acts on yet: reported, never silently ignored. Beside each of them stands
- * a mark of its own, so that the store can name the buckets without reading their documents, whichever process wrote them.
+ * Configurations that are kept and told, and that nothing acts on yet: reported, never silently ignored. The store writes down with
+ * each whether it waits, so that it can name the buckets without reading their documents, whichever process wrote them.
  */
-import type { BucketDocuments } from '../../backends/bucket-documents.ts'
 import type { ObjectStore } from '../../backends/object-store.ts'
 import { configurationWaits } from '../../telemetry/channels.ts'
 
-/** In reports. `acl` are grants to others than the owner, which nobody evaluates. */
+/** Names of their documents, in reports too. `acl` are grants to others than the owner, which nobody evaluates. */
 const WAITING_NAMES = ['accelerate', 'acl', 'lifecycle', 'logging', 'notification', 'replication'] as const
 
-export type WaitingName = (typeof WAITING_NAMES)[number]
+type WaitingName = (typeof WAITING_NAMES)[number]
 
 /** Buckets are counted up to here: enough to say that there are many. */
 const MOST_COUNTED = 100
@@ -24,28 +23,12 @@ export interface WaitingConfiguration {
   readonly first: string
 }
 
-const markOf = (name: WaitingName): string => `waits-${name}`
-
-/** Makes a change around its mark: a mark without its configuration is corrected by the next change, the other way round nobody would know. */
-export async function noteWaiting(
-  documents: BucketDocuments,
-  bucket: string,
-  name: WaitingName,
-  waits: boolean,
-  change: () => Promise<void>,
-): Promise<void> {
-  if (waits) await documents.write(bucket, markOf(name), Buffer.alloc(0))
-  await change()
-  if (waits) configurationWaits.publish({ configuration: name, buckets: 1, bucket })
-  else await documents.remove(bucket, markOf(name))
-}
-
 /** What waits in a store. A store that speaks S3 acts on its configurations itself. */
 export async function waitingConfigurations({ documents }: ObjectStore): Promise<readonly WaitingConfiguration[]> {
   if (documents === undefined) return []
   const found = await Promise.all(
     WAITING_NAMES.map(async (configuration) => {
-      const buckets = await documents.bucketsWith(markOf(configuration), MOST_COUNTED + 1)
+      const buckets = await documents.bucketsWaiting(configuration, MOST_COUNTED + 1)
       const [first] = buckets
       if (first === undefined) return []
       const more = buckets.length > MOST_COUNTED
