@@ -39,6 +39,8 @@ export function requirePublic(access: PublicAccess, operation: OperationName, qu
   if (!OPERATIONS[access].has(operation)) throw new S3Error('AccessDenied')
   // Old versions may hold what was meant to be gone.
   if (query.has('versionId')) throw new S3Error('AccessDenied')
+  // Whether contents are what somebody guesses is a read of them: S3 wants the right to read for it too.
+  if (access === 'upload' && headers.has('if-match')) throw new S3Error('AccessDenied')
   for (const name of headers.names()) {
     if (name.startsWith('x-amz-') && !isPublicHeader(name)) throw new S3Error('AccessDenied')
   }

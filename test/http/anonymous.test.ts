@@ -139,6 +139,13 @@ describe('uploads by anybody', () => {
     expectError(await put(signed, '3\r\nnew\r\n0\r\n\r\n'), 403, 'AccessDenied')
   })
 
+  test('tell nobody what is there: contents cannot be guessed by a condition', async () => {
+    for (const etag of ['"2a1dd1e1e59d0a384c26951e316cd7e6"', '*']) {
+      expectError(await ask('PUT', '/is-upload/a/key', { 'if-match': etag }, 'other'), 403, 'AccessDenied')
+    }
+    expectError(await ask('PUT', '/is-upload/a/key', { 'if-none-match': '*' }, 'other'), 412, 'PreconditionFailed')
+  })
+
   test.each([
     'x-amz-acl',
     'x-amz-tagging',
