@@ -1,11 +1,11 @@
 /** What the fields of an upload form ask for (S3 API reference, "POST Object"), in the terms of PutObject. */
 import { requireKeyLength } from './address.ts'
 import type { FormFields } from './auth/post-policy.ts'
-import { invalidArgument, S3Error } from './errors.ts'
+import { invalidArgument, type S3Error } from './errors.ts'
 import type { FormField } from './form-data.ts'
 import { Headers } from './headers.ts'
 import { isHeaderValue } from './metadata.ts'
-import { childrenNamed, childText, parseXml } from './xml.ts'
+import { parseTagging, renderTaggingHeader } from './tags.ts'
 
 /** What the browser is told once the object is there. */
 export interface FormReply {
@@ -33,10 +33,11 @@ const HEADER_FIELDS = new Set([
 ])
 
 /** Fields that are headers under another name. */
-const RENAMED: Readonly<Record<string, string>> = {
-  acl: 'x-amz-acl',
-  'x-amz-checksum-algorithm': 'x-amz-sdk-checksum-algorithm',
-}
+const RENAMED: ReadonlyMap<string, string> = new Map([
+  ['acl', 'x-amz-acl'],
+  ['tagging', 'x-amz-tagging'],
+  ['x-amz-checksum-algorithm', 'x-amz-sdk-checksum-algorithm'],
+])
 
 /** Fields of the signature. */
 const SIGNING = new Set([
@@ -55,12 +56,15 @@ export function formFields(fields: readonly FormField[], filename: string): Form
   const found = new Map<string, string>()
   for (const { name, value } of fields) {
     const lower = name.toLowerCase()
-    if (found.has(lower)) throw invalidArgument(`The form has more than one field named '${lower}'.`, lower, value)
+    if (found.has(lower)) throw moreThanOne(lower, value)
     const literal = SIGNING.has(lower) || lower === 'policy'
     found.set(lower, literal ? value : value.replaceAll('${filename}', () => filename))
   }
   return found
 }
+
+const moreThanOne = (name: string, value: string): S3Error =>
+  invalidArgument(`The form has more than one field named '${name}'.`, name, value)
 
 /** Reads what to store and what to answer. Throws `InvalidArgument` without a key or for what no header can hold. */
 export function readPostForm(fields: FormFields): PostForm {
@@ -77,19 +81,19 @@ export function readPostForm(fields: FormFields): PostForm {
 }
 
 function headersOf(fields: FormFields): Headers {
-  const raw: string[] = []
+  const found = new Map<string, string>()
   for (const [name, value] of fields) {
-    if (name === 'tagging') raw.push('x-amz-tagging', taggingHeader(value))
-    const header = RENAMED[name] ?? (isHeaderField(name) ? name : undefined)
+    const header = RENAMED.get(name) ?? (isHeaderField(name) ? name : undefined)
     if (header === undefined) continue
+    if (found.has(header)) throw moreThanOne(name, value)
     // Headers are bytes: the UTF-8 of the value.
-    const bytes = Buffer.from(value).toString('latin1')
+    const bytes = name === 'tagging' ? taggingHeader(value) : Buffer.from(value).toString('latin1')
     if (!HEADER_NAME.test(header) || !isHeaderValue(bytes)) {
       throw invalidArgument('The form field cannot be represented as a header.', name, value)
     }
-    raw.push(header, bytes)
+    found.set(header, bytes)
   }
-  return new Headers(raw)
+  return new Headers([...found].flat())
 }
 
 const isHeaderField = (name: string): boolean =>
@@ -98,19 +102,8 @@ const isHeaderField = (name: string): boolean =>
 const HEADER_NAME = /^[!#$%&'*+.^_`|~\da-z-]+$/
 
 /** The tags of a form are a document; those of PutObject are a query. */
-function taggingHeader(document: string): string {
-  const root = parseXml(Buffer.from(document), Buffer.byteLength(document))
-  if (root.name !== 'Tagging') throw new S3Error('MalformedXML')
-  return childrenNamed(root, 'TagSet')
-    .flatMap((set) => childrenNamed(set, 'Tag'))
-    .map((tag) => `${encode(childText(tag, 'Key'))}=${encode(childText(tag, 'Value'))}`)
-    .join('&')
-}
-
-function encode(text: string | undefined): string {
-  if (text === undefined) throw new S3Error('MalformedXML')
-  return encodeURIComponent(text)
-}
+const taggingHeader = (document: string): string =>
+  renderTaggingHeader(parseTagging(Buffer.from(document), Buffer.byteLength(document)))
 
 function replyOf(fields: FormFields): FormReply {
   const status = fields.get('success_action_status')

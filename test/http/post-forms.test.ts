@@ -343,6 +343,31 @@ describe('B106 what the policy does not allow', () => {
     expect(refusal(await upload('twice', { fields, conditions }))).toEqual([400, 'InvalidArgument'])
   })
 
+  test.each([
+    ['acl', 'private', 'x-amz-acl'],
+    ['tagging', '<Tagging><TagSet/></Tagging>', 'x-amz-tagging'],
+    ['x-amz-checksum-algorithm', 'CRC32', 'x-amz-sdk-checksum-algorithm'],
+  ])('fields that mean the same are refused: %s and %s', async (name, value, other) => {
+    const fields: Fields = [
+      [name, value],
+      [other, 'private'],
+    ]
+    const conditions = fields.map(([field]) => ['starts-with', `$${field}`, ''])
+    const answer = await upload('same', { fields, conditions })
+    expect([refusal(answer), messageOf(answer)]).toEqual([
+      [400, 'InvalidArgument'],
+      `The form has more than one field named '${other}'.`,
+    ])
+  })
+
+  test('the document of tags is one of S3’s', async () => {
+    for (const document of ['<Tagging/>', '<Tagging><TagSet><Tag><Key>a</Key></Tag></TagSet></Tagging>', 'a=b']) {
+      const fields: Fields = [['tagging', document]]
+      const answer = await upload('tags', { fields, conditions: [['starts-with', '$tagging', '']] })
+      expect(refusal(answer)).toEqual([400, 'MalformedXML'])
+    }
+  })
+
   test('x-ignore-* need not be named; file and signature neither', async () => {
     expect((await upload('ignored', { fields: [['x-ignore-me', 'x']] })).status).toBe(204)
   })
