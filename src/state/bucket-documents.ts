@@ -37,8 +37,9 @@ export class StateBucketDocuments implements BucketDocuments {
     } catch (error) {
       // What held a moment ago is a better answer than none: a state store that is away must not stop every write.
       if (!(error instanceof Unavailable) || known === undefined) throw error
-      this.#remember(path, known.document)
-      return known.document
+      const latest = this.#remembered.get(path) ?? known
+      if (latest === known) this.#remember(path, known.document)
+      return latest.document
     }
   }
 

@@ -65,6 +65,19 @@ describe('configurations of buckets in the state store', () => {
     await expect(replica().read('b', 'cors')).rejects.toThrow(Unavailable)
   })
 
+  test('a read that fails does not bring back what was written over meanwhile', async () => {
+    const one = replica()
+    await one.write('b', 'cors', Buffer.from('old'))
+    now += 60_000
+    let fail = (_error: Error): void => undefined
+    vi.spyOn(state, 'get').mockReturnValueOnce(new Promise((_resolve, reject) => (fail = reject)))
+    const late = one.read('b', 'cors')
+    await one.write('b', 'cors', Buffer.from('new'))
+    fail(new Unavailable('away'))
+    expect((await late)?.toString()).toBe('new')
+    expect((await one.read('b', 'cors'))?.toString()).toBe('new')
+  })
+
   test('names of buckets cannot leave their folder', async () => {
     await replica().write('../keyring', 'cors', Buffer.from('x'))
     expect((await state.list('buckets/')).records.map(({ path }) => path)).toEqual(['buckets/%2E.%2Fkeyring/cors'])
