@@ -79,6 +79,9 @@ describe('logging', () => {
   })
 })
 
+const replicationTo = (name: string): string =>
+  `<ReplicationConfiguration><Role>arn:aws:iam::1:role/r</Role><Rule><Prefix/><Status>Enabled</Status><Destination><Bucket>arn:aws:s3:::${name}</Bucket></Destination></Rule></ReplicationConfiguration>`
+
 describe('over a folder', () => {
   const OTHER = { accessKey: 'WRITER', secretKey: 'writer-secret-1' }
   let folder: string
@@ -117,11 +120,7 @@ describe('over a folder', () => {
       (name: string) =>
         `<BucketLoggingStatus><LoggingEnabled><TargetBucket>${name}</TargetBucket><TargetPrefix/></LoggingEnabled></BucketLoggingStatus>`,
     ],
-    [
-      'replication',
-      (name: string) =>
-        `<ReplicationConfiguration><Role>arn:aws:iam::1:role/r</Role><Rule><Prefix/><Status>Enabled</Status><Destination><Bucket>arn:aws:s3:::${name}</Bucket></Destination></Rule></ReplicationConfiguration>`,
-    ],
+    ['replication', replicationTo],
   ])(
     'another bucket is named by ?%s only by those who may write there, and others do not learn whether it exists',
     async (query, of) => {
@@ -149,6 +148,16 @@ describe('over a folder', () => {
     const kept = (await send(limited, { method: 'GET', path })).status === 200
     const told = (await waitingConfigurations(limited.store)).some((one) => one.configuration === 'lifecycle')
     expect(told).toBe(kept)
+  })
+
+  test('a bucket with a replication configuration keeps its versions', async () => {
+    expect((await put('replication', replicationTo('my-logs'))).status).toBe(200)
+    const suspend = () =>
+      put('versioning', '<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>')
+    const refused = await suspend()
+    expect([refused.status, codeOf(refused)]).toEqual([409, 'InvalidBucketState'])
+    await send(limited, { method: 'DELETE', path: '/mine?replication' })
+    expect((await suspend()).status).toBe(200)
   })
 })
 

@@ -2,6 +2,7 @@ import type { BucketInfo } from '../../backends/object-store.ts'
 import { acceptReplication } from '../../s3/configuration/replication.ts'
 import { S3Error } from '../../s3/errors.ts'
 import { parseXml } from '../../s3/xml.ts'
+import type { Gateway } from '../gateway.ts'
 import {
   type ConfigurationKind,
   deleteConfiguration,
@@ -34,6 +35,10 @@ const REPLICATION: ConfigurationKind = {
   absent: { error: 'ReplicationConfigurationNotFoundError' },
   waits: (document) => /<Status>Enabled<\/Status><(?:Sou|Exi|Des)/.test(document),
 }
+
+/** Whether a bucket has such a configuration, whatever it says. */
+export const isReplicated = async ({ documents }: Gateway, bucket: string): Promise<boolean> =>
+  (await documents.read(bucket, REPLICATION.name)) !== undefined
 
 export const getBucketReplication = getConfiguration(REPLICATION)
 export const putBucketReplication = putConfiguration(REPLICATION)

@@ -4,6 +4,7 @@ import { S3Error } from '../../s3/errors.ts'
 import { childText, el, parseXml, xmlDocument } from '../../s3/xml.ts'
 import type { Gateway, Operation } from '../gateway.ts'
 import { readDocument } from '../request-document.ts'
+import { isReplicated } from './replication.ts'
 
 const ROOT = 'VersioningConfiguration'
 
@@ -17,12 +18,17 @@ export const getBucketVersioning: Operation = async ({ store }, { bucket }) => {
   return { status: 200, body: xmlDocument(ROOT, el('Status', found.versioning)) }
 }
 
-/** PutBucketVersioning: Enabled or Suspended; MFA delete is not offered. Throws `InvalidBucketState` where Object Lock is on (B100). */
+/** PutBucketVersioning: Enabled or Suspended; MFA delete is not offered. Throws `InvalidBucketState` where Object Lock is on (B100), or where a suspension would end what replication needs. */
 export const putBucketVersioning: Operation = async (gateway, request) => {
   const { store } = gateway
   if ((await store.headBucket(request.bucket)) === undefined) throw new S3Error('NoSuchBucket')
   const versioning = statusOf(await readDocument(request, gateway.limits.xmlBytes), gateway)
   if (store.updateBucket === undefined) throw withoutVersions()
+  if (versioning === 'Suspended' && (await isReplicated(gateway, request.bucket))) {
+    throw new S3Error('InvalidBucketState', {
+      message: 'A replication configuration is present on this bucket, so the versioning state cannot be changed.',
+    })
+  }
   await store.updateBucket(request.bucket, { versioning })
   return { status: 200 }
 }
