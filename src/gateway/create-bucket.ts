@@ -1,11 +1,11 @@
 import { StoreError } from '../backends/object-store.ts'
-import { ownerOnly, parseAclHeaders } from '../s3/acl.ts'
+import { grantsOthers, ownerOnly, parseAclHeaders } from '../s3/acl.ts'
 import { isValidBucketName } from '../s3/address.ts'
 import { checkLocation, MAX_CREATE_BUCKET_BYTES, parseCreateBucket } from '../s3/create-bucket-xml.ts'
 import { S3Error } from '../s3/errors.ts'
 import { renderTagging, type Tag } from '../s3/tags.ts'
 import { attributesFor, type ForStore } from './attributes.ts'
-import { checkNewBucketAcl, keepBucketAcl } from './configuration/bucket-acl.ts'
+import { checkGrants, checkNewBucketAcl, keepBucketAcl } from './configuration/bucket-acl.ts'
 import { BUCKET_TAGGING } from './configuration/bucket-tagging.ts'
 import { forgetConfigurations } from './configuration/configuration.ts'
 import { OWNERSHIP_CONTROLS, parseOwnership, renderOwnership } from './configuration/ownership-controls.ts'
@@ -80,6 +80,10 @@ function ofOthers(gateway: Gateway, { bucket, headers }: OperationRequest, tags:
       if (grants !== undefined) await keepBucketAcl(gateway, bucket, grants)
       if (tags.length > 0) await write(BUCKET_TAGGING.name, renderTagging(tags))
     },
-    reset: () => keepBucketAcl(gateway, bucket, grants ?? ownerOnly(gateway.owner)),
+    reset: async () => {
+      // The bucket that is there decides, whatever ownership was asked for a new one.
+      if (grants !== undefined && grantsOthers(grants)) await checkGrants(gateway, bucket, grants)
+      await keepBucketAcl(gateway, bucket, grants ?? ownerOnly(gateway.owner))
+    },
   }
 }

@@ -151,6 +151,12 @@ describe('ownership controls', () => {
     await gateway.client().send(new CreateBucketCommand({ Bucket: 'private', ACL: 'private' }))
   })
 
+  test('B95 a bucket that is made again takes no ACL that it could not be given', async () => {
+    const again = new CreateBucketCommand({ Bucket: 'enforced', ObjectOwnership: 'ObjectWriter', ACL: LOG_DELIVERY })
+    expect(await codeOfRefusal(gateway.client().send(again))).toBe('AccessControlListNotSupported')
+    expect(await get('enforced')).toEqual([`${OWNER} FULL_CONTROL`])
+  })
+
   test('B95 a bucket that is made again in us-east-1 has its ACL reset', async () => {
     await make('again', 'ObjectWriter')
     await put({ GrantRead: `uri="${LOGS}"` }, 'again')
