@@ -6,7 +6,7 @@ import { Query } from './query.ts'
 export const MAX_KEY_BYTES = 1024
 
 export interface Target {
-  /** Absent for the service itself. Not judged: see `isValidBucketName`. */
+  /** Absent for the service itself. Of characters that a bucket may have had at any time; see `isValidBucketName` for new ones. */
   readonly bucket?: string
   /** Absent for the bucket itself; otherwise literal, never normalised and never empty. */
   readonly key?: string
@@ -19,7 +19,7 @@ export interface Target {
 /**
  * Addresses a request. `rawUrl` is the request target in wire form, `domains` the names under which buckets are hosts.
  * A host that is none of them (an IP address, a service name) means path style. Throws `InvalidURI`, `KeyTooLongError`
- * and, for a path like `//key` that names the empty bucket, `InvalidBucketName`.
+ * and, for what can be no name of a bucket, like the empty one of `//key`, `InvalidBucketName`.
  */
 export function parseTarget(rawUrl: string, host: string | undefined, domains: readonly string[]): Target {
   const url = asciiUrl(originForm(rawUrl))
@@ -29,7 +29,9 @@ export function parseTarget(rawUrl: string, host: string | undefined, domains: r
   const hosted = bucketOfHost(host ?? '', domains)
   // Split after decoding: the signature covers the decoded path, so the address depends on nothing that is not signed.
   const [bucket, key] = hosted === undefined ? splitPath(path) : [hosted, path.slice(1)]
-  if (bucket === '' && path !== '/') throw new S3Error('InvalidBucketName', { extra: { BucketName: '' } })
+  if (bucket === '' ? path !== '/' : !ADDRESSABLE.test(bucket)) {
+    throw new S3Error('InvalidBucketName', { extra: { BucketName: bucket } })
+  }
   requireKeyLength(key)
   return {
     ...(bucket === '' ? {} : { bucket }),
@@ -55,6 +57,9 @@ const BUCKET_NAME = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
 const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/
 const RESERVED_PREFIXES = ['xn--', 'sthree-']
 const RESERVED_SUFFIXES = ['-s3alias', '--ol-s3', '--x-s3']
+
+/** Older buckets have capitals, underscores and up to 255 characters. With anything else a name would be more than one in the address that a store is sent. */
+const ADDRESSABLE = /^(?!\.{1,2}$)[\w.-]{1,255}$/
 
 const invalidUri = (cause?: unknown): S3Error => new S3Error('InvalidURI', { cause })
 

@@ -23,6 +23,7 @@ import {
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ALLOW_ALL, type CredentialEntry } from '../../src/access/credentials.ts'
 import { type Profile, PROFILES } from '../../src/backends/s3/profiles.ts'
+import { exchange, expectError } from '../helpers/error-answer.ts'
 import { ACCESS_KEY, SECRET_KEY, startGateway, type TestGateway } from '../helpers/gateway.ts'
 import { s3Store } from '../helpers/s3-store.ts'
 import { answer, ScriptedServer } from '../helpers/scripted-server.ts'
@@ -277,6 +278,26 @@ describe('the headers that the store gets', () => {
     expect((await put(path, { [name]: value })).status).toBe(200)
     expect(server.requests[0]?.headers[name]).toBe(value)
   })
+})
+
+test.each([
+  ['state/keyring.s3.test', '/key'],
+  ['x/../state.s3.test', '/key'],
+  ['state?list-type=2&.s3.test', '/key'],
+  ['localhost', '/state%3Flist-type=2&/key'],
+  ['localhost', '/..%2Fstate/key'],
+])('the name of a bucket is one name in the address that the store gets: %s%s', async (host, path) => {
+  const server = await ScriptedServer.start()
+  const gateway = await startGateway({
+    store: s3Store({ endpoint: server.endpoint }),
+    domains: ['s3.test'],
+    publicAccess: () => 'list',
+    hidden: (bucket) => bucket === 'state',
+  })
+  gateways.push(gateway)
+  expectError(await exchange(gateway, 'GET', path, { host }), 400, 'InvalidBucketName')
+  expect(server.requests).toEqual([])
+  await server.close()
 })
 
 describe('a configuration that names another bucket', () => {

@@ -114,6 +114,29 @@ test.each([
   })
 })
 
+describe('what can be no name of a bucket is 400 InvalidBucketName', () => {
+  const invalid = (url: string, host?: string): void => {
+    const { status, code } = refusal(() => address(url, host))
+    expect([status, code]).toEqual([400, 'InvalidBucketName'])
+  }
+
+  test.each(['/a%3Fb/k', '/a%23b/k', '/a%25b/k', '/a%00b/k', '/%C3%A9/k', '/../k', '/.%2E/k', '/.', '/a@b:80', '//k'])(
+    'in the path %s',
+    (url) => invalid(url),
+  )
+
+  test.each(['a/b', 'a/../b', 'a?b', 'a%2Fb', 'a#b', '..', 'a b'])('in the host %s.example.com', (name) => {
+    invalid('/k', `${name}.example.com`)
+    invalid('/', `${name}.example.com`)
+  })
+
+  test('nor has one more than 255 characters; old ones may have all of these', () => {
+    invalid(`/${'a'.repeat(256)}/k`)
+    expect(address(`/${'a'.repeat(255)}/k`).key).toBe('k')
+    expect(address('/Old_Bucket.1-/k').bucket).toBe('Old_Bucket.1-')
+  })
+})
+
 test('B19: a key of 1024 bytes is accepted, one of 1025 is 400 KeyTooLongError, and bytes count', () => {
   expect(address(`/b/${'k'.repeat(1024)}`).key).toHaveLength(1024)
   expect(address(`/b/${'%C3%A9'.repeat(512)}`).key).toHaveLength(512)
