@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { codeOf, send } from '../helpers/signed-request.ts'
 
 describe('configurations of buckets', () => {
   let gateway: TestGateway
@@ -27,6 +28,12 @@ describe('configurations of buckets', () => {
 
   test('a document that S3 does not know changes nothing', async () => {
     const s3 = gateway.client()
+    const odd = Buffer.from(
+      '<RequestPaymentConfiguration><Payer>BucketOwner</Payer><Odd/></RequestPaymentConfiguration>',
+    )
+    expect(codeOf(await send(gateway, { method: 'PUT', path: '/config?requestPayment', body: odd }))).toBe(
+      'MalformedXML',
+    )
     const RequestPaymentConfiguration = { Payer: 'Nobody' as 'Requester' }
     await expect(
       s3.send(new PutBucketRequestPaymentCommand({ Bucket: 'config', RequestPaymentConfiguration })),

@@ -91,6 +91,11 @@ describe('versioning of a bucket', () => {
     ['<Versioning><Status>Enabled</Status></Versioning>', 400, 'MalformedXML'],
     ['<VersioningConfiguration><Status>Enabled</Status><Odd/></VersioningConfiguration>', 400, 'MalformedXML'],
     [
+      '<VersioningConfiguration><Status>Enabled</Status><Status>Suspended</Status></VersioningConfiguration>',
+      400,
+      'MalformedXML',
+    ],
+    [
       '<VersioningConfiguration><Status>Enabled</Status><MfaDelete>Enabled</MfaDelete></VersioningConfiguration>',
       501,
       'NotImplemented',

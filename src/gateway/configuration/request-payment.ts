@@ -1,21 +1,15 @@
-import { S3Error } from '../../s3/errors.ts'
-import { childText, el, parseXml, xmlDocument } from '../../s3/xml.ts'
+import { admitRoot, group, oneOf, renderAdmitted, required } from '../../s3/configuration/schema.ts'
+import { el, parseXml, xmlDocument } from '../../s3/xml.ts'
 import { type ConfigurationKind, getConfiguration, putConfiguration } from './configuration.ts'
 
-const render = (payer: string): string => xmlDocument('RequestPaymentConfiguration', el('Payer', payer))
+const ROOT = 'RequestPaymentConfiguration'
+const SHAPE = group({ Payer: required(oneOf('BucketOwner', 'Requester')) })
 
 /** Nobody is billed here; the setting is kept and told. */
 const REQUEST_PAYMENT: ConfigurationKind = {
   name: 'request-payment',
-  accept: (document, { limits }) => {
-    const root = parseXml(document, limits.xmlBytes)
-    const payer = childText(root, 'Payer')
-    if (root.name !== 'RequestPaymentConfiguration' || (payer !== 'BucketOwner' && payer !== 'Requester')) {
-      throw new S3Error('MalformedXML')
-    }
-    return render(payer)
-  },
-  absent: { document: render('BucketOwner') },
+  accept: (document, { limits }) => renderAdmitted(admitRoot(parseXml(document, limits.xmlBytes), ROOT, SHAPE)),
+  absent: { document: xmlDocument(ROOT, el('Payer', 'BucketOwner')) },
 }
 
 export const getBucketRequestPayment = getConfiguration(REQUEST_PAYMENT)

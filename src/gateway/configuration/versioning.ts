@@ -1,5 +1,6 @@
 /** Versioning of a bucket, where its store keeps versions without speaking S3. */
 import type { VersioningStatus } from '../../backends/object-store.ts'
+import { admitRoot, group, oneOf, optional } from '../../s3/configuration/schema.ts'
 import { S3Error } from '../../s3/errors.ts'
 import { childText, el, parseXml, xmlDocument } from '../../s3/xml.ts'
 import type { Gateway, Operation } from '../gateway.ts'
@@ -7,6 +8,11 @@ import { readDocument } from '../request-document.ts'
 import { isReplicated } from './replication.ts'
 
 const ROOT = 'VersioningConfiguration'
+const STATUSES = ['Enabled', 'Suspended'] as const
+const SHAPE = group({
+  Status: optional(oneOf(...STATUSES)),
+  MfaDelete: optional(oneOf('Enabled', 'Disabled')),
+})
 
 const withoutVersions = (): S3Error =>
   new S3Error('NotImplemented', { message: 'The store behind this endpoint has no object versions.' })
@@ -34,21 +40,13 @@ export const putBucketVersioning: Operation = async (gateway, request) => {
 }
 
 function statusOf(document: Buffer, { limits }: Gateway): VersioningStatus {
-  const root = parseXml(document, limits.xmlBytes)
-  const known = root.children.every(({ name }) => name === 'Status' || name === 'MfaDelete')
-  const mfaDelete = childText(root, 'MfaDelete') ?? 'Disabled'
-  const status = childText(root, 'Status')
-  if (root.name !== ROOT || !known || (mfaDelete !== 'Enabled' && mfaDelete !== 'Disabled')) {
-    throw new S3Error('MalformedXML')
-  }
-  if (mfaDelete === 'Enabled') {
+  const root = admitRoot(parseXml(document, limits.xmlBytes), ROOT, SHAPE)
+  if (childText(root, 'MfaDelete') === 'Enabled') {
     throw new S3Error('NotImplemented', {
       message: 'Deletions that need a second factor (MFA delete) are not offered.',
     })
   }
-  if (status === undefined) {
-    throw new S3Error('IllegalVersioningConfigurationException')
-  }
-  if (status !== 'Enabled' && status !== 'Suspended') throw new S3Error('MalformedXML')
+  const status = STATUSES.find((known) => known === childText(root, 'Status'))
+  if (status === undefined) throw new S3Error('IllegalVersioningConfigurationException')
   return status
 }
