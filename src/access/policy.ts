@@ -1,5 +1,6 @@
 /** Who may do what. Access is the union of a credential's grants; whatever none of them allows is denied. */
 import { globMatches } from '../config/glob.ts'
+import { climbs } from '../s3/address.ts'
 import { S3Error } from '../s3/errors.ts'
 
 /** What one entry of `credentials[].allow` gives. */
@@ -58,7 +59,8 @@ function coversBucket(grant: Grant, bucket: string): boolean {
 
 /** Keys and list prefixes follow one rule: a listing of `a/b` shows keys below `a/b` only, so it needs what its shortest key would need. */
 function coversKey(grant: Grant, keyOrPrefix: string): boolean {
-  return grant.prefixes.length === 0 || grant.prefixes.some((prefix) => keyOrPrefix.startsWith(prefix))
+  if (grant.prefixes.length === 0) return true
+  return !climbs(keyOrPrefix) && grant.prefixes.some((prefix) => keyOrPrefix.startsWith(prefix))
 }
 
 function permits(grant: Grant, request: Exclude<AccessRequest, { action: 'list-buckets' }>): boolean {

@@ -141,7 +141,9 @@ const grant = z.strictObject({
   prefixes: z
     .array(z.string().min(1, 'leave `prefixes` out for all keys'))
     .default([])
-    .describe('Only keys that begin with one of these. Default: all keys.'),
+    .describe(
+      'Only keys that begin with one of these, and none with a `..` between slashes, which leads out of them where a store takes names for paths. Default: all keys.',
+    ),
   actions: z
     .enum(['read-only', 'read-write'], 'write read-only or read-write')
     .describe('`read-only` or `read-write`.'),

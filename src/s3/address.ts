@@ -111,6 +111,9 @@ function bucketOfHost(host: string, domains: readonly string[]): string | undefi
   return bucket
 }
 
+/** Whether a name leads out of what it begins with: to S3 `..` is a name as any other, to a store that keeps objects as files it is the way up. */
+export const climbs = (key: string): boolean => /(?:^|\/)\.\.(?:\/|$)/.test(key)
+
 /** Throws `KeyTooLongError` (B19). */
 export function requireKeyLength(key: string): void {
   const size = Buffer.byteLength(key)

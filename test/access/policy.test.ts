@@ -59,6 +59,18 @@ describe('authorising a request', () => {
     expect(authorise(identity, { action: 'write-some', bucket: BUCKET })).toBe(true)
   })
 
+  it('takes no key for one below a prefix that leads out of it where names are paths', () => {
+    const identity = who(grant({ prefixes: ['team/'] }))
+    const may = (key: string): boolean =>
+      ['read', 'write'].some((action) =>
+        authorise(identity, { action: action as 'read' | 'write', bucket: BUCKET, key }),
+      ) || authorise(identity, { action: 'list', bucket: BUCKET, prefix: key })
+    for (const key of ['team/../x', 'team/a/../../x', 'team/..', 'team/a/..', 'team//../x'])
+      expect(may(key)).toBe(false)
+    for (const key of ['team/..x', 'team/x../y', 'team/.../y', 'team/./x', 'team/a..b']) expect(may(key)).toBe(true)
+    expect(authorise(who(grant({})), { action: 'write', bucket: BUCKET, key: 'team/../x' })).toBe(true)
+  })
+
   it('allows a listing only below an allowed prefix', () => {
     const identity = who(grant({ prefixes: ['team/'], actions: 'read-only' }))
     const may = (prefix: string): boolean => authorise(identity, { action: 'list', bucket: BUCKET, prefix })

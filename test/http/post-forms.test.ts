@@ -343,6 +343,22 @@ describe('B106 what the policy does not allow', () => {
     expect(refusal(await upload('twice', { fields, conditions }))).toEqual([400, 'InvalidArgument'])
   })
 
+  test('a key below a prefix does not lead out of it where names are paths', async () => {
+    const below = (key: string, filename = 'f') =>
+      post(running, {
+        path: `/${bucket}`,
+        body: formBody(
+          [['key', key], ...signForm({ bucket, conditions: [['starts-with', '$key', 'user/']] })],
+          'x',
+          filename,
+        ),
+      })
+    expect(refusal(await below('user/../other'))).toEqual([403, 'AccessDenied'])
+    expect(refusal(await below('user/${filename}', '..'))).toEqual([403, 'AccessDenied'])
+    expect((await below('user/..other')).status).toBe(204)
+    expect((await upload('any/../key')).status).toBe(204)
+  })
+
   test.each([
     ['acl', 'private', 'x-amz-acl'],
     ['tagging', '<Tagging><TagSet/></Tagging>', 'x-amz-tagging'],

@@ -1,4 +1,5 @@
 /** Signed forms (S3 API reference, "Authenticating requests in browser-based uploads using POST"): who made the form, and what it allows. */
+import { climbs } from '../address.ts'
 import { isCustomerSecret } from '../encryption-headers.ts'
 import { invalidArgument, S3Error } from '../errors.ts'
 import { parseAmzDate } from './amz-date.ts'
@@ -163,7 +164,8 @@ function requireAllowed(fields: FormFields, conditions: readonly Condition[]): S
     const { kind, field, value } = condition
     covered.add(field)
     const given = fields.get(field) ?? ''
-    const holds = kind === 'eq' ? given === value : given.startsWith(value)
+    const out = field === 'key' && value !== '' && climbs(given)
+    const holds = kind === 'eq' ? given === value : given.startsWith(value) && !out
     // A condition on a field that the form does not have fails, also where anything would do.
     const shown = isCustomerSecret(field) ? '(left out)' : value
     if (!holds || !fields.has(field)) throw denied(`Policy Condition failed: ["${kind}", "$${field}", "${shown}"]`)
