@@ -214,12 +214,20 @@ describe('versions', () => {
     expect([await get('k', VersionId), await get('k')]).toEqual(['first', 'newer'])
   })
 
-  test('a Complete whose answer was lost is found among the versions, also when it is not the newest any more', async () => {
-    const Key = 'lost'
+  const pending = async (Key: string, Body: string) => {
     const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key }))
-    const { ETag } = await s3.send(new UploadPartCommand({ Bucket, Key, UploadId, PartNumber: 1, Body: 'part' }))
+    const { ETag } = await s3.send(new UploadPartCommand({ Bucket, Key, UploadId, PartNumber: 1, Body }))
     const MultipartUpload = { Parts: [{ PartNumber: 1, ETag }] }
-    const complete = () => s3.send(new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload }))
+    return () => s3.send(new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload }))
+  }
+
+  test.each([
+    ['an object', (Key: string) => put(Key, 'newer')],
+    ['an upload', async (Key: string) => (await pending(Key, 'newer'))()],
+    ['a delete marker', (Key: string) => remove(Key)],
+  ])('a Complete whose answer was lost is found among the versions, also below %s', async (_what, follow) => {
+    const Key = 'lost'
+    const complete = await pending(Key, 'part')
     const { uploads } = running.gateway
     const finish = uploads.finish.bind(uploads)
     let lost = 0
@@ -233,10 +241,10 @@ describe('versions', () => {
       uploads.finish = finish
     }
     expect(lost).toBe(1)
-    await put(Key, 'newer')
+    await follow(Key)
     const { VersionId } = await complete()
     expect(await get(Key, VersionId)).toBe('part')
-    await remove(Key)
+    await put(Key, 'newest')
     expect((await complete()).VersionId).toBe(VersionId)
   })
 

@@ -1,4 +1,5 @@
 /** Whether an upload has been completed by its plan, whoever did it: this request before its answer was lost, or another replica. */
+import { Integrity } from '../../errors.ts'
 import { parseEnvelope } from '../../format/envelope.ts'
 import { fromStoredMetadata } from '../../format/metadata.ts'
 import type { CompleteAnswer, PlanRecord } from '../../state/upload-records.ts'
@@ -28,10 +29,16 @@ export async function findCompleted(
   try {
     const done = await gateway.uploads.done(ref, namespace)
     if (done?.requestHash === plan.requestHash) return done.answer
-    return (await findCurrent(gateway, upload, plan, signal)) ?? (await findOlder(gateway, ref, plan))
+    const current = await findCurrent(gateway, upload, plan, signal).catch(unlessAnother)
+    return current ?? (await findOlder(gateway, ref, plan))
   } catch {
     return undefined
   }
+}
+
+/** A tail that the key of the upload does not open is that of another object, which may have followed ours. */
+function unlessAnother(error: unknown): undefined {
+  if (!(error instanceof Integrity)) throw error
 }
 
 async function findCurrent(
