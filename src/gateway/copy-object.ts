@@ -31,7 +31,15 @@ import { gather, openWhole } from './read-body.ts'
 import { storedChecksum } from './read-view.ts'
 import { type SealedDescription, sealDescription, sealListed } from './sealed-description.ts'
 import type { Place } from './place.ts'
-import { allTlvs, getSame, headNamed, rereading, type SealedObject, type StoredObject } from './sealed-object.ts'
+import {
+  allTlvs,
+  getSame,
+  headNamed,
+  presentInfo,
+  rereading,
+  type SealedObject,
+  type StoredObject,
+} from './sealed-object.ts'
 import { versionOf } from './versions.ts'
 import { type ConditionalStep, currentEtag, decides, storeCondition } from './write-conditions.ts'
 import { foundOurs, type Plaintext, writeObject } from './write-object.ts'
@@ -259,7 +267,7 @@ async function targetCondition(
 async function requireTarget(gateway: Gateway, request: OperationRequest, target: Place): Promise<void> {
   const conditions = parseWriteConditions(request.headers)
   if (conditions.ifNoneMatch !== undefined) {
-    evaluateWrite(conditions, await gateway.store.head(target.bucket, target.key))
+    evaluateWrite(conditions, await presentInfo(gateway, target))
   } else if (conditions.ifMatch !== undefined) {
     const current = await currentEtag(gateway, target)
     evaluateWrite(conditions, current === undefined ? undefined : { etag: current.client })
