@@ -1,13 +1,12 @@
 import { type GetResult, StoreError } from '../backends/object-store.ts'
 import { guessSpan } from '../format/layout.ts'
 import { type CustomerKey, parseCustomerKey } from '../s3/encryption-headers.ts'
-import { S3Error } from '../s3/errors.ts'
 import { parseRange, requestedPart } from '../s3/range.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from './gateway.ts'
 import { giveUp, openRange, openWhole } from './read-body.ts'
 import { viewOf, type Wanted } from './read-view.ts'
 import { atVersion, type Place } from './place.ts'
-import { getSame, headNamed, headStored, rereading, type StoredObject, unseal } from './sealed-object.ts'
+import { getSame, headNamed, headStored, missing, rereading, type StoredObject, unseal } from './sealed-object.ts'
 import { versionOf } from './versions.ts'
 
 /** GetObject: whole, a range, or one part; every byte verified before it is sent (docs/format.md, "What a read costs"). */
@@ -84,10 +83,11 @@ async function begin(
   }
 }
 
-/** Names the version that is not there. */
-function absent({ key, versionId }: Place, error: unknown): unknown {
-  if (!(error instanceof StoreError) || error.refusal !== 'no-such-version' || versionId === undefined) return error
-  return new S3Error('NoSuchVersion', { extra: { Key: key, VersionId: versionId }, cause: error })
+/** Names what is not there, where the store has no answer of its own. */
+function absent(place: Place, error: unknown): unknown {
+  if (!(error instanceof StoreError) || error.answer !== undefined) return error
+  if (error.refusal === 'no-such-version') return missing(place, error)
+  return error.refusal === 'no-such-key' ? missing({ bucket: place.bucket, key: place.key }, error) : error
 }
 
 /** The whole object, where the first request asked for a range that If-Range then set aside. */

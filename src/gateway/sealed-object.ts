@@ -266,12 +266,15 @@ export async function headStored(gateway: Gateway, place: Place, customerKey?: C
 /** What the store says of an object. Throws `NoSuchKey`, `NoSuchVersion`. */
 export async function headInfo(gateway: Gateway, place: Place): Promise<ObjectInfo> {
   const info = await gateway.store.head(place.bucket, place.key, atVersion(place))
-  if (info === undefined) {
-    throw place.versionId === undefined
-      ? new S3Error('NoSuchKey', { extra: { Key: place.key } })
-      : new S3Error('NoSuchVersion', { extra: { Key: place.key, VersionId: place.versionId } })
-  }
+  if (info === undefined) throw missing(place)
   return info
+}
+
+/** `NoSuchKey`, or `NoSuchVersion` where one was asked for, with its name. */
+export function missing({ key, versionId }: Place, cause?: unknown): S3Error {
+  return versionId === undefined
+    ? new S3Error('NoSuchKey', { extra: { Key: key }, cause })
+    : new S3Error('NoSuchVersion', { extra: { Key: key, VersionId: versionId }, cause })
 }
 
 /** As `headStored`, for answers that have a body: a far store says of a HEAD only 404, so it is asked whether it is the bucket that is missing. */

@@ -210,6 +210,15 @@ describe.each(KINDS)('over $name', ({ open }) => {
     expect((await call('GET', 'slash/a/b')).status).toBe(200)
   })
 
+  test('a missing key is named, whatever of it is asked for', async () => {
+    for (const asked of [{}, { range: 'bytes=0-9' }, { range: 'bytes=-9' }, { 'if-none-match': '*' }]) {
+      const answer = await call('GET', 'never%20was', asked)
+      expect(outcome(answer)).toEqual([404, 'NoSuchKey'])
+      expect(answer.bytes.toString()).toContain('<Key>never was</Key>')
+    }
+    expect((await call('GET', 'never%20was?partNumber=1')).bytes.toString()).toContain('<Key>never was</Key>')
+  })
+
   test('B61 a missing key is deleted already', async () => {
     expect((await call('DELETE', 'never-was')).status).toBe(204)
     await put('kept', 'x')
