@@ -1,6 +1,6 @@
 /** What the gateway knows of a stored object before it reads the body: keys, sealed metadata, exact size and ETag. */
 import { type ListedObject, type ObjectInfo, StoreError } from '../backends/object-store.ts'
-import { Integrity } from '../errors.ts'
+import { Denied, Integrity } from '../errors.ts'
 import { type Envelope, openCustomerKey, openEnvelope, parseEnvelope } from '../format/envelope.ts'
 import { type Facts, factsKey, factsKid, openFacts } from '../format/facts.ts'
 import { fromStoredMetadata, openMetadata, type SealedMetadata } from '../format/metadata.ts'
@@ -133,12 +133,20 @@ async function openFactsOf(
 ): Promise<Facts | undefined> {
   const kid = raw === undefined ? undefined : factsKid(raw)
   if (raw === undefined || kid === undefined) return undefined
-  const bucketKey = await gateway.keys.byKid(kid, namespace)
-  const facts = bucketKey === undefined ? undefined : openFacts(factsKey(bucketKey.key), raw, namespace, place.key)
+  const key = await keyOfFacts(gateway, kid, namespace)
+  const facts = key === undefined ? undefined : openFacts(key, raw, namespace, place.key)
   if (facts === undefined) {
     alarm.publish({ what: 'facts of an object do not open', detail: { bucket: place.bucket, key: place.key } })
   }
   return facts
+}
+
+/** `undefined` for a key that nobody has any more: clients choose among key managers, and the loss of one must not hide what the others keep. */
+async function keyOfFacts({ keys }: Gateway, kid: Buffer, namespace: string): Promise<Buffer | undefined> {
+  const bucketKey = await keys.byKid(kid, namespace).catch((error: unknown) => {
+    if (!(error instanceof Denied)) throw error
+  })
+  return bucketKey === undefined ? undefined : factsKey(bucketKey.key)
 }
 
 /** What a listing shows of one object: facts where they open, else the implied size and the store's ETag. A stored size outside the formula's image is shown raw. */
@@ -159,10 +167,7 @@ export async function openListed(
   const keys = new Map<string, Buffer | undefined>()
   const keyOf = async (kid: Buffer): Promise<Buffer | undefined> => {
     const id = kid.toString('latin1')
-    if (!keys.has(id)) {
-      const bucketKey = await gateway.keys.byKid(kid, namespace)
-      keys.set(id, bucketKey === undefined ? undefined : factsKey(bucketKey.key))
-    }
+    if (!keys.has(id)) keys.set(id, await keyOfFacts(gateway, kid, namespace))
     return keys.get(id)
   }
   const results: ListedFacts[] = []
