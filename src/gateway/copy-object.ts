@@ -27,13 +27,12 @@ import { carriedOver, describeObject } from './object-metadata.ts'
 import { type PlaintextClaims, PlaintextVerifier } from './plaintext-verifier.ts'
 import { putInParts } from './put-in-parts.ts'
 import { GATHER_BYTES } from './put-object.ts'
-import { gather, openWhole } from './read-body.ts'
+import { gather, readWhole } from './read-body.ts'
 import { storedChecksum } from './read-view.ts'
 import { type SealedDescription, sealDescription, sealListed } from './sealed-description.ts'
 import type { Place } from './place.ts'
 import {
   allTlvs,
-  getSame,
   headNamed,
   presentInfo,
   rereading,
@@ -305,8 +304,7 @@ async function copyThrough(
       : carriedOver(await allTlvs(gateway, sealed, request.signal), request.headers)
   const kept = algorithm ?? (await storedChecksum(gateway, sealed, request.signal, true))?.name
   const attributes = await attributesOfPut(gateway, sealed, asked.attributes, request.signal)
-  const stored = await getSame(gateway, sealed, { first: 0, last: sealed.info.size - 1 }, request.signal)
-  const body = await openWhole(gateway, sealed, stored, request.signal)
+  const body = await readWhole(gateway, sealed, request.signal)
   const claims = {
     length: sealed.size,
     contentMd5: undefined,

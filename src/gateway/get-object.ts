@@ -1,12 +1,13 @@
+import type { Body } from '../backends/body.ts'
 import { type GetResult, StoreError } from '../backends/object-store.ts'
 import { guessSpan } from '../format/layout.ts'
 import { type CustomerKey, parseCustomerKey } from '../s3/encryption-headers.ts'
 import { parseRange, requestedPart } from '../s3/range.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from './gateway.ts'
-import { giveUp, openRange, openWhole } from './read-body.ts'
+import { giveUp, openRange, openWhole, type PlainRange, readWhole } from './read-body.ts'
 import { viewOf, type Wanted } from './read-view.ts'
 import { atVersion, type Place } from './place.ts'
-import { getSame, headNamed, headStored, missing, rereading, type StoredObject, unseal } from './sealed-object.ts'
+import { headNamed, headStored, missing, rereading, type StoredObject, unseal } from './sealed-object.ts'
 import { versionOf } from './versions.ts'
 
 /** GetObject: whole, a range, or one part; every byte verified before it is sent (docs/format.md, "What a read costs"). */
@@ -41,21 +42,30 @@ async function answerOf(
   gateway: Gateway,
   request: OperationRequest,
   wanted: Wanted,
-  { sealed, stored }: Begun,
+  begun: Begun,
 ): Promise<OperationResponse> {
-  const view = await viewOf(gateway, sealed, request, wanted)
+  const view = await viewOf(gateway, begun.sealed, request, wanted)
   if (view.status === 304) return { status: 304, headers: view.headers }
   const { status, headers, length, range } = view
   if (length === 0 && range === undefined && wanted.part !== undefined) {
     return { status, headers: { ...headers, 'content-length': '0' } }
   }
-  const whole = range === undefined && wanted.range === undefined ? stored : undefined
-  if (range === undefined && whole === undefined) await giveUp(stored)
-  const stream =
-    range === undefined
-      ? await openWhole(gateway, sealed, whole ?? (await again(gateway, sealed, request)), request.signal)
-      : await openRange(gateway, sealed, range, request.signal, wanted.range === undefined ? undefined : stored)
+  const stream = await streamOf(gateway, request.signal, wanted, begun, range)
   return { status, headers, body: { stream, length } }
+}
+
+function streamOf(
+  gateway: Gateway,
+  signal: AbortSignal,
+  wanted: Wanted,
+  { sealed, stored }: Begun,
+  range: PlainRange | undefined,
+): Promise<Body> {
+  const guess = wanted.range === undefined ? undefined : stored
+  if (range !== undefined) return openRange(gateway, sealed, range, signal, guess)
+  if (stored !== undefined && guess === undefined) return openWhole(gateway, sealed, stored, signal)
+  // The first request asked for a range that If-Range then set aside.
+  return giveUp(guess).then(() => readWhole(gateway, sealed, signal))
 }
 
 /**
@@ -88,9 +98,4 @@ function absent(place: Place, error: unknown): unknown {
   if (!(error instanceof StoreError) || error.answer !== undefined) return error
   if (error.refusal === 'no-such-version') return missing(place, error)
   return error.refusal === 'no-such-key' ? missing({ bucket: place.bucket, key: place.key }, error) : error
-}
-
-/** The whole object, where the first request asked for a range that If-Range then set aside. */
-function again(gateway: Gateway, sealed: StoredObject, request: OperationRequest): Promise<GetResult> {
-  return getSame(gateway, sealed, { first: 0, last: sealed.info.size - 1 }, request.signal)
 }

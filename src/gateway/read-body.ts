@@ -31,6 +31,17 @@ export async function openWhole(
   return decodeWhole(opener, stored.body)
 }
 
+/** The whole plaintext, asked for anew. What is under way when that fails is given up: whoever begins again needs its connection to the store. */
+export async function readWhole(gateway: Gateway, sealed: StoredObject, signal: AbortSignal): Promise<Body> {
+  const stored = await getSame(gateway, sealed, { first: 0, last: sealed.info.size - 1 }, signal)
+  try {
+    return await openWhole(gateway, sealed, stored, signal)
+  } catch (error) {
+    await giveUp(stored)
+    throw error
+  }
+}
+
 async function* decodeWhole(opener: ObjectOpener, stored: Body): Body {
   for await (const batch of stored) {
     const plain: Buffer[] = []

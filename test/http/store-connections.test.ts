@@ -11,7 +11,8 @@ import {
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { StoreError } from '../../src/backends/object-store.ts'
 import { TailCache } from '../../src/gateway/tail-cache.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
 import { s3Store } from '../helpers/s3-store.ts'
@@ -94,4 +95,40 @@ test('parts that are copied', { timeout: 25_000 }, async () => {
   const whole = { Bucket, Key: 'assembled', UploadId, MultipartUpload: { Parts } }
   await s3.send(new CompleteMultipartUploadCommand(whole))
   expect(await read('assembled')).toBe(AT_ONCE * 2 * PART.length)
+})
+
+describe('reads that begin again, since their object was overwritten before its tail was read', () => {
+  let get: TestGateway['store']['get']
+
+  beforeEach(() => {
+    const { store } = running
+    get = store.get.bind(store)
+    const moved = new Set<string>()
+    store.get = async (bucket, key, options = {}) => {
+      if (options.ifMatch === undefined || (options.range?.first ?? 0) === 0 || moved.has(key)) {
+        return get(bucket, key, options)
+      }
+      moved.add(key)
+      throw new StoreError('precondition-failed', 'overwritten')
+    }
+  })
+  afterEach(() => {
+    running.store.get = get
+  })
+
+  test('copies that stream through the gateway', { timeout: 25_000 }, async () => {
+    const copies = await atOnce((at) =>
+      s3.send(new CopyObjectCommand({ Bucket, Key: `again-${at}`, CopySource: `${Bucket}/parts-${at}` })),
+    )
+    expect(copies.every(({ CopyObjectResult }) => CopyObjectResult?.ETag !== undefined)).toBe(true)
+  })
+
+  test('parts that are copied', { timeout: 25_000 }, async () => {
+    const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key: 'again' }))
+    const parts = await atOnce((at) => {
+      const part = { Bucket, Key: 'again', UploadId, PartNumber: at + 1, CopySource: `${Bucket}/parts-${at}` }
+      return s3.send(new UploadPartCopyCommand(part))
+    })
+    expect(parts.every(({ CopyPartResult }) => CopyPartResult?.ETag !== undefined)).toBe(true)
+  })
 })

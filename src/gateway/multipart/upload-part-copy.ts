@@ -3,12 +3,11 @@ import { checkCopySize, checkCopySourceRange, parseCopySourceRange } from '../..
 import { parseSourceKey } from '../../s3/encryption-headers.ts'
 import { parsePartNumber } from '../../s3/range.ts'
 import { renderCopyPart } from '../../s3/result-xml.ts'
-import type { Body } from '../../backends/body.ts'
 import { headSource, sourceOf, sourceVersion } from '../copy-object.ts'
 import { keepsMd5 } from '../etag.ts'
-import type { Gateway, Operation, OperationRequest } from '../gateway.ts'
-import { openRange, openWhole, type PlainRange } from '../read-body.ts'
-import { getSame, rereading, type StoredObject } from '../sealed-object.ts'
+import type { Operation } from '../gateway.ts'
+import { openRange, readWhole } from '../read-body.ts'
+import { rereading } from '../sealed-object.ts'
 import { storePart } from './store-part.ts'
 import { encryptionOfPart } from './upload-encryption.ts'
 import { partChecksumOf } from './upload-part.ts'
@@ -31,7 +30,10 @@ export const uploadPartCopy: Operation = async (gateway, request) => {
     if (asked !== undefined) checkCopySourceRange(asked, sealed.size)
     const bytes = asked === undefined ? sealed.size : asked.last - asked.first + 1
     checkCopySize(bytes)
-    return { body: await open(gateway, request, sealed, asked), length: bytes, copied: sealed }
+    const { signal } = request
+    const body =
+      asked === undefined ? await readWhole(gateway, sealed, signal) : await openRange(gateway, sealed, asked, signal)
+    return { body, length: bytes, copied: sealed }
   })
   const name = partChecksumOf(gateway, upload.record)
   const { verified, etag } = await storePart(gateway, {
@@ -61,15 +63,4 @@ export const uploadPartCopy: Operation = async (gateway, request) => {
         : { checksum: { name: checksum.name, type: 'FULL_OBJECT', value: checksum.value } }),
     }),
   }
-}
-
-async function open(
-  gateway: Gateway,
-  request: OperationRequest,
-  sealed: StoredObject,
-  range: PlainRange | undefined,
-): Promise<Body> {
-  if (range !== undefined) return openRange(gateway, sealed, range, request.signal)
-  const stored = await getSame(gateway, sealed, { first: 0, last: sealed.info.size - 1 }, request.signal)
-  return openWhole(gateway, sealed, stored, request.signal)
 }
