@@ -5,7 +5,7 @@ import type { Attributes } from '../backends/object-store.ts'
 import type { OperationResponse } from './gateway.ts'
 import type { VerifiedPlaintext } from './plaintext-verifier.ts'
 
-/** What PutObject and UploadPart say about the bytes they took, and of how they are encrypted. `etag` is the client's. */
+/** What PutObject says about the bytes it took, and of how they are encrypted. `etag` is the client's. */
 export function putResponse(
   encryption: Readonly<Record<string, string>>,
   etag: string,

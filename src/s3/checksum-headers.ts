@@ -183,6 +183,14 @@ export const checksumHeaders = (checksum: StoredChecksum): Record<string, string
   'x-amz-checksum-type': checksum.type,
 })
 
+/** The response header of a part's checksum, which has no type of its own: that is the upload's. */
+export const partChecksumHeader = ({
+  name,
+  value,
+}: Pick<StoredChecksum, 'name' | 'value'>): Record<string, string> => ({
+  [CHECKSUMS[name].header]: value.toString('base64'),
+})
+
 /** Throws `BadDigest` if the value computed over the plaintext is not the one announced. */
 export const verifyChecksum = (name: ChecksumName, expected: Buffer, actual: Buffer): void => {
   if (expected.length === actual.length && timingSafeEqual(expected, actual)) return

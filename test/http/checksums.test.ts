@@ -203,6 +203,8 @@ describe.each(TYPES)('$name $type of an upload', ({ name, type }) => {
     })
     const two = await trailed(partPath(2), second, name, base64(name, second))
     expect([one, two].map((answer) => answer.headers[headerOf(name)])).toEqual(parts.map((part) => base64(name, part)))
+    // The type is the upload's: S3 names none with a part.
+    expect([one, two].map((answer) => answer.headers['x-amz-checksum-type'])).toEqual([undefined, undefined])
     const other = name === 'SHA1' ? 'SHA256' : 'SHA1'
     const mismatch = await send(running, {
       method: 'PUT',

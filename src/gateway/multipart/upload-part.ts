@@ -1,14 +1,14 @@
 import { HeldBody } from '../../backends/body.ts'
 import { checksumOfCode, type ChecksumName, TYPE_CODES } from '../../s3/checksum.ts'
-import { parseUploadChecksum } from '../../s3/checksum-headers.ts'
+import { parseUploadChecksum, partChecksumHeader } from '../../s3/checksum-headers.ts'
 import { parseContentMd5 } from '../../s3/content-md5.ts'
 import { S3Error } from '../../s3/errors.ts'
+import { quoteEtag } from '../../s3/etag.ts'
 import { parsePartNumber } from '../../s3/range.ts'
 import { keepsMd5 } from '../etag.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from '../gateway.ts'
 import { PartGatherer } from '../part-gatherer.ts'
 import type { PlaintextClaims } from '../plaintext-verifier.ts'
-import { putResponse } from '../put-response.ts'
 import { type StoredPart, storePart } from './store-part.ts'
 import { encryptionOfPart } from './upload-encryption.ts'
 import { type OpenUpload, uploadOf } from './upload-of.ts'
@@ -48,7 +48,8 @@ export const uploadPart: Operation = async (gateway, request) => {
 }
 
 function respond(encryption: Readonly<Record<string, string>>, { etag, verified }: StoredPart): OperationResponse {
-  return putResponse(encryption, etag, verified)
+  const checksum = verified.checksum === undefined ? {} : partChecksumHeader(verified.checksum)
+  return { status: 200, headers: { ...encryption, etag: quoteEtag(etag), ...checksum } }
 }
 
 /** What the request says about its bytes. A part is hashed with the algorithm of its upload. Throws `InvalidRequest` for another, or none where S3 wants one. */
