@@ -1,7 +1,18 @@
 /** The default encryption of a bucket (S3 API reference, "ServerSideEncryptionConfiguration"). */
 import { ENCRYPTION_MODES, type EncryptionMode, isKms } from './encryption-headers.ts'
+import {
+  admitRoot,
+  anyText,
+  boolean,
+  group as shape,
+  malformed,
+  many,
+  oneOf,
+  optional,
+  required,
+} from './configuration/schema.ts'
 import { S3Error } from './errors.ts'
-import { childrenNamed, el, group, parseXml, type XmlElement, xmlDocument } from './xml.ts'
+import { child, childText, el, group, parseXml, type XmlElement, xmlDocument } from './xml.ts'
 
 export interface BucketEncryption {
   readonly mode: EncryptionMode
@@ -12,29 +23,33 @@ export interface BucketEncryption {
   readonly blocksCustomerKeys: boolean | undefined
 }
 
-/** Throws `MalformedXML`, and `InvalidArgument` for a key beside AES256. */
+const RULE = shape({
+  ApplyServerSideEncryptionByDefault: optional(
+    shape({ SSEAlgorithm: required(oneOf(...ENCRYPTION_MODES)), KMSMasterKeyID: optional(anyText) }),
+  ),
+  BucketKeyEnabled: optional(boolean),
+  BlockedEncryptionTypes: optional(shape({ EncryptionType: many(oneOf('NONE', 'SSE-C'), 1) })),
+})
+const CONFIGURATION = shape({ Rule: required(RULE) })
+
+/** Throws `MalformedXML`, also for what S3 does not know: a key id that was skipped would be another key. `InvalidArgument` for a key beside AES256. */
 export const parseBucketEncryption = (document: Buffer, maxBytes: number): BucketEncryption => {
-  const root = parseXml(document, maxBytes)
-  if (root.name !== 'ServerSideEncryptionConfiguration') throw malformed()
-  const rule = only(root, 'Rule')
-  if (rule === undefined) throw malformed()
-  const blocked = only(rule, 'BlockedEncryptionTypes')
-  const byDefault = only(rule, 'ApplyServerSideEncryptionByDefault')
+  const root = admitRoot(parseXml(document, maxBytes), 'ServerSideEncryptionConfiguration', CONFIGURATION)
+  const [rule = root] = root.children
+  const byDefault = child(rule, 'ApplyServerSideEncryptionByDefault')
+  const blocked = child(rule, 'BlockedEncryptionTypes')
   if (blocked === undefined && byDefault === undefined) throw malformed()
-  const { mode, keyId } = byDefault === undefined ? { mode: 'AES256' as const, keyId: '' } : parseDefault(byDefault)
   return {
-    mode,
-    keyId,
-    bucketKey: parseBoolean(only(rule, 'BucketKeyEnabled')?.text),
+    ...(byDefault === undefined ? { mode: 'AES256', keyId: '' } : parseDefault(byDefault)),
+    bucketKey: childText(rule, 'BucketKeyEnabled') === 'true',
     blocksCustomerKeys: blocked === undefined ? undefined : parseBlocked(blocked),
   }
 }
 
 const parseDefault = (element: XmlElement): Pick<BucketEncryption, 'mode' | 'keyId'> => {
-  const algorithm = only(element, 'SSEAlgorithm')?.text
-  const mode = ENCRYPTION_MODES.find((known) => known === algorithm)
-  if (mode === undefined) throw malformed()
-  const keyId = only(element, 'KMSMasterKeyID')?.text ?? ''
+  const algorithm = childText(element, 'SSEAlgorithm')
+  const mode = ENCRYPTION_MODES.find((known) => known === algorithm) ?? 'AES256'
+  const keyId = childText(element, 'KMSMasterKeyID') ?? ''
   if (keyId !== '' && !isKms(mode)) {
     throw new S3Error('InvalidArgument', {
       message: 'a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse',
@@ -44,27 +59,11 @@ const parseDefault = (element: XmlElement): Pick<BucketEncryption, 'mode' | 'key
   return { mode, keyId }
 }
 
-const parseBlocked = (element: XmlElement): boolean => {
-  const types = childrenNamed(element, 'EncryptionType').map(({ text }) => text)
-  if (types.length === 0 || types.some((type) => type !== 'NONE' && type !== 'SSE-C')) throw malformed()
-  if (types.includes('NONE') && types.includes('SSE-C')) throw malformed()
-  return types.includes('SSE-C')
+const parseBlocked = ({ children }: XmlElement): boolean => {
+  const types = new Set(children.map(({ text }) => text))
+  if (types.size > 1) throw malformed()
+  return types.has('SSE-C')
 }
-
-const parseBoolean = (text: string | undefined): boolean => {
-  if (text === undefined || text === 'false') return false
-  if (text === 'true') return true
-  throw malformed()
-}
-
-/** The one child of that name, if there is one. Throws `MalformedXML` for several. */
-const only = (element: XmlElement, name: string): XmlElement | undefined => {
-  const found = childrenNamed(element, name)
-  if (found.length > 1) throw malformed()
-  return found[0]
-}
-
-const malformed = (): S3Error => new S3Error('MalformedXML')
 
 export const renderBucketEncryption = (encryption: BucketEncryption): string => {
   const { mode, keyId, bucketKey, blocksCustomerKeys } = encryption

@@ -241,6 +241,16 @@ describe.each(Object.keys(worlds))('%s', (name) => {
         '<Rule>{by}<SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>third</KMSMasterKeyID>{/by}</Rule>',
         'KMS.NotFoundException',
       ],
+      [
+        'with a key id under another name, which would be another key',
+        '<Rule>{by}<SSEAlgorithm>aws:kms</SSEAlgorithm><KmsMasterKeyId>second</KmsMasterKeyId>{/by}</Rule>',
+        'MalformedXML',
+      ],
+      [
+        'that blocks under another name',
+        '<Rule>{aes}<BlockedEncryptionType><EncryptionType>SSE-C</EncryptionType></BlockedEncryptionType></Rule>',
+        'MalformedXML',
+      ],
       ['of a flag that is no word', '<Rule>{aes}<BucketKeyEnabled>yes</BucketKeyEnabled></Rule>', 'MalformedXML'],
       [
         'that blocks what is not known',
