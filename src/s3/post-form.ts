@@ -1,6 +1,7 @@
 /** What the fields of an upload form ask for (S3 API reference, "POST Object"), in the terms of PutObject. */
 import { requireKeyLength } from './address.ts'
 import type { FormFields } from './auth/post-policy.ts'
+import { isCustomerSecret } from './encryption-headers.ts'
 import { invalidArgument, type S3Error } from './errors.ts'
 import type { FormField } from './form-data.ts'
 import { Headers } from './headers.ts'
@@ -64,7 +65,11 @@ export function formFields(fields: readonly FormField[], filename: string): Form
 }
 
 const moreThanOne = (name: string, value: string): S3Error =>
-  invalidArgument(`The form has more than one field named '${name}'.`, name, value)
+  invalidField(`The form has more than one field named '${name}'.`, name, value)
+
+/** Error documents are logged by clients: they do not repeat a customer's key (SSE-C). */
+const invalidField = (message: string, name: string, value: string): S3Error =>
+  invalidArgument(message, name, isCustomerSecret(name) ? '(left out)' : value)
 
 /** Reads what to store and what to answer. Throws `InvalidArgument` without a key or for what no header can hold. */
 export function readPostForm(fields: FormFields): PostForm {
@@ -89,7 +94,7 @@ function headersOf(fields: FormFields): Headers {
     // Headers are bytes: the UTF-8 of the value.
     const bytes = name === 'tagging' ? taggingHeader(value) : Buffer.from(value).toString('latin1')
     if (!HEADER_NAME.test(header) || !isHeaderValue(bytes)) {
-      throw invalidArgument('The form field cannot be represented as a header.', name, value)
+      throw invalidField('The form field cannot be represented as a header.', name, value)
     }
     found.set(header, bytes)
   }

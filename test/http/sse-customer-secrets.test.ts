@@ -171,6 +171,26 @@ describe('a POST form', () => {
     expect([asked.status, asked.headers[SSE]]).toEqual([204, 'aws:kms'])
   })
 
+  test('that is refused for a field that comes twice, or is no header, does not show the key', async () => {
+    const twice = formBody([['key', 'form'], ...Object.entries(CUSTOMER), ...Object.entries(CUSTOMER)], 'by form')
+    const name = `${SSE}-customer-key`
+    const broken = formBody([['key', 'form'], ...Object.entries({ ...CUSTOMER, [name]: `${text}\u0001` })], 'by form')
+    for (const body of [twice, broken]) {
+      const answer = await post(running, { path: `/${Bucket}`, body })
+      expect([answer.status, codeOf(answer)]).toEqual([400, 'InvalidArgument'])
+      expectNoSecret(answer.bytes.toString())
+    }
+    const reversed = formBody(
+      [
+        ['key', 'form'],
+        [name, text],
+        [name.toUpperCase(), text],
+      ],
+      'by form',
+    )
+    expectNoSecret((await post(running, { path: `/${Bucket}`, body: reversed })).bytes.toString())
+  })
+
   test('over plain HTTP is refused, and a failed condition does not show the key', async () => {
     const strict = await startGateway()
     try {
