@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { renderCli } from '../scripts/docs/cli-document.ts'
+import { edgeCases, edgeTests, renderEdgeCases } from '../scripts/docs/edge-cases.ts'
 import { renderProfiles } from '../scripts/docs/profiles-document.ts'
 import { renderErrors } from '../scripts/docs/errors-document.ts'
 import { renderS3Compatibility } from '../scripts/docs/s3-compatibility.ts'
@@ -25,6 +26,16 @@ describe('the generated documents', () => {
     expect(stored('profiles.md')).toBe(renderProfiles())
   })
 
+  it('docs/edge-cases.md equals the table and the names of tests', () => {
+    expect(stored('edge-cases.md')).toBe(renderEdgeCases())
+  })
+
+  it('every edge case has a protocol test, and every number is one of an edge case', () => {
+    const cases = edgeCases()
+    expect(cases).toHaveLength(114)
+    expect([...edgeTests().keys()].sort((a, b) => a - b)).toEqual(cases.map((_, index) => index + 1))
+  })
+
   it('docs/cli.md equals the tree of commands', () => {
     expect(stored('cli.md')).toBe(renderCli())
   })
@@ -39,7 +50,7 @@ describe('the generated documents', () => {
   })
 
   it('have tables whose rows all have the cells of their head', () => {
-    for (const text of [renderS3Compatibility(), renderErrors()]) {
+    for (const text of [renderS3Compatibility(), renderErrors(), renderEdgeCases()]) {
       for (const block of text.split('\n\n').filter((paragraph) => paragraph.startsWith('|'))) {
         expect(
           new Set(

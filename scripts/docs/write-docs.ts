@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { jsonSchema, renderConfiguration } from '../../src/config/document.ts'
 import { renderCli } from './cli-document.ts'
+import { renderEdgeCases } from './edge-cases.ts'
 import { renderErrors } from './errors-document.ts'
 import { renderProfiles } from './profiles-document.ts'
 import { renderS3Compatibility } from './s3-compatibility.ts'
@@ -10,6 +11,7 @@ const DOCUMENTS: Readonly<Record<string, string>> = {
   'docs/cli.md': renderCli(),
   'docs/configuration.md': renderConfiguration(),
   'docs/configuration.schema.json': `${JSON.stringify(jsonSchema(), null, 2)}\n`,
+  'docs/edge-cases.md': renderEdgeCases(),
   'docs/errors.md': renderErrors(),
   'docs/profiles.md': renderProfiles(),
   'docs/s3-compatibility.md': renderS3Compatibility(),

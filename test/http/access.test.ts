@@ -33,7 +33,7 @@ afterAll(() => running.close())
 const as = (accessKey: string, call: SignedCall): Promise<SignedAnswer> =>
   send(running, { ...call, credentials: { accessKey, secret: SECRET } })
 
-describe('a read-only credential', () => {
+describe('B50 a read-only credential', () => {
   test.each([
     ['GET', '/open-shared/secret/b', 200],
     ['HEAD', '/open-other/tenant/a', 200],
@@ -64,12 +64,14 @@ describe('a read-only credential', () => {
   })
 })
 
-describe('a credential with a prefix', () => {
+describe('B50 a credential with a prefix', () => {
   test.each([
     ['PUT', '/open-shared/tenant/new', 200],
     ['GET', '/open-shared/tenant/a', 200],
     ['GET', '/open-shared?list-type=2&prefix=tenant/', 200],
     ['GET', '/open-shared?list-type=2&prefix=tenant/sub', 200],
+    ['GET', '/open-shared/tenant/none', 404],
+    ['GET', '/open-shared/secret/none', 403],
     ['GET', '/open-shared?list-type=2', 403],
     ['GET', '/open-shared?list-type=2&prefix=secret/', 403],
     ['GET', '/open-shared?list-type=2&prefix=ten', 403],

@@ -150,7 +150,7 @@ describe('methods and parameters', () => {
     },
   )
 
-  test('a missing bucket is NoSuchBucket for every operation on it', async () => {
+  test('B93 a missing bucket is NoSuchBucket for every operation on it', async () => {
     for (const [method, path] of [
       ['GET', '/missing'],
       ['GET', '/missing?list-type=2'],

@@ -21,7 +21,7 @@ const put = (TagSet: Tag[], Bucket = 'tagged') =>
   gateway.client().send(new PutBucketTaggingCommand({ Bucket, Tagging: { TagSet } }))
 const get = async (Bucket = 'tagged') => (await gateway.client().send(new GetBucketTaggingCommand({ Bucket }))).TagSet
 
-test('tags are kept as they were given, the empty value and every script too', async () => {
+test('B69 B99 tags are kept as they were given, the empty value and every script too', async () => {
   const tags = [
     { Key: 'team', Value: 'storage' },
     { Key: 'Ünïcode 名前', Value: '' },

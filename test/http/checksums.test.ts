@@ -238,7 +238,7 @@ describe.each(TYPES)('$name $type of an upload', ({ name, type }) => {
     await expect(complete({}, false)).rejects.toMatchObject({ name: 'InvalidRequest' })
   })
 
-  test('B38 another type, B39 another value and a wrong part are refused; the right one is accepted, kept and told', async () => {
+  test('B38 another type, B39 another value and a wrong part are refused; B76 the right one is accepted, repeated, kept and told', async () => {
     const value = expected(name, type, parts)
     const text = `${value.toString('base64')}${type === 'COMPOSITE' ? '-2' : ''}`
     const field = `Checksum${name}`
@@ -246,8 +246,10 @@ describe.each(TYPES)('$name $type of an upload', ({ name, type }) => {
     await expect(complete({ ChecksumType: type, ...wrong })).rejects.toMatchObject({ name: 'BadDigest' })
     const otherType = type === 'COMPOSITE' ? 'FULL_OBJECT' : 'COMPOSITE'
     await expect(complete({ ChecksumType: otherType })).rejects.toMatchObject({ name: 'InvalidRequest' })
-    const done = await complete({ ChecksumType: type, [field]: text })
-    expect(done).toMatchObject({ [field]: text, ChecksumType: type })
+    for (let times = 0; times < 2; times += 1) {
+      const done = await complete({ ChecksumType: type, [field]: text })
+      expect(done).toMatchObject({ [field]: text, ChecksumType: type })
+    }
     for (const method of ['GET', 'HEAD']) {
       expect(told(await send(running, { method, path, headers: MODE }), name)).toEqual([text, type])
     }
@@ -299,6 +301,17 @@ test('B38 pairs of algorithm and type that S3 does not have are InvalidRequest',
     }
   }
   for (const name of NAMES) expect(CHECKSUMS[name].types.includes('FULL_OBJECT')).toBe(CRCS.includes(name))
+  const typeAlone = { 'x-amz-checksum-type': 'COMPOSITE' }
+  const alone = await send(running, { method: 'POST', path: `/${Bucket}/pairs?uploads`, headers: typeAlone })
+  expect([alone.status, codeOf(alone)]).toEqual([400, 'InvalidRequest'])
+})
+
+test('B38 where no type is named an upload is COMPOSITE, if its algorithm can be', async () => {
+  for (const name of NAMES) {
+    const headers = { 'x-amz-checksum-algorithm': name }
+    const { headers: told } = await send(running, { method: 'POST', path: `/${Bucket}/default?uploads`, headers })
+    expect([name, told['x-amz-checksum-type']]).toEqual([name, name === 'CRC64NVME' ? 'FULL_OBJECT' : 'COMPOSITE'])
+  }
 })
 
 test('B36 an algorithm without a value, two values, and an unknown one are InvalidRequest', async () => {
@@ -313,6 +326,7 @@ test('B36 an algorithm without a value, two values, and an unknown one are Inval
     const answer = await put('said', body, headers)
     expect([answer.status, codeOf(answer)]).toEqual([400, 'InvalidRequest'])
   }
+  expect((await put('said', body, cases[1]!)).bytes.toString()).toContain('Expecting a single x-amz-checksum- header')
   const unknown = await put('said', body, cases[2]!)
   for (const name of NAMES) expect(unknown.bytes.toString()).toContain(name)
 })

@@ -82,7 +82,7 @@ test.each([
   expect([answer.status, codeOf(answer)]).toEqual([404, code])
 })
 
-test('B104 policies and websites are refused, whoever asks, since nothing would act on them', async () => {
+test('B99 B104 B108 policies and websites are refused, whoever asks, since nothing would act on them', async () => {
   for (const name of ['policy', 'policyStatus', 'website']) {
     const answer = await call('GET', `/fresh?${name}`)
     expect([answer.status, codeOf(answer)]).toEqual([501, 'NotImplemented'])

@@ -233,7 +233,7 @@ describe('B99 the configuration', () => {
     await expect(get()).rejects.toMatchObject(absent)
   })
 
-  test('that is refused changes nothing', async () => {
+  test('B102 with two stars in an origin is refused and changes nothing', async () => {
     const put = s3.send(
       new PutBucketCorsCommand({
         Bucket: 'cross',

@@ -54,7 +54,7 @@ const complete = (Key: string, UploadId: string, etags: readonly (string | undef
   )
 
 describe.each([1_000, 2 * MIB])('a PUT of %i bytes', (size) => {
-  test('that the store refuses is 503 and leaves what was there', async () => {
+  test('B111 that the store refuses is 503 and leaves what was there', async () => {
     const Key = `put-${size}`
     const old = randomBytes(size)
     await s3.send(new PutObjectCommand({ Bucket, Key, Body: old }))

@@ -130,7 +130,7 @@ describe.each(['v1', 'v2'])('%s', (version) => {
     expect([page.keys, page.value('Delimiter')]).toEqual([KEYS, undefined])
   })
 
-  test('B84 of no keys, of too many, and of what is no number', async () => {
+  test('B84 B89 of no keys, of too many, of what is no number and of another encoding', async () => {
     const none = await list({ ...v, 'max-keys': '0' })
     expect([none.keys, none.value('IsTruncated'), none.value('MaxKeys')]).toEqual([[], 'false', '0'])
     expect((await list({ ...v, 'max-keys': '5000' })).value('MaxKeys')).toBe('1000')

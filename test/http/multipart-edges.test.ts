@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import type { ObjectStore } from '../../src/backends/object-store.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
-import { codeOf, send, type SignedAnswer } from '../helpers/signed-request.ts'
+import { head, RawConnection } from '../helpers/raw-connection.ts'
+import { codeOf, send, type SignedAnswer, signedHeaders } from '../helpers/signed-request.ts'
 
 const MIB = 1024 * 1024
 let running: TestGateway
@@ -228,13 +229,20 @@ describe('Parts', () => {
     expect(outcome(copied)).toEqual([400, 'InvalidArgument'])
   })
 
-  test('B75 of two attempts the one that finished last counts', async () => {
+  test('B75 of two attempts the one that finished last counts, whichever began first', async () => {
     const id = await create('attempts')
-    const first = await upload('attempts', id, 1, Buffer.from('first'))
-    const second = await upload('attempts', id, 1, Buffer.from('second'))
-    expect(outcome(await complete('attempts', id, [[1, first]]))).toEqual([400, 'InvalidPart'])
-    expect((await complete('attempts', id, [[1, second]])).status).toBe(200)
-    expect((await call('GET', 'attempts')).bytes.toString()).toBe('second')
+    const path = `/edges/attempts?partNumber=1&uploadId=${id}`
+    const early = await RawConnection.open(running.port)
+    const body = Buffer.from('began first')
+    early.write(head('PUT', path, signedHeaders(running, { method: 'PUT', path, body })))
+    early.write(body.subarray(0, 5))
+    const between = await upload('attempts', id, 1, Buffer.from('began and finished'))
+    early.write(body.subarray(5))
+    expect((await early.answer())?.status).toBe(200)
+    early.close()
+    expect(outcome(await complete('attempts', id, [[1, between]]))).toEqual([400, 'InvalidPart'])
+    expect((await complete('attempts', id, [[1, md5(body)]])).status).toBe(200)
+    expect((await call('GET', 'attempts')).bytes.toString()).toBe('began first')
   })
 
   test('B79 are listed in pages: 1,000 at most, from a marker; what is no count is refused', async () => {

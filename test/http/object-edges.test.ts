@@ -238,6 +238,7 @@ describe.each(KINDS)('over $name', ({ open }) => {
         { 'x-amz-checksum-algorithm': 'SHA256' },
         { 'x-amz-website-redirect-location': '/x' },
         { 'x-amz-storage-class': 'STANDARD' },
+        { 'x-amz-server-side-encryption': 'AES256' },
         { 'x-amz-metadata-directive': 'REPLACE', 'x-amz-meta-new': '2' },
       ] as Record<string, string>[]) {
         expect([headers, (await copy('self', 'self', headers)).status]).toEqual([headers, 200])

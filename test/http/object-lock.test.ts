@@ -10,6 +10,8 @@ import {
   DeleteObjectCommand,
   type DeleteObjectCommandInput,
   DeleteObjectsCommand,
+  GetObjectLegalHoldCommand,
+  GetObjectRetentionCommand,
   GetBucketVersioningCommand,
   GetObjectCommand,
   HeadObjectCommand,
@@ -166,6 +168,15 @@ test('B100 a lock in a bucket without Object Lock is refused, and stores nothing
   expect(await failure(s3.send(new PutObjectCommand({ ...free, Body: 'x' })))).toEqual(['InvalidRequest', 400])
   expect(await failure(s3.send(new CreateMultipartUploadCommand(free)))).toEqual(['InvalidRequest', 400])
   expect(await store.head('free', 'k')).toBeUndefined()
+})
+
+test('B101 retention and legal hold of an object are NotImplemented, whatever the bucket', async () => {
+  for (const bucket of [Bucket, 'free']) {
+    const object = { Bucket: bucket, Key: 'k' }
+    await s3.send(new PutObjectCommand({ ...object, Body: 'x' }))
+    expect(await failure(s3.send(new GetObjectRetentionCommand(object)))).toEqual(['NotImplemented', 501])
+    expect(await failure(s3.send(new GetObjectLegalHoldCommand(object)))).toEqual(['NotImplemented', 501])
+  }
 })
 
 test('B100 a new version without a retention gets that of its bucket, however it is written', async () => {

@@ -146,7 +146,7 @@ test('delete takes one key or many, and a missing key is deleted already', async
   expect((await s3.send(new ListObjectsV2Command({ Bucket, Prefix: 'd/' }))).KeyCount).toBe(0)
 })
 
-test('buckets are made, found, listed and deleted', async () => {
+test('B98 buckets are made, found, listed, and deleted when they are empty', async () => {
   await s3.send(new CreateBucketCommand({ Bucket: 'second' }))
   await s3.send(new HeadBucketCommand({ Bucket: 'second' }))
   expect((await s3.send(new GetBucketLocationCommand({ Bucket: 'second' }))).LocationConstraint).toBeUndefined()

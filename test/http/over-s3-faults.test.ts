@@ -211,7 +211,7 @@ describe('an answer that is broken', () => {
   })
 })
 
-describe('errors inside a 200', () => {
+describe('B65 errors inside a 200', () => {
   const inside = (code: string): Break => ({ status: 200, body: errorDocument(code) })
   const copy = (source: string, Key: string) =>
     s3.send(new CopyObjectCommand({ Bucket, Key, CopySource: `${Bucket}/${source}` }))

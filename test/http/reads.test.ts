@@ -34,6 +34,7 @@ describe('Range', () => {
     ['bytes=0-0,2-2', 200, '0123456789', undefined],
     ['lines=0-1', 200, '0123456789', undefined],
     ['bytes=a-b', 200, '0123456789', undefined],
+    ['bytes=0 - 1', 200, '0123456789', undefined],
   ])('B41 B42 B43 %s is %i', async (range, status, text, contentRange) => {
     const answer = await get({ range })
     expect([answer.status, answer.bytes.toString(), answer.headers['content-range']]).toEqual([
@@ -41,6 +42,7 @@ describe('Range', () => {
       text,
       contentRange,
     ])
+    expect(answer.headers['accept-ranges']).toBe('bytes')
     const head = await get({ range }, '/reads/ten', 'HEAD')
     expect([head.status, head.headers['content-length'], head.bytes.length]).toEqual([status, String(text.length), 0])
   })

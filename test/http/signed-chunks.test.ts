@@ -65,42 +65,42 @@ describe.each([
       i === index ? change(frame) : frame
 
   const cases: [string, Partial<ChunkedUpload>, number, string][] = [
-    ['a changed byte in the last chunk', { change: at(last - 1, flipLast) }, 403, 'SignatureDoesNotMatch'],
-    ['a changed byte in the first chunk', { change: at(0, flipLast) }, 403, 'SignatureDoesNotMatch'],
+    ['B30 a changed byte in the last chunk', { change: at(last - 1, flipLast) }, 403, 'SignatureDoesNotMatch'],
+    ['B30 a changed byte in the first chunk', { change: at(0, flipLast) }, 403, 'SignatureDoesNotMatch'],
     [
-      'a signature that is none',
+      'B30 a signature that is none',
       { change: at(0, (frame) => Buffer.from(frame.toString('latin1').replace(/=[0-9a-f]{64}/, '=00'), 'latin1')) },
       400,
       'IncompleteBody',
     ],
     [
-      'an empty chunk with the signature of another',
+      'B30 an empty chunk with the signature of another',
       {
         change: at(last, (frame) => Buffer.from(frame.toString().replace(/=[0-9a-f]{64}/, `=${'0'.repeat(64)}`))),
       },
       403,
       'SignatureDoesNotMatch',
     ],
-    ['a chunk before the last that is too small', { chunks: tiny }, 400, 'InvalidChunkSizeError'],
-    ['more bytes than the decoded length', { decodedLength: size - 1 }, 400, 'IncompleteBody'],
-    ['fewer bytes than the decoded length', { decodedLength: size + 1 }, 400, 'IncompleteBody'],
-    ['no empty chunk at the end', { change: at(last, () => Buffer.alloc(0)) }, 400, 'IncompleteBody'],
+    ['B31 a chunk before the last that is too small', { chunks: tiny }, 400, 'InvalidChunkSizeError'],
+    ['B34 more bytes than the decoded length', { decodedLength: size - 1 }, 400, 'IncompleteBody'],
+    ['B34 fewer bytes than the decoded length', { decodedLength: size + 1 }, 400, 'IncompleteBody'],
+    ['B30 no empty chunk at the end', { change: at(last, () => Buffer.alloc(0)) }, 400, 'IncompleteBody'],
     [
       'bytes behind its end',
       { change: at(last + 1, (frame) => Buffer.concat([frame, Buffer.from('x')])) },
       400,
       'InvalidRequest',
     ],
-    ['a trailer with another checksum', withTrailer('AAAAAA=='), 400, 'BadDigest'],
-    ['a trailer that is no checksum', withTrailer('nonsense'), 400, 'InvalidRequest'],
+    ['B33 a trailer with another checksum', withTrailer('AAAAAA=='), 400, 'BadDigest'],
+    ['B33 a trailer that is no checksum', withTrailer('nonsense'), 400, 'InvalidRequest'],
     [
-      'another trailer than announced',
+      'B33 another trailer than announced',
       { headers: trailer, trailers: { 'x-amz-checksum-sha1': 'AAAA' } },
       400,
       'MalformedTrailerError',
     ],
     [
-      'a trailer without its signature',
+      'B32 a trailer without its signature',
       withTrailer(crc32(body), {
         change: at(last + 1, (frame) => Buffer.from(frame.toString().replace(/x-amz-trailer-signature:.*\r\n/, ''))),
       }),
@@ -108,7 +108,7 @@ describe.each([
       'MalformedTrailerError',
     ],
     [
-      'a trailer with a wrong signature',
+      'B32 a trailer with a wrong signature',
       withTrailer(crc32(body), {
         change: at(last + 1, (frame) =>
           Buffer.from(frame.toString().replace(/signature:[0-9a-f]{64}/, `signature:${'0'.repeat(64)}`)),
@@ -118,16 +118,21 @@ describe.each([
       'SignatureDoesNotMatch',
     ],
     [
-      'a trailer that breaks off',
+      'B33 a trailer that breaks off',
       withTrailer(crc32(body), { change: at(last + 1, (frame) => frame.subarray(0, 30)) }),
       400,
       'MalformedTrailerError',
     ],
-    ['a trailer nobody announced', { trailers: { 'x-amz-checksum-crc32': crc32(body) } }, 400, 'MalformedTrailerError'],
-    ['a Content-MD5 of other bytes', { headers: { 'content-md5': 'AAAAAAAAAAAAAAAAAAAAAA==' } }, 400, 'BadDigest'],
-    ['a checksum of other bytes', { headers: { 'x-amz-checksum-crc32': 'AAAAAA==' } }, 400, 'BadDigest'],
+    [
+      'B33 a trailer nobody announced',
+      { trailers: { 'x-amz-checksum-crc32': crc32(body) } },
+      400,
+      'MalformedTrailerError',
+    ],
+    ['B29 a Content-MD5 of other bytes', { headers: { 'content-md5': 'AAAAAAAAAAAAAAAAAAAAAA==' } }, 400, 'BadDigest'],
+    ['B39 a checksum of other bytes', { headers: { 'x-amz-checksum-crc32': 'AAAAAA==' } }, 400, 'BadDigest'],
   ]
-  test.each(cases)('with %s is refused, and nothing exists', async (_what, upload, status, code) => {
+  test.each(cases)('%s: refused, and nothing exists', async (_what, upload, status, code) => {
     const answer = await putChunks(running, { path: path(), chunks, ...upload })
     const found = expectError(answer, status, code)
     if (code === 'InvalidChunkSizeError') expect(found).toMatchObject({ Chunk: '1', BadChunkSize: '8191' })
@@ -136,14 +141,14 @@ describe.each([
   })
 })
 
-describe('signed chunks that are right', () => {
+describe('B30 B34 signed chunks that are right', () => {
   const body = randomBytes(2 * MIB + 17)
   const etag = `"${createHash('md5').update(body).digest('hex')}"`
 
   test.each([
     ['without trailer', {}],
     [
-      'with a signed trailer',
+      'B32 with a signed trailer',
       { headers: { 'x-amz-trailer': 'x-amz-checksum-crc32' }, trailers: { 'x-amz-checksum-crc32': '' } },
     ],
     ['with a checksum in a header', { headers: { 'x-amz-checksum-crc32': '' } }],
@@ -181,7 +186,7 @@ describe('what is said about checksums', () => {
   const put = (headers: Record<string, string>) =>
     send(running, { method: 'PUT', path: `/${Bucket}/said`, body, headers })
 
-  test('one wrong digest is told with both values', async () => {
+  test('B29 one wrong digest is told with both values', async () => {
     const answer = await put({ 'content-md5': 'AAAAAAAAAAAAAAAAAAAAAA==' })
     const text = answer.bytes.toString()
     expect(codeOf(answer)).toBe('BadDigest')
@@ -190,14 +195,14 @@ describe('what is said about checksums', () => {
   })
 
   test.each([
-    ['an empty Content-MD5', { 'content-md5': '' }, 'InvalidDigest'],
-    ['a Content-MD5 in hex', { 'content-md5': createHash('md5').update(body).digest('hex') }, 'InvalidDigest'],
-    ['a Content-MD5 without padding', { 'content-md5': 'AAAAAAAAAAAAAAAAAAAAAA' }, 'InvalidDigest'],
-    ['an unknown algorithm', { 'x-amz-sdk-checksum-algorithm': 'CRC16' }, 'InvalidRequest'],
+    ['B29 an empty Content-MD5', { 'content-md5': '' }, 'InvalidDigest'],
+    ['B29 a Content-MD5 in hex', { 'content-md5': createHash('md5').update(body).digest('hex') }, 'InvalidDigest'],
+    ['B29 a Content-MD5 without padding', { 'content-md5': 'AAAAAAAAAAAAAAAAAAAAAA' }, 'InvalidDigest'],
+    ['B36 an unknown algorithm', { 'x-amz-sdk-checksum-algorithm': 'CRC16' }, 'InvalidRequest'],
     ['a checksum of an unknown algorithm', { 'x-amz-checksum-crc16': 'AAA=' }, 'NotImplemented'],
     ['a checksum that is too long', { 'x-amz-checksum-xxhash64': 'AAAAAAAAAAAAAAAA' }, 'InvalidRequest'],
     [
-      'an algorithm beside the checksum of another',
+      'B36 an algorithm beside the checksum of another',
       { 'x-amz-sdk-checksum-algorithm': 'SHA1', 'x-amz-checksum-crc32': crc32(body) },
       'InvalidRequest',
     ],

@@ -141,7 +141,7 @@ describe.each(Object.keys(worlds))('%s', (name) => {
     expect(await failed({ path, headers: { [SSE]: 'AES256' } })).toEqual([400, 'InvalidArgument'])
   })
 
-  test('an upload says in every answer what it was created with, and again when it is repeated', async () => {
+  test('B81 an upload says in every answer what it was created with, and again when it is repeated', async () => {
     const Key = 'parts'
     await put('part-source', {}, randomBytes(5 * MIB))
     const asked = { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: 'alias/second', BucketKeyEnabled: true } as const
@@ -162,7 +162,7 @@ describe.each(Object.keys(worlds))('%s', (name) => {
     expect(await managerOf(Key)).toBe('second')
   })
 
-  test('a copy takes what it is asked for, or the bucket’s default, and nothing of its source', async () => {
+  test('B63 B68 a copy takes what it is asked for, or the bucket’s default, and nothing of its source', async () => {
     await put('source', { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: 'second', Metadata: { kept: 'yes' } })
     const copy = (Key: string, more = {}) =>
       s3.send(new CopyObjectCommand({ Bucket, Key, CopySource: `${Bucket}/source`, ...more }))

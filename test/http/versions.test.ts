@@ -174,7 +174,7 @@ describe('versions', () => {
     expect([answer.status, answer.headers['x-amz-version-id'], answer.headers.etag]).toEqual([304, id, ETag])
   })
 
-  test('an older version is copied, onto its own key too, and its id is told', async () => {
+  test('B64 an older version is copied, onto its own key too, and its id is told', async () => {
     const first = await put('k', 'first', { Metadata: { n: '1' } })
     await put('k', 'second')
     const CopySource = `${Bucket}/k?versionId=${first}`
@@ -367,8 +367,11 @@ describe('delete markers', () => {
     expect((await list()).DeleteMarkers).toHaveLength(1)
   })
 
-  test('B98 a bucket with nothing but markers is not empty', async () => {
+  test('B98 a bucket with nothing but markers, or hidden versions, is not empty', async () => {
+    const hidden = await put('k', 'x')
     const { VersionId } = await remove('k')
+    expect(await failure(s3.send(new DeleteBucketCommand({ Bucket })))).toEqual(['BucketNotEmpty', 409])
+    await remove('k', hidden)
     expect(await failure(s3.send(new DeleteBucketCommand({ Bucket })))).toEqual(['BucketNotEmpty', 409])
     await remove('k', VersionId)
     await s3.send(new DeleteBucketCommand({ Bucket }))

@@ -245,6 +245,12 @@ describe('copies', () => {
     expect(await running.store.head('writes', 'never')).toBeUndefined()
   })
 
+  test('B64 what is wrong with a source is said', async () => {
+    const said = async (source: string): Promise<string> => (await copy('never', source)).bytes.toString()
+    expect(await said('/writes/%zz')).toContain('<Message>Invalid copy source encoding</Message>')
+    expect(await said('/writes/')).toContain('<Message>Invalid copy source object key</Message>')
+  })
+
   test('B68 keep what the source has, or take all from the request', async () => {
     const described = async (headers: Record<string, string>): Promise<Record<string, unknown>> => {
       expect((await copy('copied', '/writes/source', headers)).status).toBe(200)
@@ -299,6 +305,21 @@ describe('copies', () => {
     ] as const) {
       const answer = await send(running, { method, path, headers: { 'x-amz-copy-source': '/writes/source' } })
       expect(outcome(answer)).toEqual([400, 'InvalidArgument'])
+      expect(answer.bytes.toString()).toContain('You can only specify a copy source header for copy requests.')
+    }
+  })
+
+  test('B112 another owner than the bucket has is AccessDenied, of the source of a copy too', async () => {
+    const path = '/writes/source'
+    for (const [owner, expected] of [
+      [running.gateway.owner.id, [200, undefined]],
+      ['111122223333', [403, 'AccessDenied']],
+    ] as const) {
+      const headers = { 'x-amz-expected-bucket-owner': owner }
+      expect(outcome(await send(running, { method: 'GET', path, headers }))).toEqual(expected)
+      expect(outcome(await put('owned', 'x', headers))).toEqual(expected)
+      const ofSource = { 'x-amz-source-expected-bucket-owner': owner }
+      expect(outcome(await copy('owned', path, ofSource))).toEqual(expected)
     }
   })
 
