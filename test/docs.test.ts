@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { renderCli } from '../scripts/docs/cli-document.ts'
-import { edgeCases, edgeTests, renderEdgeCases } from '../scripts/docs/edge-cases.ts'
+import { decidedByStores, edgeCases, readEdgeTests, renderEdgeCases } from '../scripts/docs/edge-cases.ts'
 import { renderProfiles } from '../scripts/docs/profiles-document.ts'
 import { renderErrors } from '../scripts/docs/errors-document.ts'
 import { renderS3Compatibility } from '../scripts/docs/s3-compatibility.ts'
@@ -33,7 +33,14 @@ describe('the generated documents', () => {
   it('every edge case has a protocol test, and every number is one of an edge case', () => {
     const cases = edgeCases()
     expect(cases).toHaveLength(114)
-    expect([...edgeTests().keys()].sort((a, b) => a - b)).toEqual(cases.map((_, index) => index + 1))
+    const { tests } = readEdgeTests()
+    expect([...tests.keys()].sort((a, b) => a - b)).toEqual(cases.map((_, index) => index + 1))
+  })
+
+  it('every edge case that a store decides has a test that can be run over any store', () => {
+    const { tests } = readEdgeTests()
+    const without = decidedByStores().filter((number) => tests.get(number)?.some((one) => one.overStores) !== true)
+    expect(without).toEqual([])
   })
 
   it('docs/cli.md equals the tree of commands', () => {

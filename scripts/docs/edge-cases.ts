@@ -141,35 +141,90 @@ interface EdgeTest {
   /** Below `test/http`, without its ending. */
   readonly file: string
   readonly name: string
+  /** Its gateway is over the store under test (test/helpers/worlds.ts). */
+  readonly overStores: boolean
 }
 
-/** By number: the protocol tests, groups of them and rows of their tables whose names begin with numbers and have this one. */
-export function edgeTests(): ReadonlyMap<number, readonly EdgeTest[]> {
-  const found = new Map<number, EdgeTest[]>()
+/** What differs, or means nothing, over stores of a kind. */
+interface Difference {
+  readonly kind: string
+  readonly why: string
+}
+
+export interface EdgeTests {
+  /** By number: the protocol tests, groups of them and rows of their tables whose names begin with numbers and have this one. */
+  readonly tests: ReadonlyMap<number, readonly EdgeTest[]>
+  /** By number, or 0 for what is told in a test without one. */
+  readonly differences: ReadonlyMap<number, readonly Difference[]>
+}
+
+const KINDS: Readonly<Record<string, string>> = { s3: 'S3 stores', minio: 'MinIO' }
+const numbersOf = (name: string): number[] =>
+  /^B\d+[ ,]/.test(name) ? [...name.matchAll(/\bB(\d+)\b/g)].map(([, number]) => Number(number)) : []
+
+/** A name of a test, any other literal that begins with a number, or what differs in the test that was named last. */
+const TOKENS =
+  /(?:\btest\(|\)\()\s*(['"`])(?<title>.*?)\1|(['"`])(?<row>B\d+[ ,].*?)\3|\b(?:notOver|differs)\(\s*'(?<kind>\w+)',\s*'(?<why>.*?)'/g
+
+/** All that the protocol tests tell of edge cases. */
+export function readEdgeTests(): EdgeTests {
+  const tests = new Map<number, EdgeTest[]>()
+  const differences = new Map<number, Difference[]>()
+  const add = <Value>(map: Map<number, Value[]>, number: number, value: Value): void =>
+    void map.set(number, [...(map.get(number) ?? []), value])
   for (const path of readdirSync(TESTS).filter((name) => name.endsWith('.test.ts'))) {
     const file = path.replace('.test.ts', '')
     const text = readFileSync(`${TESTS}/${path}`, 'utf8')
-    for (const [, , name = ''] of text.matchAll(/(['"`])(B\d+[ ,].*?)\1/g)) {
-      for (const [, number] of name.matchAll(/\bB(\d+)\b/g))
-        found.set(Number(number), [...(found.get(Number(number)) ?? []), { file, name }])
+    const overStores = /\b(startTested|worldsOf|STORES)\b/.test(text)
+    let last: number[] = []
+    for (const { groups = {} } of text.matchAll(TOKENS)) {
+      const { title, row, kind, why } = groups
+      if (kind !== undefined && why !== undefined) {
+        for (const number of last.length === 0 ? [0] : last) add(differences, number, { kind, why })
+        continue
+      }
+      const name = title ?? row ?? ''
+      const numbers = numbersOf(name)
+      if (title !== undefined) last = numbers
+      for (const number of numbers) add(tests, number, { file, name, overStores })
     }
   }
-  return found
+  return { tests, differences }
 }
 
 /** The behaviours in their order: the first is number 1. */
 export const edgeCases = (): readonly string[] => Object.values(EDGE_CASES).flat()
 
-function cell(tests: readonly EdgeTest[]): string {
-  const files = [...new Set(tests.map(({ file }) => file))].sort()
+/** The numbers of what the store behind the gateway has a hand in. */
+export const decidedByStores = (): number[] =>
+  edgeCases().flatMap((behaviour, index) => (behaviour.startsWith('* ') ? [index + 1] : []))
+
+const unique = (words: readonly string[]): string[] => [...new Set(words)]
+
+function testsCell(tests: readonly EdgeTest[]): string {
   const bare = (name: string): string => name.replaceAll(/\bB\d+,? /g, '').replaceAll('|', '\\|')
-  const of = (one: string): string[] => [...new Set(tests.filter(({ file }) => file === one).map((t) => bare(t.name)))]
-  return files.map((file) => `\`${file}\`: ${of(file).join('; ')}`).join('<br>')
+  return unique(tests.map(({ file }) => file))
+    .map((one) => {
+      const names = unique(tests.filter(({ file }) => file === one).map(({ name }) => bare(name)))
+      return `\`${one}\`: ${names.join('; ')}`
+    })
+    .join('<br>')
+}
+
+const told = (all: readonly Difference[]): string[] =>
+  unique(all.map(({ kind }) => kind)).map((kind) => {
+    const reasons = unique(all.filter((one) => one.kind === kind).map(({ why }) => why))
+    return `${KINDS[kind] ?? kind}: ${reasons.join('; ')}`
+  })
+
+function storesCell(tests: readonly EdgeTest[], differences: readonly Difference[]): string {
+  if (!tests.some(({ overStores }) => overStores)) return ''
+  return differences.length === 0 ? 'alike' : told(differences).join('<br>')
 }
 
 /** The Markdown of docs/edge-cases.md. */
 export function renderEdgeCases(): string {
-  const tests = edgeTests()
+  const { tests, differences } = readEdgeTests()
   const lines = [
     '# Edge cases',
     '',
@@ -178,15 +233,21 @@ export function renderEdgeCases(): string {
     `Behaviours of S3 that are easily got wrong. Protocol tests in \`${TESTS}\` begin their names with the numbers of those that they show,`,
     'and no number is without one. What is not built has a test of how it is refused.',
     '',
+    'What a store has a hand in is tested over the embedded store by `npm test`, and over a store that speaks S3 by',
+    '`npm run certify -- --store minio --client protocol`: the same tests. The last column tells what comes out otherwise there, and why.',
+    '',
   ]
   let number = 0
   for (const [section, behaviours] of Object.entries(EDGE_CASES)) {
-    lines.push(`## ${section}`, '', '| number | behaviour | tests |', '|---|---|---|')
+    lines.push(`## ${section}`, '', '| number | behaviour | tests | over S3 stores |', '|---|---|---|---|')
     for (const behaviour of behaviours) {
       number += 1
-      lines.push(`| B${number} | ${behaviour.replace('* ', '')} | ${cell(tests.get(number) ?? [])} |`)
+      const mine = tests.get(number) ?? []
+      const stores = storesCell(mine, differences.get(number) ?? [])
+      lines.push(`| B${number} | ${behaviour.replace('* ', '')} | ${testsCell(mine)} | ${stores} |`)
     }
     lines.push('')
   }
-  return `${lines.join('\n').trimEnd()}\n`
+  lines.push('Of tests without a number:', '', ...told(differences.get(0) ?? []).map((line) => `* ${line}`))
+  return `${lines.join('\n')}\n`
 }

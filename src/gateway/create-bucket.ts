@@ -18,9 +18,14 @@ interface NewBucket {
   readonly reset: () => Promise<void>
 }
 
-/** Whether Object Lock is asked for and the bucket that exists does not have it: it must not be taken for one that does. */
+/**
+ * Whether Object Lock is asked for and the bucket that exists does not have it: it must not be taken for one that does. What a store that
+ * speaks S3 refused stays refused: it does not say why.
+ */
 async function lacksLock({ store }: Gateway, bucket: string, { attributes = {} }: ForStore): Promise<boolean> {
-  if (store.capabilities.native || attributes['x-amz-bucket-object-lock-enabled'] === undefined) return false
+  const asked = attributes['x-amz-bucket-object-lock-enabled']
+  if (store.capabilities.native) return asked?.toLowerCase() === 'true'
+  if (asked === undefined) return false
   return (await store.headBucket(bucket))?.objectLock !== true
 }
 

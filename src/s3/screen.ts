@@ -181,12 +181,12 @@ const refusal = (row: OperationRow, header: string, value: string): S3Error => {
   return notImplemented(header)
 }
 
-/** Without versions only the null version exists (B52). */
+/** Without versions only the null version exists, and a store that has its own knows its ids (B52). */
 const screenVersion = (row: OperationRow, query: Query, { versions, native }: ScreenOptions): void => {
   const versionId = query.get('versionId')
-  if (versionId === undefined || (versions && native)) return
+  if (versionId === undefined) return
   if (row.query.includes('versionId')) {
-    if (!versions || versionId === '') requireNullVersion(versionId)
+    if (!versions || (versionId === '' && !native)) requireNullVersion(versionId)
   } else if (row.resource === 'object') {
     throw invalidArgument('This operation does not accept a version-id.', 'versionId', versionId)
   }

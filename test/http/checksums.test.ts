@@ -16,6 +16,7 @@ import { CHECKSUMS, type ChecksumName, checksumOf, newHasher } from '../../src/s
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
 import { s3Store } from '../helpers/s3-store.ts'
 import { codeOf, send, type SignedAnswer } from '../helpers/signed-request.ts'
+import { startTested } from '../helpers/worlds.ts'
 
 const MIB = 1024 * 1024
 const Bucket = 'checksums'
@@ -24,7 +25,7 @@ const CRCS: readonly ChecksumName[] = ['CRC32', 'CRC32C', 'CRC64NVME']
 let running: TestGateway
 
 beforeAll(async () => {
-  running = await startGateway()
+  running = await startTested()
   await running.client().send(new CreateBucketCommand({ Bucket }))
 })
 afterAll(() => running.close())
@@ -144,6 +145,8 @@ describe.each(NAMES)('%s', (name) => {
     expect(again.bytes.toString()).toContain(element)
     const head = await send(running, { method: 'HEAD', path: `/${Bucket}/${name}-again`, headers: MODE })
     expect(told(head, name)).toEqual([base64(name, body), 'FULL_OBJECT'])
+    // Listings of other stores tell nothing that the gateway keeps.
+    if (!running.store.capabilities.facts) return
     const { Contents } = await running.client().send(new ListObjectsV2Command({ Bucket, Prefix: `${name}-again` }))
     expect(Contents?.[0]).toMatchObject({ ChecksumAlgorithm: [name], ChecksumType: 'FULL_OBJECT' })
   })
@@ -162,6 +165,7 @@ describe.each(TYPES)('$name $type of an upload', ({ name, type }) => {
   const Key = `upload/${name}/${type}`
   const path = `/${Bucket}/${Key}`
   let uploadId = ''
+  let etags: (string | undefined)[] = []
 
   const create = async (): Promise<string> => {
     const answer = await send(running, {
@@ -182,7 +186,7 @@ describe.each(TYPES)('$name $type of an upload', ({ name, type }) => {
         MultipartUpload: {
           Parts: parts.map((part, i) => ({
             PartNumber: i + 1,
-            ETag: createHash('md5').update(part).digest('hex'),
+            ETag: etags[i],
             ...(withChecksums ? { [`Checksum${name}`]: base64(name, part) } : {}),
           })),
         },
@@ -202,6 +206,7 @@ describe.each(TYPES)('$name $type of an upload', ({ name, type }) => {
       headers: { [headerOf(name)]: base64(name, first) },
     })
     const two = await trailed(partPath(2), second, name, base64(name, second))
+    etags = [one, two].map((answer) => answer.headers.etag)
     expect([one, two].map((answer) => answer.headers[headerOf(name)])).toEqual(parts.map((part) => base64(name, part)))
     // The type is the upload's: S3 names none with a part.
     expect([one, two].map((answer) => answer.headers['x-amz-checksum-type'])).toEqual([undefined, undefined])
@@ -229,6 +234,7 @@ describe.each(TYPES)('$name $type of an upload', ({ name, type }) => {
     const silent = await send(running, { method: 'PUT', path: partPath(2), body: parts[1]! })
     if (type === 'FULL_OBJECT') {
       expect([silent.status, silent.headers[headerOf(name)]]).toEqual([200, base64(name, parts[1]!)])
+      etags[1] = silent.headers.etag
       return
     }
     expect([codeOf(silent), silent.bytes.toString()]).toEqual([

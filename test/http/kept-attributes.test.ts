@@ -1,12 +1,10 @@
 // What S3 keeps beside contents, on the embedded store: given with an object, told with it, carried by copies.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import {
   CompleteMultipartUploadCommand,
   CopyObjectCommand,
   CreateBucketCommand,
   CreateMultipartUploadCommand,
+  GetObjectTaggingCommand,
   HeadObjectCommand,
   PutObjectCommand,
   type PutObjectCommandInput,
@@ -14,45 +12,55 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { LocalStore } from '../../src/backends/local.ts'
-import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import type { TestGateway } from '../helpers/gateway.ts'
 import { failure } from '../helpers/refused.ts'
+import { differs, notOver, startTested } from '../helpers/worlds.ts'
 
-const Bucket = 'attributes'
-const folder = mkdtempSync(join(tmpdir(), 'sealgate-attributes-'))
-let store: LocalStore
+const Bucket = 'kept-attributes'
 let running: TestGateway
 let s3: S3Client
 
 beforeAll(async () => {
-  store = await LocalStore.open({ folder })
-  running = await startGateway({ store })
+  running = await startTested()
   s3 = running.client()
   await s3.send(new CreateBucketCommand({ Bucket }))
 })
 
-afterAll(async () => {
-  await running.close()
-  await store.close()
-  rmSync(folder, { recursive: true })
-})
+afterAll(() => running.close())
 
 const put = (Key: string, more: Partial<PutObjectCommandInput> = {}) =>
   s3.send(new PutObjectCommand({ Bucket, Key, Body: 'body', ...more }))
 const head = (Key: string) => s3.send(new HeadObjectCommand({ Bucket, Key }))
-const attributes = async (Key: string) => (await store.attributesOf(Bucket, Key, {})).attributes
+/** As the store was given them, or as it tells them. */
+async function attributes(Key: string) {
+  const { store } = running
+  if (store.attributesOf !== undefined) return (await store.attributesOf(Bucket, Key, {})).attributes
+  const { TagSet = [] } = await s3.send(new GetObjectTaggingCommand({ Bucket, Key }))
+  const { StorageClass } = await head(Key)
+  const tags = TagSet.map((tag) => [tag.Key, tag.Value].map((text) => encodeURIComponent(text ?? '')).join('=')).join(
+    '&',
+  )
+  return {
+    ...(tags !== '' && { 'x-amz-tagging': tags }),
+    ...(StorageClass !== undefined && { 'x-amz-storage-class': StorageClass }),
+  }
+}
 
-test('tags are counted and the storage class is told, unless it is STANDARD', async () => {
-  await put('told', { Tagging: 'a=b&c%20d=%C3%A9', StorageClass: 'STANDARD_IA' })
-  expect(await head('told')).toMatchObject({ StorageClass: 'STANDARD_IA', TagCount: 2 })
-  await put('standard', { StorageClass: 'STANDARD', Tagging: '' })
-  const { StorageClass, TagCount, VersionId } = await head('standard')
-  expect([StorageClass, TagCount, VersionId]).toEqual([undefined, undefined, undefined])
-  expect(await attributes('told')).toEqual({
-    'x-amz-tagging': 'a=b&c%20d=%C3%A9',
-    'x-amz-storage-class': 'STANDARD_IA',
-  })
-})
+test(
+  'tags are counted and the storage class is told, unless it is STANDARD',
+  notOver('minio', 'it takes no tags beyond ASCII'),
+  async () => {
+    await put('told', { Tagging: 'a=b&c%20d=%C3%A9', StorageClass: 'REDUCED_REDUNDANCY' })
+    expect(await head('told')).toMatchObject({ StorageClass: 'REDUCED_REDUNDANCY', TagCount: 2 })
+    await put('standard', { StorageClass: 'STANDARD', Tagging: '' })
+    const { StorageClass, TagCount, VersionId } = await head('standard')
+    expect([StorageClass, TagCount, VersionId]).toEqual([undefined, undefined, undefined])
+    expect(await attributes('told')).toEqual({
+      'x-amz-tagging': 'a=b&c%20d=%C3%A9',
+      'x-amz-storage-class': 'REDUCED_REDUNDANCY',
+    })
+  },
+)
 
 test.each([
   ['Tagging', '=x', 'InvalidArgument'],
@@ -66,43 +74,44 @@ test.each([
   ['ExpectedBucketOwner', 'somebody', 'AccessDenied'],
 ] as const)('B69 B71 %s: %s is %s and stores nothing', async (name, value, expected) => {
   const [found, status] = await failure(put('refused', { [name]: value }))
-  expect(found).toBe(expected)
+  if (!differs('s3', 'it has codes of its own for what it refuses')) expect(found).toBe(expected)
   expect(status).toBe(expected === 'AccessDenied' ? 403 : 400)
-  expect(await store.head(Bucket, 'refused')).toBeUndefined()
+  expect(await running.store.head(Bucket, 'refused')).toBeUndefined()
 })
 
 test('B68 a copy has the tags of its source, not its storage class; REPLACE takes all from the request', async () => {
-  await put('source', { Tagging: 'a=b', StorageClass: 'STANDARD_IA' })
+  await put('source', { Tagging: 'a=b', StorageClass: 'REDUCED_REDUNDANCY' })
   const copy = (Key: string, more: object) =>
     s3.send(new CopyObjectCommand({ Bucket, Key, CopySource: `${Bucket}/source`, ...more }))
   await copy('copied', {})
   await copy('asked', { Tagging: 'ignored=1' })
-  await copy('replaced', { TaggingDirective: 'REPLACE', Tagging: 'x=y', StorageClass: 'ONEZONE_IA' })
+  await copy('replaced', { TaggingDirective: 'REPLACE', Tagging: 'x=y', StorageClass: 'REDUCED_REDUNDANCY' })
   await copy('untagged', { TaggingDirective: 'REPLACE' })
   expect(await Promise.all(['copied', 'asked', 'replaced', 'untagged'].map(attributes))).toEqual([
     { 'x-amz-tagging': 'a=b' },
     { 'x-amz-tagging': 'a=b' },
-    { 'x-amz-tagging': 'x=y', 'x-amz-storage-class': 'ONEZONE_IA' },
+    { 'x-amz-tagging': 'x=y', 'x-amz-storage-class': 'REDUCED_REDUNDANCY' },
     {},
   ])
-  expect(await failure(copy('bad', { TaggingDirective: 'MERGE' }))).toEqual(['InvalidArgument', 400])
+  const code = differs('minio', 'it calls an unknown directive InvalidRequest') ? 'InvalidRequest' : 'InvalidArgument'
+  expect(await failure(copy('bad', { TaggingDirective: 'MERGE' }))).toEqual([code, 400])
 })
 
 test('B63 a copy onto itself is allowed with another storage class', async () => {
   await put('itself')
   const copy = { Bucket, Key: 'itself', CopySource: `${Bucket}/itself` }
   expect(await failure(s3.send(new CopyObjectCommand(copy)))).toEqual(['InvalidRequest', 400])
-  await s3.send(new CopyObjectCommand({ ...copy, StorageClass: 'STANDARD_IA' }))
-  expect((await head('itself')).StorageClass).toBe('STANDARD_IA')
+  await s3.send(new CopyObjectCommand({ ...copy, StorageClass: 'REDUCED_REDUNDANCY' }))
+  expect((await head('itself')).StorageClass).toBe('REDUCED_REDUNDANCY')
 })
 
 test('B81 tags and storage class of a multipart object are those of its creation', async () => {
   const Key = 'multipart'
   const made = await s3.send(
-    new CreateMultipartUploadCommand({ Bucket, Key, Tagging: 'a=b&c=d', StorageClass: 'STANDARD_IA' }),
+    new CreateMultipartUploadCommand({ Bucket, Key, Tagging: 'a=b&c=d', StorageClass: 'REDUCED_REDUNDANCY' }),
   )
   const part = { Bucket, Key, UploadId: made.UploadId }
   const { ETag } = await s3.send(new UploadPartCommand({ ...part, PartNumber: 1, Body: 'part' }))
   await s3.send(new CompleteMultipartUploadCommand({ ...part, MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] } }))
-  expect(await head(Key)).toMatchObject({ StorageClass: 'STANDARD_IA', TagCount: 2 })
+  expect(await head(Key)).toMatchObject({ StorageClass: 'REDUCED_REDUNDANCY', TagCount: 2 })
 })

@@ -8,13 +8,15 @@ import {
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { childText, parseXml, type XmlElement } from '../../src/s3/xml.ts'
-import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { expectEtag } from '../helpers/etags.ts'
+import type { TestGateway } from '../helpers/gateway.ts'
 import { codeOf, send } from '../helpers/signed-request.ts'
+import { differs, listable, notOver, startTested, storable } from '../helpers/worlds.ts'
 
 let running: TestGateway
 
 /** In the order of their UTF-8 bytes, which is not that of UTF-16: U+FF5E comes before U+1F600. */
-const KEYS = [
+const KEYS = listable([
   '\u0001',
   ' ',
   '..',
@@ -37,10 +39,10 @@ const KEYS = [
   '～',
   '\u{1d4b3}',
   '\u{1f600}',
-].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+]).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
 
 beforeAll(async () => {
-  running = await startGateway()
+  running = await startTested()
   await running.client().send(new CreateBucketCommand({ Bucket: 'listing' }))
   for (const key of KEYS) await put('listing', key, Buffer.from(key))
 })
@@ -89,31 +91,34 @@ describe.each(['v1', 'v2'])('%s', (version) => {
     expect(page.keys).toEqual(KEYS)
     expect(page.value('IsTruncated')).toBe('false')
     if (version === 'v2') expect(page.value('KeyCount')).toBe(String(KEYS.length))
-    expect(page.raw).toContain('<Key>&#x1;</Key>')
+    if (storable('\u0001')) expect(page.raw).toContain('<Key>&#x1;</Key>')
   })
 
   test('B89 with encoding-type=url gives names percent-encoded, slashes apart', async () => {
     const page = await list({ ...v, 'encoding-type': 'url' })
     expect(page.value('EncodingType')).toBe('url')
     expect(page.keys.map((key) => decodeURIComponent(key.replaceAll('+', '%20')))).toEqual(KEYS)
-    for (const key of ['asdf%2Bb', 'a//b', '%01', '%F0%9F%98%80']) expect(page.keys).toContain(key)
+    for (const key of ['asdf%2Bb', 'a//b', '%01', '%F0%9F%98%80'].filter((one) => storable(decodeURIComponent(one))))
+      expect(page.keys).toContain(key)
     const grouped = await list({ ...v, 'encoding-type': 'url', delimiter: '/', prefix: 'quux ' })
+    const space = differs('minio', 'it encodes a space as a plus') ? '+' : '%20'
     expect([grouped.prefixes[0], grouped.value('Prefix'), grouped.value('Delimiter')]).toEqual([
-      'quux%20ab/',
-      'quux%20',
+      `quux${space}ab/`,
+      `quux${space}`,
       '/',
     ])
   })
 
   test('B85 groups by a delimiter; a prefix counts as one', async () => {
     const page = await list({ ...v, delimiter: '/' })
-    expect(page.prefixes).toEqual(['../', '/', 'a/', 'quux ab/'])
+    const prefixes = ['../', '/', 'a/', 'quux ab/'].filter((prefix) => KEYS.some((key) => key.startsWith(prefix)))
+    expect(page.prefixes).toEqual(prefixes)
     expect(page.keys).toEqual(KEYS.filter((key) => !key.includes('/')))
-    if (version === 'v2') expect(page.value('KeyCount')).toBe(String(page.keys.length + 4))
+    if (version === 'v2') expect(page.value('KeyCount')).toBe(String(page.keys.length + prefixes.length))
     const below = await list({ ...v, delimiter: '/', prefix: 'a/' })
     expect([below.keys, below.prefixes]).toEqual([
-      ['a/', 'a/b'],
-      ['a//', 'a/b/'],
+      ['a/', 'a/b'].filter((key) => KEYS.includes(key)),
+      ['a//', 'a/b/'].filter((prefix) => KEYS.some((key) => key.startsWith(prefix))),
     ])
   })
 
@@ -133,9 +138,11 @@ describe.each(['v1', 'v2'])('%s', (version) => {
   test('B84 B89 of no keys, of too many, of what is no number and of another encoding', async () => {
     const none = await list({ ...v, 'max-keys': '0' })
     expect([none.keys, none.value('IsTruncated'), none.value('MaxKeys')]).toEqual([[], 'false', '0'])
-    expect((await list({ ...v, 'max-keys': '5000' })).value('MaxKeys')).toBe('1000')
+    const most = differs('minio', 'it echoes counts over 1,000') ? '5000' : '1000'
+    expect((await list({ ...v, 'max-keys': '5000' })).value('MaxKeys')).toBe(most)
     const query = version === 'v2' ? 'list-type=2&' : ''
-    for (const bad of ['-1', 'x', '2147483648', '1.5'])
+    const huge = differs('minio', 'it takes counts over 2,147,483,647') ? [] : ['2147483648']
+    for (const bad of ['-1', 'x', '1.5', ...huge])
       expect(await refused(`${query}max-keys=${bad}`)).toEqual([400, 'InvalidArgument'])
     expect(await refused(`${query}encoding-type=base64`)).toEqual([400, 'InvalidArgument'])
   })
@@ -143,7 +150,8 @@ describe.each(['v1', 'v2'])('%s', (version) => {
   test('B93 of a bucket that is missing is NoSuchBucket, before anything else about it', async () => {
     const query = version === 'v2' ? 'list-type=2' : ''
     expect(await refused(query, 'no-such-bucket')).toEqual([404, 'NoSuchBucket'])
-    expect(await refused(`${query}&max-keys=0`, 'no-such-bucket')).toEqual([404, 'NoSuchBucket'])
+    const none = differs('minio', 'it looks for no bucket to list nothing of it') ? 'max-keys=1' : 'max-keys=0'
+    expect(await refused(`${query}&${none}`, 'no-such-bucket')).toEqual([404, 'NoSuchBucket'])
   })
 
   test.each([undefined, '/'])(
@@ -162,7 +170,8 @@ describe.each(['v1', 'v2'])('%s', (version) => {
           if (page.value('IsTruncated') === 'false') break
           expect(found.length).toBe(size)
           const last = found.at(-1) ?? ''
-          if (version === 'v1') expect(page.value('NextMarker')).toBe(delimiter === undefined ? undefined : last)
+          if (version === 'v1' && !differs('minio', 'it tells a next marker of its own'))
+            expect(page.value('NextMarker')).toBe(delimiter === undefined ? undefined : last)
           next =
             version === 'v1' ? { marker: last } : { 'continuation-token': page.value('NextContinuationToken') ?? '' }
         }
@@ -209,14 +218,15 @@ describe('v2 alone', () => {
     expect(after.keys).toEqual(KEYS.slice(KEYS.indexOf('ü') + 1))
   })
 
-  test.each(['', 'x', 'AAAA', '%00', 'eyJhIjoxfQ'])(
-    'B87 a token that is none (%j) is InvalidArgument',
-    async (token) => {
-      expect(await refused(`list-type=2&continuation-token=${token}`)).toEqual([400, 'InvalidArgument'])
-    },
-  )
+  test.each(['', 'x', '%00', 'eyJhIjoxfQ'])('B87 a token that is none (%j) is InvalidArgument', async (token) => {
+    expect(await refused(`list-type=2&continuation-token=${token}`)).toEqual([400, 'InvalidArgument'])
+  })
 
-  test('another list-type is InvalidArgument', async () => {
+  test('B87 base64 that is no token is InvalidArgument', notOver('minio', 'any base64 is a token'), async () => {
+    expect(await refused('list-type=2&continuation-token=AAAA')).toEqual([400, 'InvalidArgument'])
+  })
+
+  test('another list-type is InvalidArgument', notOver('minio', 'any type is a version'), async () => {
     expect(await refused('list-type=3')).toEqual([400, 'InvalidArgument'])
   })
 })
@@ -255,48 +265,56 @@ test('sizes and ETags are those that HEAD gives, for every way to write an objec
         head.headers.etag,
       ])
       expect(childText(one, 'StorageClass')).toBe('STANDARD')
-      expect(childText(one, 'LastModified')).toBe(new Date(head.headers['last-modified'] ?? '').toISOString())
+      // Other stores tell milliseconds.
+      expect(childText(one, 'LastModified')?.slice(0, 19)).toBe(
+        new Date(head.headers['last-modified'] ?? '').toISOString().slice(0, 19),
+      )
     }
     const put1 = contents.find((one) => childText(one, 'Key') === 'put-1')
-    expect(childText(put1 ?? document, 'ETag')).toBe(`"${createHash('md5').update(Buffer.alloc(1, 1)).digest('hex')}"`)
+    const md5 = createHash('md5').update(Buffer.alloc(1, 1)).digest('hex')
+    expectEtag(running, childText(put1 ?? document, 'ETag'), `"${md5}"`)
   }
 })
 
-test('a bucket of random keys: every way of paging gives the same', async () => {
-  await running.client().send(new CreateBucketCommand({ Bucket: 'random' }))
-  const letters = ['a', 'b', '/', '-', 'é', '\u{1f600}', '～', ' ']
-  const keys = new Set<string>()
-  while (keys.size < 120) {
-    const length = 1 + Math.floor(Math.random() * 6)
-    keys.add(Array.from({ length }, () => letters[Math.floor(Math.random() * letters.length)]).join(''))
-  }
-  await Promise.all([...keys].map((key) => put('random', key, Buffer.from('x'))))
-  const sorted = [...keys].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-  for (const [delimiter, prefix] of [
-    ['', ''],
-    ['/', ''],
-    ['/', 'a'],
-    ['b', ''],
-    ['-', 'a/'],
-  ] as const) {
-    const expected = new Set<string>()
-    for (const key of sorted.filter((one) => one.startsWith(prefix))) {
-      const at = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length)
-      expected.add(at < 0 ? key : key.slice(0, at + delimiter.length))
+test(
+  'a bucket of random keys: every way of paging gives the same',
+  notOver('minio', 'its names are paths'),
+  async () => {
+    await running.client().send(new CreateBucketCommand({ Bucket: 'random' }))
+    const letters = ['a', 'b', '/', '-', 'é', '\u{1f600}', '～', ' ']
+    const keys = new Set<string>()
+    while (keys.size < 120) {
+      const length = 1 + Math.floor(Math.random() * 6)
+      keys.add(Array.from({ length }, () => letters[Math.floor(Math.random() * letters.length)]).join(''))
     }
-    const size = 1 + Math.floor(Math.random() * 20)
-    const names: string[] = []
-    let token: string | undefined
-    do {
-      const more: Record<string, string> = token === undefined ? {} : { 'continuation-token': token }
-      const page = await list({ 'list-type': '2', 'max-keys': String(size), delimiter, prefix, ...more }, 'random')
-      names.push(...page.keys, ...page.prefixes)
-      token = page.value('NextContinuationToken')
-    } while (token !== undefined)
-    expect(names).toHaveLength(expected.size)
-    expect(new Set(names)).toEqual(expected)
-  }
-})
+    await Promise.all([...keys].map((key) => put('random', key, Buffer.from('x'))))
+    const sorted = [...keys].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    for (const [delimiter, prefix] of [
+      ['', ''],
+      ['/', ''],
+      ['/', 'a'],
+      ['b', ''],
+      ['-', 'a/'],
+    ] as const) {
+      const expected = new Set<string>()
+      for (const key of sorted.filter((one) => one.startsWith(prefix))) {
+        const at = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length)
+        expected.add(at < 0 ? key : key.slice(0, at + delimiter.length))
+      }
+      const size = 1 + Math.floor(Math.random() * 20)
+      const names: string[] = []
+      let token: string | undefined
+      do {
+        const more: Record<string, string> = token === undefined ? {} : { 'continuation-token': token }
+        const page = await list({ 'list-type': '2', 'max-keys': String(size), delimiter, prefix, ...more }, 'random')
+        names.push(...page.keys, ...page.prefixes)
+        token = page.value('NextContinuationToken')
+      } while (token !== undefined)
+      expect(names).toHaveLength(expected.size)
+      expect(new Set(names)).toEqual(expected)
+    }
+  },
+)
 
 describe('buckets', () => {
   test('B94 are listed in pages, by prefix and by token', async () => {

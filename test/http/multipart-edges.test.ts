@@ -2,11 +2,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { CreateBucketCommand, DeleteBucketCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { MemoryStore } from '../../src/backends/memory.ts'
 import type { ObjectStore } from '../../src/backends/object-store.ts'
-import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { expectEtag } from '../helpers/etags.ts'
+import type { TestGateway } from '../helpers/gateway.ts'
 import { head, RawConnection } from '../helpers/raw-connection.ts'
 import { codeOf, send, type SignedAnswer, signedHeaders } from '../helpers/signed-request.ts'
+import { replacing } from '../helpers/replacing.ts'
+import { notOver, startTested } from '../helpers/worlds.ts'
 
 const MIB = 1024 * 1024
 let running: TestGateway
@@ -15,19 +17,15 @@ let running: TestGateway
 let beforeComplete: (() => Promise<void>) | undefined
 
 beforeAll(async () => {
-  const inner = new MemoryStore()
-  const completeUpload: ObjectStore['completeUpload'] = async (...args) => {
-    await beforeComplete?.()
-    return inner.completeUpload(...args)
+  const between = (inner: ObjectStore): ObjectStore => {
+    const completeUpload: ObjectStore['completeUpload'] = async (...args) => {
+      await beforeComplete?.()
+      return inner.completeUpload(...args)
+    }
+    return replacing(inner, { completeUpload })
   }
-  const store = new Proxy<ObjectStore>(inner, {
-    get(target, name) {
-      const value: unknown = name === 'completeUpload' ? completeUpload : Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
-  running = await startGateway({ store })
-  await running.client().send(new CreateBucketCommand({ Bucket: 'edges' }))
+  running = await startTested({ between })
+  await running.client().send(new CreateBucketCommand({ Bucket: 'part-edges' }))
 })
 afterAll(() => running.close())
 
@@ -35,7 +33,7 @@ const md5 = (bytes: Buffer): string => createHash('md5').update(bytes).digest('h
 const call = (method: string, target: string, body?: string | Buffer, headers: Record<string, string> = {}) =>
   send(running, {
     method,
-    path: `/edges/${target}`,
+    path: `/part-edges/${target}`,
     headers,
     ...(body === undefined ? {} : { body: Buffer.from(body) }),
   })
@@ -51,7 +49,8 @@ async function create(key: string, headers: Record<string, string> = {}): Promis
 async function upload(key: string, id: string, n: number, body: Buffer): Promise<string> {
   const answer = await call('PUT', `${key}?partNumber=${n}&uploadId=${id}`, body)
   expect(answer.status).toBe(200)
-  return md5(body)
+  expectEtag(running, answer.headers.etag, `"${md5(body)}"`)
+  return String(answer.headers.etag).slice(1, -1)
 }
 const document = (parts: readonly (readonly [number | string, string])[]): string =>
   `<CompleteMultipartUpload>${parts
@@ -128,7 +127,7 @@ describe('Complete', () => {
     const etag = await upload(key, id, 1, Buffer.from(how))
     const answer = await complete(key, id, [[1, spell(etag)]])
     expect(answer.status).toBe(200)
-    expect(valueOf(answer, 'ETag')).toBe(`&quot;${md5(Buffer.from(etag, 'hex'))}-1&quot;`)
+    expectEtag(running, valueOf(answer, 'ETag')?.replaceAll('&quot;', '"'), `"${md5(Buffer.from(etag, 'hex'))}-1"`)
   })
 
   test('B76 repeated gives the same ETag and Location; of an unknown or aborted upload it is NoSuchUpload', async () => {
@@ -166,7 +165,8 @@ describe('Complete', () => {
     const etag = await upload('nothing', id, 1, Buffer.alloc(0))
     expect((await complete('nothing', id, [[1, etag]])).status).toBe(200)
     const head = await call('HEAD', 'nothing')
-    expect([head.headers['content-length'], head.headers.etag]).toEqual(['0', `"${md5(Buffer.from(etag, 'hex'))}-1"`])
+    expect(head.headers['content-length']).toBe('0')
+    expectEtag(running, head.headers.etag, `"${md5(Buffer.from(etag, 'hex'))}-1"`)
     const part = await call('GET', 'nothing?partNumber=1')
     expect([part.bytes.length, part.headers['content-range'], part.headers['x-amz-mp-parts-count']]).toEqual([
       0,
@@ -225,23 +225,25 @@ describe('Parts', () => {
     const id = await create('numbers')
     const path = `numbers?partNumber=${n}&uploadId=${id}`
     expect(outcome(await call('PUT', path, 'x'))).toEqual([400, 'InvalidArgument'])
-    const copied = await call('PUT', path, undefined, { 'x-amz-copy-source': '/edges/lists' })
+    const copied = await call('PUT', path, undefined, { 'x-amz-copy-source': '/part-edges/lists' })
     expect(outcome(copied)).toEqual([400, 'InvalidArgument'])
   })
 
   test('B75 of two attempts the one that finished last counts, whichever began first', async () => {
     const id = await create('attempts')
-    const path = `/edges/attempts?partNumber=1&uploadId=${id}`
+    const path = `/part-edges/attempts?partNumber=1&uploadId=${id}`
     const early = await RawConnection.open(running.port)
     const body = Buffer.from('began first')
     early.write(head('PUT', path, signedHeaders(running, { method: 'PUT', path, body })))
     early.write(body.subarray(0, 5))
     const between = await upload('attempts', id, 1, Buffer.from('began and finished'))
     early.write(body.subarray(5))
-    expect((await early.answer())?.status).toBe(200)
+    const answer = await early.answer()
+    expect(answer?.status).toBe(200)
     early.close()
     expect(outcome(await complete('attempts', id, [[1, between]]))).toEqual([400, 'InvalidPart'])
-    expect((await complete('attempts', id, [[1, md5(body)]])).status).toBe(200)
+    const last = answer?.headers.get('etag') ?? ''
+    expect((await complete('attempts', id, [[1, last]])).status).toBe(200)
     expect((await call('GET', 'attempts')).bytes.toString()).toBe('began first')
   })
 
@@ -279,41 +281,45 @@ describe('Parts', () => {
 })
 
 describe('Uploads in progress', () => {
-  test('B80 are in order of key and start; markers, pages and prefixes; what is none is refused', async () => {
-    const ids: Record<string, string[]> = {}
-    for (const key of ['l/b', 'l/a', 'l/a', 'l/c/1', 'l/c/2', 'l/ü'])
-      (ids[key] ??= []).push(await create(encodeURI(key)))
-    const page = (query: string) => send(running, { method: 'GET', path: `/edges?uploads&prefix=l/&${query}` })
-    const whole = await page('')
-    expect(valuesOf(whole, 'Key')).toEqual(['l/a', 'l/a', 'l/b', 'l/c/1', 'l/c/2', 'l/ü'])
-    expect(valuesOf(whole, 'UploadId').slice(0, 2)).toEqual(ids['l/a'])
-    expect([valueOf(whole, 'MaxUploads'), valueOf(whole, 'IsTruncated')]).toEqual(['1000', 'false'])
-    expect(valuesOf(await page('encoding-type=url'), 'Key').at(-1)).toBe('l/%C3%BC')
-    const grouped = await page('delimiter=/')
-    expect([valuesOf(grouped, 'Key'), valuesOf(grouped, 'Prefix')]).toEqual([
-      ['l/a', 'l/a', 'l/b', 'l/ü'],
-      ['l/', 'l/c/'],
-    ])
-    // One by one, by both markers, and by the key alone.
-    const seen: string[] = []
-    let markers = ''
-    for (let rounds = 0; rounds < 10; rounds += 1) {
-      const one = await page(`max-uploads=1${markers}`)
-      seen.push(...valuesOf(one, 'Key'))
-      if (valueOf(one, 'IsTruncated') === 'false') break
-      const key = encodeURIComponent(valueOf(one, 'NextKeyMarker') ?? '')
-      markers = `&key-marker=${key}&upload-id-marker=${valueOf(one, 'NextUploadIdMarker')}`
-    }
-    expect(seen).toEqual(valuesOf(whole, 'Key'))
-    expect(valuesOf(await page('key-marker=l/a'), 'Key')[0]).toBe('l/b')
-    // Without a key marker that of the upload means nothing; beside one it must be one.
-    expect(valuesOf(await page('upload-id-marker=none'), 'Key')).toEqual(valuesOf(whole, 'Key'))
-    expect(outcome(await page('key-marker=l/a&upload-id-marker=none'))).toEqual([400, 'InvalidArgument'])
-    for (const bad of ['max-uploads=-1', 'max-uploads=x', 'encoding-type=x'])
-      expect([bad, ...outcome(await page(bad))]).toEqual([bad, 400, 'InvalidArgument'])
-    expect(valueOf(await page('max-uploads=5000'), 'MaxUploads')).toBe('1000')
-    expect(outcome(await call('GET', 'l/a?uploads'))).toEqual([400, 'InvalidRequest'])
-  })
+  test(
+    'B80 are in order of key and start; markers, pages and prefixes; what is none is refused',
+    notOver('minio', 'it lists uploads by the whole name of their object alone'),
+    async () => {
+      const ids: Record<string, string[]> = {}
+      for (const key of ['l/b', 'l/a', 'l/a', 'l/c/1', 'l/c/2', 'l/ü'])
+        (ids[key] ??= []).push(await create(encodeURI(key)))
+      const page = (query: string) => send(running, { method: 'GET', path: `/part-edges?uploads&prefix=l/&${query}` })
+      const whole = await page('')
+      expect(valuesOf(whole, 'Key')).toEqual(['l/a', 'l/a', 'l/b', 'l/c/1', 'l/c/2', 'l/ü'])
+      expect(valuesOf(whole, 'UploadId').slice(0, 2)).toEqual(ids['l/a'])
+      expect([valueOf(whole, 'MaxUploads'), valueOf(whole, 'IsTruncated')]).toEqual(['1000', 'false'])
+      expect(valuesOf(await page('encoding-type=url'), 'Key').at(-1)).toBe('l/%C3%BC')
+      const grouped = await page('delimiter=/')
+      expect([valuesOf(grouped, 'Key'), valuesOf(grouped, 'Prefix')]).toEqual([
+        ['l/a', 'l/a', 'l/b', 'l/ü'],
+        ['l/', 'l/c/'],
+      ])
+      // One by one, by both markers, and by the key alone.
+      const seen: string[] = []
+      let markers = ''
+      for (let rounds = 0; rounds < 10; rounds += 1) {
+        const one = await page(`max-uploads=1${markers}`)
+        seen.push(...valuesOf(one, 'Key'))
+        if (valueOf(one, 'IsTruncated') === 'false') break
+        const key = encodeURIComponent(valueOf(one, 'NextKeyMarker') ?? '')
+        markers = `&key-marker=${key}&upload-id-marker=${valueOf(one, 'NextUploadIdMarker')}`
+      }
+      expect(seen).toEqual(valuesOf(whole, 'Key'))
+      expect(valuesOf(await page('key-marker=l/a'), 'Key')[0]).toBe('l/b')
+      // Without a key marker that of the upload means nothing; beside one it must be one.
+      expect(valuesOf(await page('upload-id-marker=none'), 'Key')).toEqual(valuesOf(whole, 'Key'))
+      expect(outcome(await page('key-marker=l/a&upload-id-marker=none'))).toEqual([400, 'InvalidArgument'])
+      for (const bad of ['max-uploads=-1', 'max-uploads=x', 'encoding-type=x'])
+        expect([bad, ...outcome(await page(bad))]).toEqual([bad, 400, 'InvalidArgument'])
+      expect(valueOf(await page('max-uploads=5000'), 'MaxUploads')).toBe('1000')
+      expect(outcome(await call('GET', 'l/a?uploads'))).toEqual([400, 'InvalidRequest'])
+    },
+  )
 
   test('B82 are in no listing of objects, and do not keep a bucket from being deleted', async () => {
     const s3 = running.client()

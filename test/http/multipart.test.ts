@@ -16,7 +16,9 @@ import {
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { expectEtag } from '../helpers/etags.ts'
+import type { TestGateway } from '../helpers/gateway.ts'
+import { notOver, startTested } from '../helpers/worlds.ts'
 
 const MIB = 1024 * 1024
 const Bucket = 'multipart'
@@ -24,7 +26,7 @@ let running: TestGateway
 let s3: S3Client
 
 beforeAll(async () => {
-  running = await startGateway()
+  running = await startTested()
   s3 = running.client({ requestChecksumCalculation: 'WHEN_REQUIRED' })
   await s3.send(new CreateBucketCommand({ Bucket }))
 })
@@ -87,14 +89,14 @@ describe('an upload of parts of any size in any order is one object', () => {
     const parts = sizes.map((size) => randomBytes(size))
     const bytes = Buffer.concat(parts)
     const done = await whole(Key, parts, numbers, order)
-    expect(done.ETag).toBe(etagOf(parts))
+    expectEtag(running, done.ETag, etagOf(parts))
     expect((await read(Key)).equals(bytes)).toBe(true)
     const head = await s3.send(new HeadObjectCommand({ Bucket, Key }))
-    expect(head).toMatchObject({ ContentLength: bytes.length, ETag: etagOf(parts) })
+    expect(head).toMatchObject({ ContentLength: bytes.length, ETag: done.ETag })
     const listed = (await s3.send(new ListObjectsV2Command({ Bucket, Prefix: Key }))).Contents?.find(
       (one) => one.Key === Key,
     )
-    expect(listed).toMatchObject({ Size: bytes.length, ETag: etagOf(parts) })
+    expect(listed).toMatchObject({ Size: bytes.length, ETag: done.ETag })
   })
 })
 
@@ -122,7 +124,9 @@ describe('reads of a multipart object', () => {
 
   test('B45 partNumber returns the part with its place and the number of parts', async () => {
     const got = await s3.send(new GetObjectCommand({ Bucket, Key, PartNumber: 2 }))
-    expect([got.$metadata.httpStatusCode, got.PartsCount, got.ETag]).toEqual([206, 3, etagOf(parts)])
+    expect([got.$metadata.httpStatusCode, got.PartsCount]).toEqual([206, 3])
+    expectEtag(running, got.ETag, etagOf(parts))
+    expect(got.ETag).toBe((await s3.send(new HeadObjectCommand({ Bucket, Key }))).ETag)
     expect(got.ContentRange).toBe(
       `bytes ${parts[0]!.length}-${parts[0]!.length + parts[1]!.length - 1}/${bytes.length}`,
     )
@@ -167,7 +171,7 @@ test('B74 parts that are not listed do not count', async () => {
     [1, etags[0]!],
     [2, etags[1]!],
   ])
-  expect(done.ETag).toBe(etagOf(parts.slice(0, 2)))
+  expectEtag(running, done.ETag, etagOf(parts.slice(0, 2)))
   expect((await read(Key)).length).toBe(10 * MIB)
 })
 
@@ -245,26 +249,30 @@ test('B76 abort ends an upload for good', async () => {
   await expect(s3.send(new HeadObjectCommand({ Bucket, Key }))).rejects.toMatchObject({ name: 'NotFound' })
 })
 
-test('B80 uploads in progress are listed by key, with prefix and delimiter', async () => {
-  const ids = new Map<string, string>()
-  for (const Key of ['list/b', 'list/a', 'list/c/1', 'list/c/2']) ids.set(Key, await create(Key))
-  const all = await s3.send(new ListMultipartUploadsCommand({ Bucket, Prefix: 'list/' }))
-  expect(all.Uploads?.map((one) => one.Key)).toEqual(['list/a', 'list/b', 'list/c/1', 'list/c/2'])
-  const grouped = await s3.send(new ListMultipartUploadsCommand({ Bucket, Prefix: 'list/', Delimiter: '/' }))
-  expect(grouped.Uploads?.map((one) => one.Key)).toEqual(['list/a', 'list/b'])
-  expect(grouped.CommonPrefixes?.map((one) => one.Prefix)).toEqual(['list/c/'])
-  const paged = await s3.send(new ListMultipartUploadsCommand({ Bucket, Prefix: 'list/', MaxUploads: 3 }))
-  expect(paged.IsTruncated).toBe(true)
-  const rest = await s3.send(
-    new ListMultipartUploadsCommand({
-      Bucket,
-      Prefix: 'list/',
-      KeyMarker: paged.NextKeyMarker!,
-      UploadIdMarker: paged.NextUploadIdMarker!,
-    }),
-  )
-  expect(rest.Uploads?.map((one) => one.Key)).toEqual(['list/c/2'])
-})
+test(
+  'B80 uploads in progress are listed by key, with prefix and delimiter',
+  notOver('minio', 'it lists uploads by the whole name of their object alone'),
+  async () => {
+    const ids = new Map<string, string>()
+    for (const Key of ['list/b', 'list/a', 'list/c/1', 'list/c/2']) ids.set(Key, await create(Key))
+    const all = await s3.send(new ListMultipartUploadsCommand({ Bucket, Prefix: 'list/' }))
+    expect(all.Uploads?.map((one) => one.Key)).toEqual(['list/a', 'list/b', 'list/c/1', 'list/c/2'])
+    const grouped = await s3.send(new ListMultipartUploadsCommand({ Bucket, Prefix: 'list/', Delimiter: '/' }))
+    expect(grouped.Uploads?.map((one) => one.Key)).toEqual(['list/a', 'list/b'])
+    expect(grouped.CommonPrefixes?.map((one) => one.Prefix)).toEqual(['list/c/'])
+    const paged = await s3.send(new ListMultipartUploadsCommand({ Bucket, Prefix: 'list/', MaxUploads: 3 }))
+    expect(paged.IsTruncated).toBe(true)
+    const rest = await s3.send(
+      new ListMultipartUploadsCommand({
+        Bucket,
+        Prefix: 'list/',
+        KeyMarker: paged.NextKeyMarker!,
+        UploadIdMarker: paged.NextUploadIdMarker!,
+      }),
+    )
+    expect(rest.Uploads?.map((one) => one.Key)).toEqual(['list/c/2'])
+  },
+)
 
 test('B79 ListParts pages by part number', async () => {
   const Key = 'pages'

@@ -8,34 +8,15 @@ import { MemoryStore } from '../../src/backends/memory.ts'
 import type { ObjectStore } from '../../src/backends/object-store.ts'
 import { storedSize } from '../../src/format/sizes.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
-import { s3Store } from '../helpers/s3-store.ts'
+import { replacing } from '../helpers/replacing.ts'
 import { codeOf, send, type SignedAnswer } from '../helpers/signed-request.ts'
+import { notOver, storable, STORES } from '../helpers/worlds.ts'
 
 const MIB = 1024 * 1024
 const EARLY = 'Wed, 01 Jan 2020 00:00:00 GMT'
 const LATE = 'Wed, 01 Jan 2120 00:00:00 GMT'
 
-interface Kind {
-  readonly name: string
-  readonly open: () => Promise<{ store: ObjectStore; close: () => Promise<void> }>
-}
-
-const KINDS: Kind[] = [
-  { name: 'a store with facts', open: async () => ({ store: new MemoryStore(), close: async () => undefined }) },
-  {
-    name: 'an S3 server',
-    open: async () => {
-      const backend = await startGateway()
-      const store = s3Store({
-        endpoint: backend.endpoint,
-        profile: { versions: false, tags: false },
-      })
-      return { store, close: () => store.close().then(() => backend.close()) }
-    },
-  },
-]
-
-describe.each(KINDS)('over $name', ({ open }) => {
+describe.each(Object.entries(STORES))('%s', (_name, open) => {
   let running: TestGateway
   let close: () => Promise<void>
   /** A size that the store shall tell of every object. */
@@ -48,12 +29,7 @@ describe.each(KINDS)('over $name', ({ open }) => {
       const info = await opened.store.head(...args)
       return info === undefined || pretended === undefined ? info : { ...info, size: pretended }
     }
-    const store = new Proxy<ObjectStore>(opened.store, {
-      get(target, name) {
-        const value: unknown = name === 'head' ? head : Reflect.get(target, name, target)
-        return typeof value === 'function' ? value.bind(target) : value
-      },
-    })
+    const store = replacing(opened.store, { head })
     running = await startGateway({ store, rules: (bucket) => ({ contents: bucket === 'mixed' ? 'mixed' : 'sealed' }) })
     for (const Bucket of ['edges', 'mixed']) await running.client().send(new CreateBucketCommand({ Bucket }))
     await put('source', 'source', { 'x-amz-meta-kept': 'yes', 'x-amz-website-redirect-location': '/elsewhere' })
@@ -106,7 +82,7 @@ describe.each(KINDS)('over $name', ({ open }) => {
             }
     })
 
-    test('B46 B47 a 412 names the condition; a 304 has the validators and no body', async () => {
+    test('B46 B47 B49 a 412 names the condition; a 304 has the validators and no body', async () => {
       const etag = await etagOf('source')
       for (const [headers, condition] of [
         [{ 'if-match': '"other"' }, 'If-Match'],
@@ -160,24 +136,28 @@ describe.each(KINDS)('over $name', ({ open }) => {
       expect((await call('GET', 'raced')).bytes.toString()).toBe(`racer ${winners[0]}`)
     })
 
-    test('B62 of each key of a DeleteObjects', async () => {
-      for (const key of ['keep', 'go', 'any']) await put(`many-${key}`, key)
-      const entry = (key: string, etag: string): string => `<Object><Key>${key}</Key><ETag>${etag}</ETag></Object>`
-      const body = Buffer.from(
-        `<Delete>${entry('many-keep', '&quot;other&quot;')}${entry('many-go', (await etagOf('many-go')).replaceAll('"', '&quot;'))}${entry('many-any', '*')}<Object><Key>many-missing</Key></Object></Delete>`,
-      )
-      const headers = { 'content-md5': createHash('md5').update(body).digest('base64') }
-      const answer = await send(running, { method: 'POST', path: '/edges?delete', body, headers })
-      expect(answer.status).toBe(200)
-      const text = answer.bytes.toString()
-      expect(text).toContain('<Error><Key>many-keep</Key><Code>PreconditionFailed</Code>')
-      expect([...text.matchAll(/<Deleted><Key>([^<]*)</g)].map((match) => match[1])).toEqual([
-        'many-go',
-        'many-any',
-        'many-missing',
-      ])
-      expect([(await call('HEAD', 'many-keep')).status, (await call('HEAD', 'many-go')).status]).toEqual([200, 404])
-    })
+    test(
+      'B62 of each key of a DeleteObjects',
+      notOver('minio', 'it decides no condition of a deletion, so that one is refused'),
+      async () => {
+        for (const key of ['keep', 'go', 'any']) await put(`many-${key}`, key)
+        const entry = (key: string, etag: string): string => `<Object><Key>${key}</Key><ETag>${etag}</ETag></Object>`
+        const body = Buffer.from(
+          `<Delete>${entry('many-keep', '&quot;other&quot;')}${entry('many-go', (await etagOf('many-go')).replaceAll('"', '&quot;'))}${entry('many-any', '*')}<Object><Key>many-missing</Key></Object></Delete>`,
+        )
+        const headers = { 'content-md5': createHash('md5').update(body).digest('base64') }
+        const answer = await send(running, { method: 'POST', path: '/edges?delete', body, headers })
+        expect(answer.status).toBe(200)
+        const text = answer.bytes.toString()
+        expect(text).toContain('<Error><Key>many-keep</Key><Code>PreconditionFailed</Code>')
+        expect([...text.matchAll(/<Deleted><Key>([^<]*)</g)].map((match) => match[1])).toEqual([
+          'many-go',
+          'many-any',
+          'many-missing',
+        ])
+        expect([(await call('HEAD', 'many-keep')).status, (await call('HEAD', 'many-go')).status]).toEqual([200, 404])
+      },
+    )
   })
 
   test('B56 B44 an empty object is one: by PUT, in chunks and as a copy; no range of it exists', async () => {
@@ -202,8 +182,9 @@ describe.each(KINDS)('over $name', ({ open }) => {
   })
 
   test('B57 keys that end in a slash stand beside those that do not', async () => {
-    for (const key of ['a', 'a/', 'a/b', 'a//']) await put(`slash/${key}`, key)
-    for (const key of ['a', 'a/', 'a/b', 'a//']) expect((await call('GET', `slash/${key}`)).bytes.toString()).toBe(key)
+    const keys = ['a', 'a/', 'a/b', 'a//'].filter(storable)
+    for (const key of keys) await put(`slash/${key}`, key)
+    for (const key of keys) expect((await call('GET', `slash/${key}`)).bytes.toString()).toBe(key)
     await put('only/', '')
     expect(outcome(await call('GET', 'only'))).toEqual([404, 'NoSuchKey'])
     await call('DELETE', 'slash/a/')
@@ -222,8 +203,11 @@ describe.each(KINDS)('over $name', ({ open }) => {
   test('B61 a missing key is deleted already', async () => {
     expect((await call('DELETE', 'never-was')).status).toBe(204)
     await put('kept', 'x')
-    expect((await call('DELETE', 'kept', { 'if-match': '"other"' })).status).toBe(412)
-    expect((await call('DELETE', 'kept', { 'if-match': await etagOf('kept') })).status).toBe(204)
+    const { conditionalDelete } = running.store.capabilities
+    expect((await call('DELETE', 'kept', { 'if-match': '"other"' })).status).toBe(conditionalDelete ? 412 : 501)
+    expect((await call('HEAD', 'kept')).status).toBe(200)
+    const matching = await call('DELETE', 'kept', { 'if-match': await etagOf('kept') })
+    expect(matching.status).toBe(conditionalDelete ? 204 : 501)
   })
 
   describe('copies', () => {
@@ -367,30 +351,21 @@ describe.each(KINDS)('over $name', ({ open }) => {
 })
 
 test('the storage class of a store that has them is handed on, echoed, and told among the attributes', async () => {
-  const inner = new MemoryStore({ capabilities: { versions: true, native: true } })
+  const inner: ObjectStore = new MemoryStore({ capabilities: { versions: true, native: true } })
   const attributes = { 'x-amz-storage-class': 'STANDARD_IA' }
   const asked: unknown[] = []
-  const store = new Proxy<ObjectStore>(inner, {
-    get(target, name) {
-      if (name === 'put') {
-        const put: ObjectStore['put'] = (bucket, key, body, options) => {
-          asked.push(options.attributes)
-          return target.put(bucket, key, body, options)
-        }
-        return put
-      }
-      if (name === 'head')
-        return async (...args: Parameters<ObjectStore['head']>) => {
-          const info = await target.head(...args)
-          return info === undefined ? undefined : { ...info, attributes }
-        }
-      if (name === 'get')
-        return async (...args: Parameters<ObjectStore['get']>) => {
-          const found = await target.get(...args)
-          return { ...found, info: { ...found.info, attributes } }
-        }
-      const value: unknown = Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
+  const store = replacing(inner, {
+    put: (...args) => {
+      asked.push(args[3].attributes)
+      return inner.put(...args)
+    },
+    head: async (...args) => {
+      const info = await inner.head(...args)
+      return info === undefined ? undefined : { ...info, attributes }
+    },
+    get: async (...args) => {
+      const found = await inner.get(...args)
+      return { ...found, info: { ...found.info, attributes } }
     },
   })
   const running = await startGateway({ store })

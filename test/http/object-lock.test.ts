@@ -1,7 +1,4 @@
 // Object Lock, enforced by the embedded store: what is retained stays, whoever asks.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import {
   CompleteMultipartUploadCommand,
   CopyObjectCommand,
@@ -23,33 +20,26 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { LocalStore } from '../../src/backends/local.ts'
-import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import type { TestGateway } from '../helpers/gateway.ts'
 import { failure } from '../helpers/refused.ts'
+import { differs, notOver, startTested } from '../helpers/worlds.ts'
 
 const DAY = 86_400_000
 const Bucket = 'locked'
-const folder = mkdtempSync(join(tmpdir(), 'sealgate-lock-'))
 /** Ahead of the real one: what is retained is retained by this clock alone. */
 let ahead = 0
 const clock = () => Date.now() + ahead
-let store: LocalStore
 let running: TestGateway
 let s3: S3Client
 
 beforeAll(async () => {
-  store = await LocalStore.open({ folder, now: clock })
-  running = await startGateway({ store, clock: Date.now })
+  running = await startTested({ now: clock })
   s3 = running.client()
   await s3.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: true }))
   await s3.send(new CreateBucketCommand({ Bucket: 'free', ObjectLockEnabledForBucket: false }))
 })
 
-afterAll(async () => {
-  await running.close()
-  await store.close()
-  rmSync(folder, { recursive: true })
-})
+afterAll(() => running.close())
 
 const until = (days: number) => new Date(Math.floor(clock() / 1000) * 1000 + days * DAY)
 const retained = (ObjectLockMode: 'GOVERNANCE' | 'COMPLIANCE', days = 1) => ({
@@ -63,15 +53,21 @@ const remove = (Key: string, VersionId: string, more: Partial<DeleteObjectComman
 const text = async (Key: string, VersionId: string) =>
   (await s3.send(new GetObjectCommand({ Bucket, Key, VersionId }))).Body?.transformToString()
 
-const DENIED = ['AccessDenied', 403]
+const DENIED = differs('minio', 'it refuses what is locked as InvalidRequest')
+  ? ['InvalidRequest', 400]
+  : ['AccessDenied', 403]
 
 test('B100 a bucket made with Object Lock has versions, which cannot be suspended', async () => {
   expect((await s3.send(new GetBucketVersioningCommand({ Bucket }))).Status).toBe('Enabled')
   const suspend = new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: 'Suspended' } })
-  expect(await failure(s3.send(suspend))).toEqual(['InvalidBucketState', 409])
+  expect(await failure(s3.send(suspend))).toEqual([
+    'InvalidBucketState',
+    differs('minio', 'its InvalidBucketState is 400') ? 400 : 409,
+  ])
   expect((await s3.send(new GetBucketVersioningCommand({ Bucket }))).Status).toBe('Enabled')
   expect((await s3.send(new GetBucketVersioningCommand({ Bucket: 'free' }))).Status).toBeUndefined()
-  await s3.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: true }))
+  if (!differs('s3', 'it does not say whether the bucket that it refuses to make again has Object Lock'))
+    await s3.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: true }))
   const again = new CreateBucketCommand({ Bucket: 'free', ObjectLockEnabledForBucket: true })
   expect(await failure(s3.send(again))).toEqual(['BucketAlreadyOwnedByYou', 409])
 })
@@ -114,12 +110,12 @@ test('B62 many at once: each locked version is refused, the others go', async ()
   ]
   const { Deleted, Errors } = await s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects } }))
   expect(Deleted).toEqual([{ Key: 'many', VersionId: loose }])
-  expect(Errors).toMatchObject([{ Key: 'many', VersionId: locked, Code: 'AccessDenied' }])
+  expect(Errors).toMatchObject([{ Key: 'many', VersionId: locked, Code: DENIED[0] }])
   const again = { Bucket, Delete: { Objects }, BypassGovernanceRetention: true }
   expect((await s3.send(new DeleteObjectsCommand(again))).Errors).toBeUndefined()
 })
 
-test('a retention ends when it ends, by the clock of the store', async () => {
+test('a retention ends when it ends, by the clock of the store', notOver('s3', 'its clock is its own'), async () => {
   const id = await put('ends', retained('COMPLIANCE', 2))
   expect(await failure(remove('ends', id))).toEqual(DENIED)
   ahead = 2 * DAY - 60_000
@@ -157,27 +153,35 @@ test.each([
   ['a date in the past', { ObjectLockMode: 'GOVERNANCE', ObjectLockRetainUntilDate: until(-1) }, 'InvalidArgument'],
   ['an unknown mode', { ObjectLockMode: 'FOREVER', ObjectLockRetainUntilDate: until(1) }, 'InvalidArgument'],
   ['an unknown hold', { ObjectLockLegalHoldStatus: 'on' }, 'InvalidArgument'],
-] as const)('B100 %s is refused and stores nothing', async (_what, lock, code) => {
-  const odd = lock as Partial<PutObjectCommandInput>
-  expect(await failure(put('refused', odd))).toEqual([code, 400])
-  expect(await store.head(Bucket, 'refused')).toBeUndefined()
-})
+] as const)(
+  'B100 %s is refused and stores nothing',
+  notOver('minio', 'it has other codes, and takes any word for a hold'),
+  async (_what, lock, code) => {
+    const odd = lock as Partial<PutObjectCommandInput>
+    expect(await failure(put('refused', odd))).toEqual([code, 400])
+    expect(await running.store.head(Bucket, 'refused')).toBeUndefined()
+  },
+)
 
 test('B100 a lock in a bucket without Object Lock is refused, and stores nothing', async () => {
   const free = { Bucket: 'free', Key: 'k', ...retained('GOVERNANCE') }
   expect(await failure(s3.send(new PutObjectCommand({ ...free, Body: 'x' })))).toEqual(['InvalidRequest', 400])
   expect(await failure(s3.send(new CreateMultipartUploadCommand(free)))).toEqual(['InvalidRequest', 400])
-  expect(await store.head('free', 'k')).toBeUndefined()
+  expect(await running.store.head('free', 'k')).toBeUndefined()
 })
 
-test('B101 retention and legal hold of an object are NotImplemented, whatever the bucket', async () => {
-  for (const bucket of [Bucket, 'free']) {
-    const object = { Bucket: bucket, Key: 'k' }
-    await s3.send(new PutObjectCommand({ ...object, Body: 'x' }))
-    expect(await failure(s3.send(new GetObjectRetentionCommand(object)))).toEqual(['NotImplemented', 501])
-    expect(await failure(s3.send(new GetObjectLegalHoldCommand(object)))).toEqual(['NotImplemented', 501])
-  }
-})
+test(
+  'B101 retention and legal hold of an object are NotImplemented, whatever the bucket',
+  notOver('s3', 'it is asked'),
+  async () => {
+    for (const bucket of [Bucket, 'free']) {
+      const object = { Bucket: bucket, Key: 'k' }
+      await s3.send(new PutObjectCommand({ ...object, Body: 'x' }))
+      expect(await failure(s3.send(new GetObjectRetentionCommand(object)))).toEqual(['NotImplemented', 501])
+      expect(await failure(s3.send(new GetObjectLegalHoldCommand(object)))).toEqual(['NotImplemented', 501])
+    }
+  },
+)
 
 test('B100 a new version without a retention gets that of its bucket, however it is written', async () => {
   const Bucket = 'by-default'
@@ -202,10 +206,7 @@ test('B100 a new version without a retention gets that of its bucket, however it
     expect(days, Key).toBeLessThanOrEqual(1000)
   }
   const { VersionId } = written
-  expect(await failure(s3.send(new DeleteObjectCommand({ Bucket, Key: 'put', VersionId })))).toEqual([
-    'AccessDenied',
-    403,
-  ])
+  expect(await failure(s3.send(new DeleteObjectCommand({ Bucket, Key: 'put', VersionId })))).toEqual(DENIED)
   await s3.send(new DeleteObjectCommand({ Bucket, Key: 'before', VersionId: before.VersionId }))
 })
 

@@ -15,14 +15,16 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { expectEtag } from '../helpers/etags.ts'
+import type { TestGateway } from '../helpers/gateway.ts'
+import { startTested } from '../helpers/worlds.ts'
 
 let running: TestGateway
 let s3: S3Client
 const Bucket = 'objects'
 
 beforeAll(async () => {
-  running = await startGateway()
+  running = await startTested()
   s3 = running.client()
   await s3.send(new CreateBucketCommand({ Bucket }))
 })
@@ -41,15 +43,15 @@ describe('objects of every size come back as they were', () => {
       const bytes = randomBytes(size)
       const Key = `size-${size}`
       const put = await s3.send(new PutObjectCommand({ Bucket, Key, Body: bytes }))
-      expect(put.ETag).toBe(`"${md5(bytes)}"`)
+      expectEtag(running, put.ETag, `"${md5(bytes)}"`)
       expect((await bytesOf(Key)).equals(bytes)).toBe(true)
       const head = await s3.send(new HeadObjectCommand({ Bucket, Key }))
       expect(head.ContentLength).toBe(size)
-      expect(head.ETag).toBe(`"${md5(bytes)}"`)
+      expect(head.ETag).toBe(put.ETag)
       const { Contents } = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: Key }))
       const listed = Contents?.find((one) => one.Key === Key)
       expect(listed?.Size).toBe(size)
-      expect(listed?.ETag).toBe(`"${md5(bytes)}"`)
+      expect(listed?.ETag).toBe(put.ETag)
     },
   )
 })
@@ -117,7 +119,7 @@ describe('copies', () => {
     )
     const CopySource = `${Bucket}/${encodeURIComponent('source +%/ü')}`
     const copied = await s3.send(new CopyObjectCommand({ Bucket, Key: 'copy', CopySource }))
-    expect(copied.CopyObjectResult?.ETag).toBe(`"${md5(bytes)}"`)
+    expectEtag(running, copied.CopyObjectResult?.ETag, `"${md5(bytes)}"`)
     expect((await bytesOf('copy')).equals(bytes)).toBe(true)
     const kept = await s3.send(new HeadObjectCommand({ Bucket, Key: 'copy' }))
     expect(kept).toMatchObject({ Metadata: { a: '1' }, ContentType: 'a/b', ContentLength: bytes.length })
@@ -146,8 +148,8 @@ test('delete takes one key or many, and a missing key is deleted already', async
   expect((await s3.send(new ListObjectsV2Command({ Bucket, Prefix: 'd/' }))).KeyCount).toBe(0)
 })
 
-test('B98 buckets are made, found, listed, and deleted when they are empty', async () => {
-  await s3.send(new CreateBucketCommand({ Bucket: 'second' }))
+test('B95 B98 buckets are made, made again, found, listed, and deleted when they are empty', async () => {
+  for (let times = 0; times < 2; times += 1) await s3.send(new CreateBucketCommand({ Bucket: 'second' }))
   await s3.send(new HeadBucketCommand({ Bucket: 'second' }))
   expect((await s3.send(new GetBucketLocationCommand({ Bucket: 'second' }))).LocationConstraint).toBeUndefined()
   expect((await s3.send(new ListBucketsCommand({}))).Buckets?.map((one) => one.Name)).toContain('second')

@@ -2,20 +2,28 @@
 import { createHash } from 'node:crypto'
 import { CopyObjectCommand, CreateBucketCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { expectEtag } from '../helpers/etags.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
 import { codeOf, send } from '../helpers/signed-request.ts'
+import { differs, notOver, startTested } from '../helpers/worlds.ts'
 
 const body = Buffer.from('0123456789')
-const etag = `"${createHash('md5').update(body).digest('hex')}"`
+const md5 = `"${createHash('md5').update(body).digest('hex')}"`
+/** Of the object `ten`, once it is there; in tables of headers `{etag}` stands for it. */
+let etag = ''
+const filled = (headers: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.replace('{etag}', etag.slice(1, -1))]))
 const EARLY = 'Wed, 01 Jan 2020 00:00:00 GMT'
 const LATE = 'Wed, 01 Jan 2120 00:00:00 GMT'
 let running: TestGateway
 
 beforeAll(async () => {
-  running = await startGateway()
+  running = await startTested()
   const s3 = running.client()
   await s3.send(new CreateBucketCommand({ Bucket: 'reads' }))
-  await s3.send(new PutObjectCommand({ Bucket: 'reads', Key: 'ten', Body: body, CacheControl: 'no-cache' }))
+  const put = await s3.send(new PutObjectCommand({ Bucket: 'reads', Key: 'ten', Body: body, CacheControl: 'no-cache' }))
+  expectEtag(running, put.ETag, md5)
+  etag = put.ETag ?? ''
   await s3.send(new PutObjectCommand({ Bucket: 'reads', Key: 'empty', Body: '' }))
 })
 afterAll(() => running.close())
@@ -60,11 +68,11 @@ describe('Range', () => {
 
 describe('conditions', () => {
   test.each([
-    [{ 'if-match': etag }, 200],
-    [{ 'if-match': etag.slice(1, -1) }, 200],
+    [{ 'if-match': '"{etag}"' }, 200],
+    [{ 'if-match': '{etag}' }, 200],
     [{ 'if-match': '*' }, 200],
     [{ 'if-match': '"other"' }, 412],
-    [{ 'if-none-match': etag }, 304],
+    [{ 'if-none-match': '"{etag}"' }, 304],
     [{ 'if-none-match': '*' }, 304],
     [{ 'if-none-match': '"other"' }, 200],
     [{ 'if-modified-since': EARLY }, 200],
@@ -72,12 +80,12 @@ describe('conditions', () => {
     [{ 'if-unmodified-since': EARLY }, 412],
     [{ 'if-unmodified-since': LATE }, 200],
     [{ 'if-modified-since': 'nonsense' }, 200],
-    [{ 'if-match': etag, 'if-unmodified-since': EARLY }, 200],
-    [{ 'if-none-match': etag, 'if-modified-since': EARLY }, 304],
+    [{ 'if-match': '"{etag}"', 'if-unmodified-since': EARLY }, 200],
+    [{ 'if-none-match': '"{etag}"', 'if-modified-since': EARLY }, 304],
     [{ 'if-none-match': '"other"', 'if-modified-since': LATE }, 200],
   ] as [Record<string, string>, number][])('B46 B47 B48 %j is %i', async (headers, status) => {
     for (const method of ['GET', 'HEAD']) {
-      const answer = await get(headers, '/reads/ten', method)
+      const answer = await get(filled(headers), '/reads/ten', method)
       expect(answer.status).toBe(status)
       if (status === 304)
         expect([answer.headers.etag, answer.headers['cache-control'], answer.bytes.length]).toEqual([
@@ -130,23 +138,32 @@ describe('what is answered', () => {
 
   test('B53 B56 B58 the default content type, and dates in whole seconds', async () => {
     const head = await get({}, '/reads/empty', 'HEAD')
-    expect(head.headers).toMatchObject({ 'content-length': '0', etag: '"d41d8cd98f00b204e9800998ecf8427e"' })
+    expect(head.headers['content-length']).toBe('0')
+    expectEtag(running, head.headers.etag, '"d41d8cd98f00b204e9800998ecf8427e"')
     const put = await send(running, { method: 'PUT', path: '/reads/bare', body })
     expect(put.status).toBe(200)
     expect((await get({}, '/reads/bare', 'HEAD')).headers['content-type']).toBe('binary/octet-stream')
     expect(head.headers['last-modified']).toMatch(/^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/)
     const list = await get({}, '/reads?list-type=2')
-    expect(list.bytes.toString()).toMatch(/<LastModified>[\d-]+T[\d:]+\.000Z</)
+    expect(list.bytes.toString()).toMatch(
+      differs('minio', 'it tells milliseconds')
+        ? /<LastModified>[\d-]+T[\d:]+\.\d{3}Z</
+        : /<LastModified>[\d-]+T[\d:]+\.000Z</,
+    )
   })
 
-  test('B59 metadata over 2 KB is refused by the client’s part alone', async () => {
-    const fits = { 'x-amz-meta-a': 'x'.repeat(2_047) }
-    expect((await send(running, { method: 'PUT', path: '/reads/meta', body, headers: fits })).status).toBe(200)
-    const over = { 'x-amz-meta-a': 'x'.repeat(2_048) }
-    const answer = await send(running, { method: 'PUT', path: '/reads/meta', body, headers: over })
-    expect([answer.status, codeOf(answer)]).toEqual([400, 'MetadataTooLarge'])
-    expect((await get({}, '/reads/meta', 'HEAD')).headers['x-amz-meta-a']).toBe(fits['x-amz-meta-a'])
-  })
+  test(
+    'B59 metadata over 2 KB is refused by the client’s part alone',
+    notOver('s3', 'its own 2 KB hold the seal of a small object’s metadata, too'),
+    async () => {
+      const fits = { 'x-amz-meta-a': 'x'.repeat(2_047) }
+      expect((await send(running, { method: 'PUT', path: '/reads/meta', body, headers: fits })).status).toBe(200)
+      const over = { 'x-amz-meta-a': 'x'.repeat(2_048) }
+      const answer = await send(running, { method: 'PUT', path: '/reads/meta', body, headers: over })
+      expect([answer.status, codeOf(answer)]).toEqual([400, 'MetadataTooLarge'])
+      expect((await get({}, '/reads/meta', 'HEAD')).headers['x-amz-meta-a']).toBe(fits['x-amz-meta-a'])
+    },
+  )
 
   test('a client’s own x-amz-meta-sg-e is ordinary metadata', async () => {
     const headers = { 'x-amz-meta-sg-e': 'mine', 'x-amz-meta-sg-m': 'too' }
@@ -157,7 +174,14 @@ describe('what is answered', () => {
   })
 })
 
-describe('what is not built is refused, never ignored', () => {
+describe('what a store without versions does not keep is refused, never ignored', () => {
+  let plain: TestGateway
+  beforeAll(async () => {
+    plain = await startGateway()
+    await plain.client().send(new CreateBucketCommand({ Bucket: 'reads' }))
+  })
+  afterAll(() => plain.close())
+
   test.each([
     ['x-amz-tagging', 'a=b'],
     ['x-amz-object-lock-mode', 'GOVERNANCE'],
@@ -166,9 +190,9 @@ describe('what is not built is refused, never ignored', () => {
     ['x-amz-storage-class', 'GLACIER'],
     ['x-amz-write-offset-bytes', '0'],
   ])('%s on a PUT', async (name, value) => {
-    const answer = await send(running, { method: 'PUT', path: '/reads/refused', body, headers: { [name]: value } })
+    const answer = await send(plain, { method: 'PUT', path: '/reads/refused', body, headers: { [name]: value } })
     expect([answer.status, codeOf(answer)]).toEqual([501, 'NotImplemented'])
-    expect(await running.store.head('reads', 'refused')).toBeUndefined()
+    expect(await plain.store.head('reads', 'refused')).toBeUndefined()
   })
 })
 

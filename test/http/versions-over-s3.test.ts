@@ -18,8 +18,9 @@ import {
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { LocalStore } from '../../src/backends/local.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { failure } from '../helpers/refused.ts'
 import { s3Store } from '../helpers/s3-store.ts'
-import { send } from '../helpers/signed-request.ts'
+import { codeOf, send } from '../helpers/signed-request.ts'
 
 const Bucket = 'far'
 const folder = mkdtempSync(join(tmpdir(), 'sealgate-far-versions-'))
@@ -98,4 +99,20 @@ test('Object Lock is kept by the store', async () => {
     $metadata: { httpStatusCode: 403 },
   })
   await s3.send(new DeleteObjectCommand({ ...object, VersionId, BypassGovernanceRetention: true }))
+})
+
+test('B52 a version is no part of the name of what is written', async () => {
+  for (const id of ['null', 'any', '']) {
+    const call = { method: 'PUT', path: `/${Bucket}/named?versionId=${id}`, body: Buffer.from('x') }
+    const answer = await send(running, call)
+    expect([answer.status, codeOf(answer)]).toEqual([400, 'InvalidArgument'])
+  }
+  expect((await send(running, { method: 'HEAD', path: `/${Bucket}/named` })).status).toBe(404)
+})
+
+test('B95 a bucket without Object Lock is not taken for the one with it that is asked for', async () => {
+  const plain = { Bucket: 'far-unlocked' }
+  for (let times = 0; times < 2; times += 1) await s3.send(new CreateBucketCommand(plain))
+  const locked = s3.send(new CreateBucketCommand({ ...plain, ObjectLockEnabledForBucket: true }))
+  expect(await failure(locked)).toEqual(['BucketAlreadyOwnedByYou', 409])
 })

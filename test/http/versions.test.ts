@@ -1,8 +1,5 @@
 // Versions as clients see them, on the embedded store.
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import {
   CompleteMultipartUploadCommand,
   CopyObjectCommand,
@@ -25,30 +22,24 @@ import {
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { LocalStore } from '../../src/backends/local.ts'
-import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { expectEtag } from '../helpers/etags.ts'
+import type { TestGateway } from '../helpers/gateway.ts'
 import { failure } from '../helpers/refused.ts'
 import { codeOf, send } from '../helpers/signed-request.ts'
+import { differs, notOver, startTested } from '../helpers/worlds.ts'
 
 const MIB = 1024 * 1024
-const folder = mkdtempSync(join(tmpdir(), 'sealgate-versions-'))
-let store: LocalStore
 let running: TestGateway
 let s3: S3Client
 let Bucket = ''
 let buckets = 0
 
 beforeAll(async () => {
-  store = await LocalStore.open({ folder })
-  running = await startGateway({ store })
+  running = await startTested()
   s3 = running.client()
 })
 
-afterAll(async () => {
-  await running.close()
-  await store.close()
-  rmSync(folder, { recursive: true })
-})
+afterAll(() => running.close())
 
 const setVersioning = (Status: 'Enabled' | 'Suspended') =>
   s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status } }))
@@ -100,19 +91,27 @@ describe('versioning of a bucket', () => {
       501,
       'NotImplemented',
     ],
-  ])('%s is refused and changes nothing', async (document, expected, code) => {
-    await setVersioning('Suspended')
-    const answer = await send(running, { method: 'PUT', path: `/${Bucket}?versioning`, body: Buffer.from(document) })
-    expect([answer.status, codeOf(answer)]).toEqual([expected, code])
-    expect(await status()).toBe('Suspended')
-  })
+  ])(
+    '%s is refused and changes nothing',
+    notOver('s3', 'it reads this document itself'),
+    async (document, expected, code) => {
+      await setVersioning('Suspended')
+      const answer = await send(running, { method: 'PUT', path: `/${Bucket}?versioning`, body: Buffer.from(document) })
+      expect([answer.status, codeOf(answer)]).toEqual([expected, code])
+      expect(await status()).toBe('Suspended')
+    },
+  )
 
-  test('B93 of a bucket that is missing is NoSuchBucket', async () => {
-    Bucket = 'missing'
-    expect(await failure(status())).toEqual(['NoSuchBucket', 404])
-    expect(await failure(setVersioning('Enabled'))).toEqual(['NoSuchBucket', 404])
-    expect(await failure(list())).toEqual(['NoSuchBucket', 404])
-  })
+  test(
+    'B93 of a bucket that is missing is NoSuchBucket',
+    notOver('minio', 'it tells the versioning of buckets that are not there'),
+    async () => {
+      Bucket = 'missing'
+      expect(await failure(status())).toEqual(['NoSuchBucket', 404])
+      expect(await failure(setVersioning('Enabled'))).toEqual(['NoSuchBucket', 404])
+      expect(await failure(list())).toEqual(['NoSuchBucket', 404])
+    },
+  )
 })
 
 describe('versions', () => {
@@ -133,7 +132,8 @@ describe('versions', () => {
       new HeadObjectCommand({ Bucket, Key: 'k', VersionId: ids[0] ?? '' }),
     )
     const md5 = createHash('md5').update('first').digest('hex')
-    expect([ETag, ContentLength, VersionId]).toEqual([`"${md5}"`, 5, ids[0]])
+    expect([ContentLength, VersionId]).toEqual([5, ids[0]])
+    expectEtag(running, ETag, `"${md5}"`)
   })
 
   test('a bucket without them answers no ids, and knows the null version', async () => {
@@ -146,21 +146,25 @@ describe('versions', () => {
     expect((await list()).Versions ?? []).toEqual([])
   })
 
-  test('B52 an unknown id is NoSuchVersion with its name, one that none can be and an empty one are InvalidArgument', async () => {
-    await put('k', 'x')
-    const id = 'ab'.repeat(16)
-    const unknown = await send(running, { method: 'GET', path: `/${Bucket}/k?versionId=${id}` })
-    expect([unknown.status, codeOf(unknown)]).toEqual([404, 'NoSuchVersion'])
-    expect(unknown.bytes.toString()).toContain(`<Key>k</Key><VersionId>${id}</VersionId>`)
-    for (const odd of ['', 'x', 'Null', id.toUpperCase()]) {
-      const answer = await send(running, { method: 'GET', path: `/${Bucket}/k?versionId=${odd}` })
-      expect([answer.status, codeOf(answer)]).toEqual([400, 'InvalidArgument'])
-      expect(answer.bytes.toString()).toContain('<Message>Invalid version id specified</Message>')
-      expect(answer.bytes.toString()).toContain(`<ArgumentValue>${odd}</ArgumentValue>`)
-    }
-    expect(await get('k')).toBe('x')
-    expect(await failure(get('none', 'null'))).toEqual(['NoSuchVersion', 404])
-  })
+  test(
+    'B52 an unknown id is NoSuchVersion with its name, one that none can be and an empty one are InvalidArgument',
+    notOver('s3', 'its ids are its own, and so is what it says of others'),
+    async () => {
+      await put('k', 'x')
+      const id = 'ab'.repeat(16)
+      const unknown = await send(running, { method: 'GET', path: `/${Bucket}/k?versionId=${id}` })
+      expect([unknown.status, codeOf(unknown)]).toEqual([404, 'NoSuchVersion'])
+      expect(unknown.bytes.toString()).toContain(`<Key>k</Key><VersionId>${id}</VersionId>`)
+      for (const odd of ['', 'x', 'Null', id.toUpperCase()]) {
+        const answer = await send(running, { method: 'GET', path: `/${Bucket}/k?versionId=${odd}` })
+        expect([answer.status, codeOf(answer)]).toEqual([400, 'InvalidArgument'])
+        expect(answer.bytes.toString()).toContain('<Message>Invalid version id specified</Message>')
+        expect(answer.bytes.toString()).toContain(`<ArgumentValue>${odd}</ArgumentValue>`)
+      }
+      expect(await get('k')).toBe('x')
+      expect(await failure(get('none', 'null'))).toEqual(['NoSuchVersion', 404])
+    },
+  )
 
   test('B52 an operation that knows no versions refuses an id', async () => {
     const answer = await send(running, { method: 'PUT', path: `/${Bucket}/k?versionId=null`, body: Buffer.from('x') })
@@ -225,28 +229,32 @@ describe('versions', () => {
     ['an object', (Key: string) => put(Key, 'newer')],
     ['an upload', async (Key: string) => (await pending(Key, 'newer'))()],
     ['a delete marker', (Key: string) => remove(Key)],
-  ])('a Complete whose answer was lost is found among the versions, also below %s', async (_what, follow) => {
-    const Key = 'lost'
-    const complete = await pending(Key, 'part')
-    const { uploads } = running.gateway
-    const finish = uploads.finish.bind(uploads)
-    let lost = 0
-    uploads.finish = () => {
-      lost += 1
-      return Promise.reject(new Error('the state store is gone'))
-    }
-    try {
-      expect((await failure(complete()))[0]).not.toBe('none')
-    } finally {
-      uploads.finish = finish
-    }
-    expect(lost).toBe(1)
-    await follow(Key)
-    const { VersionId } = await complete()
-    expect(await get(Key, VersionId)).toBe('part')
-    await put(Key, 'newest')
-    expect((await complete()).VersionId).toBe(VersionId)
-  })
+  ])(
+    'a Complete whose answer was lost is found among the versions, also below %s',
+    notOver('s3', 'it tells the metadata of no version in a listing'),
+    async (_what, follow) => {
+      const Key = 'lost'
+      const complete = await pending(Key, 'part')
+      const { uploads } = running.gateway
+      const finish = uploads.finish.bind(uploads)
+      let lost = 0
+      uploads.finish = () => {
+        lost += 1
+        return Promise.reject(new Error('the state store is gone'))
+      }
+      try {
+        expect((await failure(complete()))[0]).not.toBe('none')
+      } finally {
+        uploads.finish = finish
+      }
+      expect(lost).toBe(1)
+      await follow(Key)
+      const { VersionId } = await complete()
+      expect(await get(Key, VersionId)).toBe('part')
+      await put(Key, 'newest')
+      expect((await complete()).VersionId).toBe(VersionId)
+    },
+  )
 
   test('conditions on a write look at the newest version alone', async () => {
     const first = await put('k', 'first')
@@ -263,6 +271,7 @@ describe('versions', () => {
   test('a copy under If-None-Match to a deleted key begins again when its source moves', async () => {
     await put('source', 'older')
     await remove('target')
+    const { store } = running.gateway
     const copy = store.copy.bind(store)
     store.copy = async (...asked) => {
       store.copy = copy
@@ -295,8 +304,9 @@ describe('delete markers', () => {
   test('B61 a deletion tells its marker, of a missing key too; the marker deleted by id tells so', async () => {
     await put('k', 'x')
     const deleted = await remove('k')
-    expect(deleted).toMatchObject({ DeleteMarker: true, VersionId: expect.stringMatching(/^[0-9a-f]{32}$/) })
-    expect((await remove('none')).DeleteMarker).toBe(true)
+    expect(deleted).toMatchObject({ DeleteMarker: true, VersionId: expect.stringMatching(/^[0-9a-f-]{32,}$/) })
+    if (!differs('minio', 'it makes no marker of what is not there'))
+      expect((await remove('none')).DeleteMarker).toBe(true)
     expect(await remove('k', deleted.VersionId)).toMatchObject({ DeleteMarker: true, VersionId: deleted.VersionId })
     expect(await get('k')).toBe('x')
     const id = await put('k', 'y')
@@ -316,9 +326,11 @@ describe('delete markers', () => {
       expect(marker.headers).toMatchObject({
         'x-amz-delete-marker': 'true',
         'x-amz-version-id': VersionId,
-        allow: 'DELETE',
+        ...(!differs('minio', 'it tells neither the method nor the date of a marker') && {
+          allow: 'DELETE',
+          'last-modified': expect.stringMatching(/ GMT$/),
+        }),
       })
-      expect(marker.headers['last-modified']).toMatch(/ GMT$/)
       expect(method === 'HEAD' ? '' : codeOf(missing)).toBe(method === 'HEAD' ? '' : 'NoSuchKey')
       expect(method === 'HEAD' ? '' : codeOf(marker)).toBe(method === 'HEAD' ? '' : 'MethodNotAllowed')
     }
@@ -329,43 +341,52 @@ describe('delete markers', () => {
     expect((await s3.send(new ListObjectsV2Command({ Bucket }))).KeyCount).toBe(0)
   })
 
-  test('B61 B62 many at once: what was made or deleted is told for each', async () => {
-    const kept = await put('a', '1')
-    await put('a', '2')
-    const marker = (await remove('b')).VersionId
-    const { Deleted = [], Errors } = await s3.send(
-      new DeleteObjectsCommand({
-        Bucket,
-        Delete: {
-          Objects: [
-            { Key: 'a' },
-            { Key: 'a', VersionId: kept },
-            { Key: 'b', VersionId: marker },
-            { Key: 'never' },
-            { Key: 'a', VersionId: 'odd' },
-          ],
-        },
-      }),
-    )
-    const made = (Key: string) => ({ Key, DeleteMarker: true, DeleteMarkerVersionId: expect.any(String) })
-    expect(Deleted).toEqual([
-      made('a'),
-      { Key: 'a', VersionId: kept },
-      { Key: 'b', VersionId: marker, DeleteMarker: true, DeleteMarkerVersionId: marker },
-      made('never'),
-    ])
-    expect(Errors).toMatchObject([{ Key: 'a', VersionId: 'odd', Code: 'InvalidArgument' }])
-  })
+  test(
+    'B61 B62 many at once: what was made or deleted is told for each',
+    notOver('minio', 'it does not tell of many deletions which were of markers'),
+    async () => {
+      const kept = await put('a', '1')
+      await put('a', '2')
+      await put('b', '1')
+      const marker = (await remove('b')).VersionId
+      const { Deleted = [], Errors } = await s3.send(
+        new DeleteObjectsCommand({
+          Bucket,
+          Delete: {
+            Objects: [
+              { Key: 'a' },
+              { Key: 'a', VersionId: kept },
+              { Key: 'b', VersionId: marker },
+              { Key: 'never' },
+              { Key: 'a', VersionId: 'odd' },
+            ],
+          },
+        }),
+      )
+      const made = (Key: string) => ({ Key, DeleteMarker: true, DeleteMarkerVersionId: expect.any(String) })
+      expect(Deleted).toEqual([
+        made('a'),
+        { Key: 'a', VersionId: kept },
+        { Key: 'b', VersionId: marker, DeleteMarker: true, DeleteMarkerVersionId: marker },
+        made('never'),
+      ])
+      expect(Errors).toMatchObject([{ Key: 'a', VersionId: 'odd', Code: 'InvalidArgument' }])
+    },
+  )
 
-  test('B61 a deletion under If-Match makes a marker if it holds, and none if it does not', async () => {
-    await put('k', 'x')
-    const { ETag = '' } = await s3.send(new HeadObjectCommand({ Bucket, Key: 'k' }))
-    const conditional = (IfMatch: string) => s3.send(new DeleteObjectCommand({ Bucket, Key: 'k', IfMatch }))
-    expect(await failure(conditional('"other"'))).toEqual(['PreconditionFailed', 412])
-    expect((await conditional(ETag)).DeleteMarker).toBe(true)
-    await conditional(ETag)
-    expect((await list()).DeleteMarkers).toHaveLength(1)
-  })
+  test(
+    'B61 a deletion under If-Match makes a marker if it holds, and none if it does not',
+    notOver('minio', 'it decides no condition of a deletion, so that one is refused'),
+    async () => {
+      await put('k', 'x')
+      const { ETag = '' } = await s3.send(new HeadObjectCommand({ Bucket, Key: 'k' }))
+      const conditional = (IfMatch: string) => s3.send(new DeleteObjectCommand({ Bucket, Key: 'k', IfMatch }))
+      expect(await failure(conditional('"other"'))).toEqual(['PreconditionFailed', 412])
+      expect((await conditional(ETag)).DeleteMarker).toBe(true)
+      await conditional(ETag)
+      expect((await list()).DeleteMarkers).toHaveLength(1)
+    },
+  )
 
   test('B98 a bucket with nothing but markers, or hidden versions, is not empty', async () => {
     const hidden = await put('k', 'x')
@@ -380,27 +401,22 @@ describe('delete markers', () => {
 
 describe('ListObjectVersions', () => {
   test('B92 newest first, with exact sizes and ETags, markers in their own element', async () => {
-    const ids = [await put('k', 'first', { StorageClass: 'STANDARD_IA' }), await put('k', Buffer.alloc(2 * MIB))]
+    const StorageClass = 'REDUCED_REDUNDANCY'
+    const ids = [await put('k', 'first', { StorageClass }), await put('k', Buffer.alloc(2 * MIB))]
     const { VersionId } = await remove('k')
     await setVersioning('Suspended')
     await put('n', '')
     const { Versions = [], DeleteMarkers, IsTruncated } = await list()
-    const brief = Versions.map(({ Key, VersionId: id, IsLatest, Size, StorageClass, ETag }) => [
-      Key,
-      id,
-      IsLatest,
-      Size,
-      StorageClass,
-      ETag,
+    expect(Versions.map((one) => [one.Key, one.VersionId, one.IsLatest, one.Size, one.StorageClass])).toEqual([
+      ['k', ids[1], false, 2 * MIB, 'STANDARD'],
+      ['k', ids[0], false, 5, StorageClass],
+      ['n', 'null', true, 0, 'STANDARD'],
     ])
-    const md5 = (content: string | Buffer) => `"${createHash('md5').update(content).digest('hex')}"`
-    expect(brief).toEqual([
-      ['k', ids[1], false, 2 * MIB, 'STANDARD', md5(Buffer.alloc(2 * MIB))],
-      ['k', ids[0], false, 5, 'STANDARD_IA', md5('first')],
-      ['n', 'null', true, 0, 'STANDARD', md5('')],
-    ])
+    for (const [i, content] of [Buffer.alloc(2 * MIB), 'first', ''].entries())
+      expectEtag(running, Versions[i]?.ETag, `"${createHash('md5').update(content).digest('hex')}"`)
     expect(DeleteMarkers).toMatchObject([{ Key: 'k', VersionId, IsLatest: true }])
-    expect(DeleteMarkers?.[0]?.Owner?.ID).toBe(running.gateway.owner.id)
+    if (!differs('s3', 'its listings name its own owner'))
+      expect(DeleteMarkers?.[0]?.Owner?.ID).toBe(running.gateway.owner.id)
     expect(IsTruncated).toBe(false)
     const { bytes } = await send(running, { method: 'GET', path: `/${Bucket}?versions` })
     expect([...bytes.toString().matchAll(/<(Version|DeleteMarker)>/g)].map(([, name]) => name)).toEqual([
@@ -441,56 +457,72 @@ describe('ListObjectVersions', () => {
     expect(await pages(2, { Prefix: 'dir/' })).toHaveLength(6)
   })
 
-  test('B89 encoding-type=url encodes names and markers', async () => {
-    await put('a +/ü', 'x')
-    const { bytes } = await send(running, {
-      method: 'GET',
-      path: `/${Bucket}?versions&encoding-type=url&prefix=a%20&delimiter=%2B&key-marker=a%20`,
-    })
-    const text = bytes.toString()
-    for (const part of [
-      '<EncodingType>url</EncodingType>',
-      '<Prefix>a%20</Prefix>',
-      '<Delimiter>%2B</Delimiter>',
-      '<KeyMarker>a%20</KeyMarker>',
-      '<CommonPrefixes><Prefix>a%20%2B</Prefix></CommonPrefixes>',
-    ])
-      expect(text).toContain(part)
-  })
+  test(
+    'B89 encoding-type=url encodes names and markers',
+    notOver('minio', 'it encodes a space as a plus'),
+    async () => {
+      await put('a +/ü', 'x')
+      const { bytes } = await send(running, {
+        method: 'GET',
+        path: `/${Bucket}?versions&encoding-type=url&prefix=a%20&delimiter=%2B&key-marker=a%20`,
+      })
+      const text = bytes.toString()
+      for (const part of [
+        '<EncodingType>url</EncodingType>',
+        '<Prefix>a%20</Prefix>',
+        '<Delimiter>%2B</Delimiter>',
+        '<KeyMarker>a%20</KeyMarker>',
+        '<CommonPrefixes><Prefix>a%20%2B</Prefix></CommonPrefixes>',
+      ])
+        expect(text).toContain(part)
+    },
+  )
 
   test.each([
     ['version-id-marker=null', 400],
     ['key-marker=k&version-id-marker=', 400],
     ['key-marker=k&version-id-marker=odd', 400],
+  ])('B92 %s is %s', notOver('minio', 'it reads these markers in its own way'), async (query, expected) => {
+    await put('k', 'x')
+    const answer = await send(running, { method: 'GET', path: `/${Bucket}?versions&${query}` })
+    expect([answer.status, codeOf(answer)]).toEqual([expected, 'InvalidArgument'])
+  })
+
+  test.each([
     ['max-keys=-1', 400],
     ['encoding-type=none', 400],
     ['max-keys=0', 200],
     ['max-keys=5000', 200],
-  ])('B84 B92 %s is %s', async (query, expected) => {
+  ])('B84 %s is %s', async (query, expected) => {
     await put('k', 'x')
     const answer = await send(running, { method: 'GET', path: `/${Bucket}?versions&${query}` })
     expect(answer.status).toBe(expected)
     if (expected === 400) expect(codeOf(answer)).toBe('InvalidArgument')
     if (query === 'max-keys=0') expect(answer.bytes.toString()).toContain('<IsTruncated>false</IsTruncated>')
-    if (query === 'max-keys=5000') expect(answer.bytes.toString()).toContain('<MaxKeys>1000</MaxKeys>')
+    const most = differs('minio', 'it echoes counts over 1,000') ? 5000 : 1000
+    if (query === 'max-keys=5000') expect(answer.bytes.toString()).toContain(`<MaxKeys>${most}</MaxKeys>`)
   })
 })
 
 describe('suspended versions', () => {
-  test('writes and deletions concern the null version; the others stay', async () => {
-    const kept = await put('k', 'kept')
-    await setVersioning('Suspended')
-    expect(await put('k', 'null 1')).toBe('null')
-    await put('k', 'null 2')
-    expect([await get('k'), await get('k', 'null'), await get('k', kept)]).toEqual(['null 2', 'null 2', 'kept'])
-    expect((await s3.send(new HeadObjectCommand({ Bucket, Key: 'k' }))).VersionId).toBe('null')
-    expect(await remove('k')).toMatchObject({ DeleteMarker: true, VersionId: 'null' })
-    const { Versions, DeleteMarkers } = await list()
-    expect([Versions?.map(({ VersionId }) => VersionId), DeleteMarkers?.map(({ VersionId }) => VersionId)]).toEqual([
-      [kept],
-      ['null'],
-    ])
-    expect(await remove('k', 'null')).toMatchObject({ DeleteMarker: true, VersionId: 'null' })
-    expect(await get('k')).toBe('kept')
-  })
+  test(
+    'writes and deletions concern the null version; the others stay',
+    notOver('minio', 'it tells no id of a null version'),
+    async () => {
+      const kept = await put('k', 'kept')
+      await setVersioning('Suspended')
+      expect(await put('k', 'null 1')).toBe('null')
+      await put('k', 'null 2')
+      expect([await get('k'), await get('k', 'null'), await get('k', kept)]).toEqual(['null 2', 'null 2', 'kept'])
+      expect((await s3.send(new HeadObjectCommand({ Bucket, Key: 'k' }))).VersionId).toBe('null')
+      expect(await remove('k')).toMatchObject({ DeleteMarker: true, VersionId: 'null' })
+      const { Versions, DeleteMarkers } = await list()
+      expect([Versions?.map(({ VersionId }) => VersionId), DeleteMarkers?.map(({ VersionId }) => VersionId)]).toEqual([
+        [kept],
+        ['null'],
+      ])
+      expect(await remove('k', 'null')).toMatchObject({ DeleteMarker: true, VersionId: 'null' })
+      expect(await get('k')).toBe('kept')
+    },
+  )
 })

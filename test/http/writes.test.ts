@@ -2,30 +2,27 @@
 import { createHash } from 'node:crypto'
 import { CreateBucketCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { MemoryStore } from '../../src/backends/memory.ts'
 import type { ObjectStore } from '../../src/backends/object-store.ts'
 import { requestDone, type RequestEvent } from '../../src/telemetry/channels.ts'
-import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import type { TestGateway } from '../helpers/gateway.ts'
 import { head, RawConnection } from '../helpers/raw-connection.ts'
 import { codeOf, send, type SignedAnswer, signedHeaders } from '../helpers/signed-request.ts'
+import { replacing } from '../helpers/replacing.ts'
+import { differs, notOver, startTested } from '../helpers/worlds.ts'
 
 let running: TestGateway
 /** Runs before the store copies. */
 let beforeCopy: (() => Promise<void>) | undefined
 
 beforeAll(async () => {
-  const inner = new MemoryStore()
-  const copy: ObjectStore['copy'] = async (...args) => {
-    await beforeCopy?.()
-    return inner.copy(...args)
+  const between = (inner: ObjectStore): ObjectStore => {
+    const copy: ObjectStore['copy'] = async (...args) => {
+      await beforeCopy?.()
+      return inner.copy(...args)
+    }
+    return replacing(inner, { copy })
   }
-  const store = new Proxy<ObjectStore>(inner, {
-    get(target, name) {
-      const value: unknown = name === 'copy' ? copy : Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
-  running = await startGateway({ store })
+  running = await startTested({ between })
   await running.client().send(new CreateBucketCommand({ Bucket: 'writes' }))
 })
 beforeEach(async () => {
@@ -39,7 +36,6 @@ const get = (key: string): Promise<SignedAnswer> =>
   send(running, { method: 'GET', path: `/writes/${encodeURIComponent(key)}` })
 const copy = (key: string, source: string, headers: Record<string, string> = {}): Promise<SignedAnswer> =>
   send(running, { method: 'PUT', path: `/writes/${key}`, headers: { 'x-amz-copy-source': source, ...headers } })
-const md5 = (text: string): string => createHash('md5').update(text).digest('hex')
 const outcome = (answer: SignedAnswer): [number, string | undefined] => [answer.status, codeOf(answer)]
 
 describe('keys that look like folders', () => {
@@ -117,15 +113,21 @@ describe('user metadata', () => {
   })
 })
 
+/** In tables of headers `{etag}` stands for that of the object `source`. */
+async function filled(headers: Record<string, string>): Promise<Record<string, string>> {
+  const etag = String((await send(running, { method: 'HEAD', path: '/writes/source' })).headers.etag).slice(1, -1)
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.replace('{etag}', etag)]))
+}
+
 describe('conditions of a PUT', () => {
-  const etag = `"${md5('source')}"`
+  const etag = '"{etag}"'
   test.each([
     [{ 'if-none-match': '*' }, 412, 'PreconditionFailed'],
     [{ 'if-none-match': etag }, 501, 'NotImplemented'],
     [{ 'if-none-match': '*', 'if-match': etag }, 501, 'NotImplemented'],
     [{ 'if-match': '"other"' }, 412, 'PreconditionFailed'],
     [{ 'if-match': etag }, 200, undefined],
-    [{ 'if-match': etag.slice(1, -1) }, 200, undefined],
+    [{ 'if-match': '{etag}' }, 200, undefined],
     [{ 'if-match': '*' }, 200, undefined],
     [{ 'if-modified-since': 'Wed, 01 Jan 2020 00:00:00 GMT' }, 501, 'NotImplemented'],
   ] as [Record<string, string>, number, string | undefined][])(
@@ -133,7 +135,7 @@ describe('conditions of a PUT', () => {
     async (headers, status, code) => {
       for (const text of ['small', 'x'.repeat(1_100_000)]) {
         await put('source', 'source')
-        expect(outcome(await put('source', text, headers))).toEqual([status, code])
+        expect(outcome(await put('source', text, await filled(headers)))).toEqual([status, code])
         expect((await get('source')).bytes.toString()).toBe(status === 200 ? text : 'source')
       }
     },
@@ -159,15 +161,18 @@ describe('conditions of a PUT', () => {
 })
 
 describe('deletes', () => {
-  test('B61 under If-Match only what matches goes, and a missing key is deleted already', async () => {
-    const path = '/writes/source'
-    expect(outcome(await send(running, { method: 'DELETE', path, headers: { 'if-match': '"other"' } }))[0]).toBe(412)
-    expect((await get('source')).status).toBe(200)
-    expect(
-      (await send(running, { method: 'DELETE', path, headers: { 'if-match': `"${md5('source')}"` } })).status,
-    ).toBe(204)
-    expect((await send(running, { method: 'DELETE', path })).status).toBe(204)
-  })
+  test(
+    'B61 under If-Match only what matches goes, and a missing key is deleted already',
+    notOver('minio', 'it decides no condition of a deletion, so that one is refused'),
+    async () => {
+      const path = '/writes/source'
+      expect(outcome(await send(running, { method: 'DELETE', path, headers: { 'if-match': '"other"' } }))[0]).toBe(412)
+      expect((await get('source')).status).toBe(200)
+      const headers = await filled({ 'if-match': '"{etag}"' })
+      expect((await send(running, { method: 'DELETE', path, headers })).status).toBe(204)
+      expect((await send(running, { method: 'DELETE', path })).status).toBe(204)
+    },
+  )
 
   const many = (body: string, headers?: Record<string, string>): Promise<SignedAnswer> => {
     const digest = { 'content-md5': createHash('md5').update(body).digest('base64') }
@@ -197,15 +202,21 @@ describe('deletes', () => {
     expect((await get('source')).status).toBe(200)
   })
 
-  test('B62 of a thousand keys, some missing, some twice, some with control characters', async () => {
-    const odd = '\u0001\u001f <&>'
-    await put(odd, 'x')
-    const keys = Array.from({ length: 997 }, (_, i) => `missing-${i}`)
-    const answer = await many(`<Delete>${objects([...keys, 'source', 'source', '&#1;&#x1f; &lt;&amp;&gt;'])}</Delete>`)
-    expect(answer.status).toBe(200)
-    expect([...answer.bytes.toString().matchAll(/<Deleted>/g)]).toHaveLength(1_000)
-    expect([(await get('source')).status, (await get(odd)).status]).toEqual([404, 404])
-  })
+  test(
+    'B62 of a thousand keys, some missing, some twice, some with control characters',
+    notOver('minio', 'it reads no control characters in a document'),
+    async () => {
+      const odd = '\u0001\u001f <&>'
+      await put(odd, 'x')
+      const keys = Array.from({ length: 997 }, (_, i) => `missing-${i}`)
+      const answer = await many(
+        `<Delete>${objects([...keys, 'source', 'source', '&#1;&#x1f; &lt;&amp;&gt;'])}</Delete>`,
+      )
+      expect(answer.status).toBe(200)
+      expect([...answer.bytes.toString().matchAll(/<Deleted>/g)]).toHaveLength(1_000)
+      expect([(await get('source')).status, (await get(odd)).status]).toEqual([404, 404])
+    },
+  )
 
   test('B62 that are quiet tell errors alone', async () => {
     const answer = await many(
@@ -239,7 +250,11 @@ describe('copies', () => {
     ['/', 400, 'InvalidArgument'],
     ['/writes/none', 404, 'NoSuchKey'],
     ['/missing/none', 404, 'NoSuchBucket'],
-    ['/writes/source?versionId=x', 501, 'NotImplemented'],
+    [
+      '/writes/source?versionId=x',
+      400,
+      differs('minio', 'an id that is none is InvalidRequest') ? 'InvalidRequest' : 'InvalidArgument',
+    ],
   ])('B64 from %s is %i %s', async (source, status, code) => {
     expect(outcome(await copy('never', source))).toEqual([status, code])
     expect(await running.store.head('writes', 'never')).toBeUndefined()
@@ -282,8 +297,8 @@ describe('copies', () => {
 
   test.each([
     [{ 'x-amz-copy-source-if-match': '"other"' }, 412],
-    [{ 'x-amz-copy-source-if-match': `"${md5('source')}"` }, 200],
-    [{ 'x-amz-copy-source-if-none-match': `"${md5('source')}"` }, 412],
+    [{ 'x-amz-copy-source-if-match': '"{etag}"' }, 200],
+    [{ 'x-amz-copy-source-if-none-match': '"{etag}"' }, 412],
     [{ 'x-amz-copy-source-if-none-match': '"other"' }, 200],
     [{ 'x-amz-copy-source-if-modified-since': 'Wed, 01 Jan 2120 00:00:00 GMT' }, 412],
     [{ 'x-amz-copy-source-if-modified-since': new Date(Date.now() - 1_000).toUTCString() }, 200],
@@ -292,7 +307,7 @@ describe('copies', () => {
     [{ 'if-match': '"other"' }, 412],
   ] as [Record<string, string>, number][])('B66 under %j are %i', async (headers, status) => {
     await put('copied', 'was there')
-    const answer = await copy('copied', '/writes/source', headers)
+    const answer = await copy('copied', '/writes/source', await filled(headers))
     expect(outcome(answer)).toEqual([status, status === 412 ? 'PreconditionFailed' : undefined])
     expect((await get('copied')).bytes.toString()).toBe(status === 200 ? 'source' : 'was there')
   })

@@ -8,6 +8,7 @@ import { duplicity } from './duplicity.mjs'
 import { mc } from './mc.mjs'
 import { pgbackrest } from './pgbackrest.mjs'
 import { rclone } from './rclone.mjs'
+import { protocol } from './protocol.mjs'
 import { reader } from './reader.mjs'
 import { restic } from './restic.mjs'
 import { s3cmd } from './s3cmd.mjs'
@@ -22,4 +23,4 @@ const SDKS = [boto3, sdkJs, sdkGo, sdkJava, sdkRust, minioGo]
 const TOOLS = [awsCli, rclone, s5cmd, mc, s3cmd, s3fs]
 const BACKUPS = [restic, duplicity, barman, pgbackrest]
 
-export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader, scaleOut, differential]
+export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader, scaleOut, differential, protocol]
