@@ -282,16 +282,18 @@ export function missing({ key, versionId }: Place, cause?: unknown): S3Error {
     : new S3Error('NoSuchVersion', { extra: { Key: key, VersionId: versionId }, cause })
 }
 
-/** As `headStored`, for answers that have a body: a far store says of a HEAD only 404, so it is asked whether it is the bucket that is missing. */
+/** As `headStored`, for answers that have a body, and with the name of the bucket if that is missing: a far store says of a HEAD only 404, so it is asked. */
 export async function headNamed(gateway: Gateway, place: Place, customerKey?: CustomerKey): Promise<StoredObject> {
   try {
     return await headStored(gateway, place, customerKey)
   } catch (error) {
-    const missing = error instanceof S3Error && ['NoSuchKey', 'NoSuchVersion'].includes(error.code)
-    const far = !gateway.store.capabilities.near
-    if (missing && far && (await gateway.store.headBucket(place.bucket)) === undefined) {
-      throw new S3Error('NoSuchBucket', { cause: error })
-    }
-    throw error
+    if (!(await isBucketMissing(gateway, place.bucket, error))) throw error
+    throw new S3Error('NoSuchBucket', { extra: { BucketName: place.bucket }, cause: error })
   }
+}
+
+async function isBucketMissing({ store }: Gateway, bucket: string, error: unknown): Promise<boolean> {
+  if (error instanceof StoreError) return error.refusal === 'no-such-bucket' && error.answer === undefined
+  const asked = error instanceof S3Error && ['NoSuchKey', 'NoSuchVersion'].includes(error.code)
+  return asked && !store.capabilities.near && (await store.headBucket(bucket)) === undefined
 }

@@ -38,3 +38,12 @@ export function toS3Error(error: unknown): S3Error {
   if (error instanceof Integrity) return new S3Error('InternalError', { cause: error })
   return new S3Error('InternalError', { cause: error })
 }
+
+/** What is missing, with its name, as S3 tells it. Operations on two places have named the one that is not the request's. */
+export function named(error: unknown, bucket: string, key: string): unknown {
+  const found = toS3Error(error)
+  const { code, status, message, headers, cause = error } = found
+  const name = code === 'NoSuchBucket' ? { BucketName: bucket } : code === 'NoSuchKey' ? { Key: key } : undefined
+  if (name === undefined || Object.keys(name).some((element) => Object.hasOwn(found.extra, element))) return error
+  return new NativeError({ status, code, message, attributes: headers, extra: { ...name, ...found.extra } }, cause)
+}

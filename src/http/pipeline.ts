@@ -17,7 +17,7 @@ import { withQueryHeaders } from '../s3/screen.ts'
 import { requestDone, type RequestEvent } from '../telemetry/channels.ts'
 import { crossOrigin } from './cross-origin.ts'
 import { type Arriving, enter, type EntranceParts } from './entrance.ts'
-import { toS3Error } from './failures.ts'
+import { named, toS3Error } from './failures.ts'
 import { enterByForm } from './form-entrance.ts'
 import { objectUrl, type Reached } from './object-url.ts'
 import { type ReplyContext, sendError, sendResponse, sendSlowly } from './reply.ts'
@@ -152,7 +152,7 @@ async function answer(
   const running = run(parts.gateway, request).catch((error: unknown) => {
     entered.release?.()
     const missing = toS3Error(error).code === 'NoSuchKey' && !may.mayMiss(bucket, key)
-    throw missing ? new S3Error('AccessDenied', { cause: error }) : error
+    throw missing ? new S3Error('AccessDenied', { cause: error }) : named(error, bucket, key)
   })
   return SLOW.has(operation) ? sendSlowly(context, running, toS3Error) : sendResponse(context, await running)
 }
