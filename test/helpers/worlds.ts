@@ -18,8 +18,8 @@ import { startGateway, type TestGateway, type TestGatewayOptions } from './gatew
 import { s3Store } from './s3-store.ts'
 import { storeSettings } from './store-settings.ts'
 
-interface OpenStore {
-  readonly store: ObjectStore
+interface OpenStore<Store extends ObjectStore = ObjectStore> {
+  readonly store: Store
   readonly close: () => Promise<void>
 }
 
@@ -55,7 +55,7 @@ async function openRemote(remote: S3StoreSettings): Promise<OpenStore> {
   return { store, close: () => store.close() }
 }
 
-async function openFolder(now: () => number = Date.now): Promise<OpenStore> {
+async function openFolder(now: () => number = Date.now): Promise<OpenStore<LocalStore>> {
   const folder = mkdtempSync(join(tmpdir(), 'sealgate-world-'))
   const store = await LocalStore.open({ folder, now })
   return { store, close: () => store.close().then(() => rmSync(folder, { recursive: true })) }
@@ -98,6 +98,14 @@ interface TestedOptions extends Omit<TestGatewayOptions, 'store'> {
   readonly now?: () => number
   /** What the gateway is to see of the store. */
   readonly between?: (store: ObjectStore) => ObjectStore
+}
+
+export type EmbeddedGateway = TestGateway & { readonly store: LocalStore }
+
+/** A gateway over an embedded store, for what is of that store alone. */
+export async function startEmbedded({ now, ...options }: Omit<TestedOptions, 'between'> = {}): Promise<EmbeddedGateway> {
+  const opened = await openFolder(now)
+  return { ...(await startOver(opened, options)), store: opened.store }
 }
 
 /** A gateway over the store under test. */
