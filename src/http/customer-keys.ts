@@ -1,6 +1,6 @@
 /** Requests that bring a customer's key (SSE-C): over a connection that nobody reads, and never on to a store. */
 import { isCustomerKeyHeader } from '../s3/encryption-headers.ts'
-import { S3Error } from '../s3/errors.ts'
+import { S3Error, unbuiltHeader } from '../s3/errors.ts'
 import type { Headers } from '../s3/headers.ts'
 
 export interface CustomerKeyRules {
@@ -21,8 +21,6 @@ export function screenCustomerKeys(headers: Headers, { hidden, forwarded }: Cust
           'Requests specifying Server Side Encryption with Customer provided keys must be made over a secure connection.',
       })
     }
-    throw new S3Error('NotImplemented', {
-      message: `A header you provided implies functionality that is not implemented: ${name}.`,
-    })
+    throw unbuiltHeader(name)
   }
 }

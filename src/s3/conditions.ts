@@ -1,6 +1,6 @@
 /** Conditional requests: reads (B46 to B48), copy sources (B66) and writes (B60, B61). Entity tags are bare, without quotes. */
 import { parseHttpDate } from './dates.ts'
-import { S3Error } from './errors.ts'
+import { S3Error, unbuiltHeader } from './errors.ts'
 import { unquoteEtag } from './etag.ts'
 import type { Headers } from './headers.ts'
 
@@ -110,9 +110,9 @@ export interface WriteConditions {
 export const parseWriteConditions = (headers: Headers): WriteConditions => {
   const ifMatch = headers.get('if-match')
   const ifNoneMatch = headers.get('if-none-match')
-  if (ifMatch !== undefined && ifNoneMatch !== undefined) throw unsupported('If-Match and If-None-Match together')
+  if (ifMatch !== undefined && ifNoneMatch !== undefined) throw unbuiltHeader('If-Match and If-None-Match together')
   if (ifNoneMatch !== undefined) {
-    if (unquoteEtag(ifNoneMatch) !== '*') throw unsupported('If-None-Match with anything but *')
+    if (unquoteEtag(ifNoneMatch) !== '*') throw unbuiltHeader('If-None-Match with anything but *')
     return { ifNoneMatch: '*' }
   }
   return ifMatch === undefined ? {} : { ifMatch: singleEtag(ifMatch) }
@@ -120,7 +120,7 @@ export const parseWriteConditions = (headers: Headers): WriteConditions => {
 
 /** Reads the condition of DeleteObject. */
 export const parseDeleteConditions = (headers: Headers): { readonly ifMatch?: string } => {
-  if (headers.has('if-none-match')) throw unsupported('If-None-Match')
+  if (headers.has('if-none-match')) throw unbuiltHeader('If-None-Match')
   const ifMatch = headers.get('if-match')
   return ifMatch === undefined ? {} : { ifMatch: singleEtag(ifMatch) }
 }
@@ -130,14 +130,9 @@ const singleEtag = (text: string): string => {
   if (list === '*') return '*'
   const [etag] = list ?? []
   // A list would have to be tried tag by tag, and no store does that atomically.
-  if (etag === undefined || list?.length !== 1) throw unsupported('If-Match with other than one ETag')
+  if (etag === undefined || list?.length !== 1) throw unbuiltHeader('If-Match with other than one ETag')
   return etag
 }
-
-const unsupported = (what: string): S3Error =>
-  new S3Error('NotImplemented', {
-    message: `A header you provided implies functionality that is not implemented: ${what}.`,
-  })
 
 /**
  * Decides a write against the object that is there now (`undefined`: none). Throws `PreconditionFailed` (412), or

@@ -153,6 +153,12 @@ export const invalidArgument = (message: string, name?: string, value = ''): S3E
     ...(name === undefined ? {} : { extra: { ArgumentName: name, ArgumentValue: value } }),
   })
 
+/** `NotImplemented` for a header, or a value of one, that nothing here acts on: ignored, it would do something else than the client believes. */
+export const unbuiltHeader = (what: string): S3Error =>
+  new S3Error('NotImplemented', {
+    message: `A header you provided implies functionality that is not implemented: ${what}.`,
+  })
+
 /** What a store that speaks S3 said about the client's own request, in its words: its codes are more than our table has. */
 export class NativeError extends S3Error {
   override readonly name = 'NativeError'

@@ -3,7 +3,7 @@
  * that is not built, is refused: ignored, it would store something else than the client believes.
  */
 import { requireNullVersion } from './copy-source.ts'
-import { invalidArgument, S3Error } from './errors.ts'
+import { invalidArgument, S3Error, unbuiltHeader } from './errors.ts'
 import { isCustomerKeyHeader, isCustomerSecret, SSE } from './encryption-headers.ts'
 import { Headers } from './headers.ts'
 import { isHeaderValue } from './metadata.ts'
@@ -12,6 +12,7 @@ import { OPERATIONS } from './operation.ts'
 import type { OperationName } from './operation-name.ts'
 import type { OperationRow } from './operation-row.ts'
 import type { Query } from './query.ts'
+import { checkStorageClass } from './storage-class.ts'
 
 export interface ScreenOptions {
   /** The account id that owns everything, for `x-amz-expected-bucket-owner`. */
@@ -23,11 +24,6 @@ export interface ScreenOptions {
   /** Of a store that speaks S3: the sub-resources that it knows, as `object?tagging`. */
   readonly forwards?: ReadonlySet<string>
 }
-
-const notImplemented = (what: string): S3Error =>
-  new S3Error('NotImplemented', {
-    message: `A header you provided implies functionality that is not implemented: ${what}.`,
-  })
 
 /** Headers of authentication and transport, and those that cannot change what is stored: accepted by every operation. */
 const COMMON = new Set([
@@ -52,7 +48,7 @@ const words =
   (accepted: readonly string[], known: readonly string[], invalid: (name: string, value: string) => S3Error): Judge =>
   (value, name) => {
     if (accepted.includes(value)) return
-    throw known.includes(value) ? notImplemented(`${name}: ${value}`) : invalid(name, value)
+    throw known.includes(value) ? unbuiltHeader(`${name}: ${value}`) : invalid(name, value)
   }
 
 const badValue = (name: string, value: string): S3Error =>
@@ -87,23 +83,9 @@ const ACL = words(
   badValue,
 )
 
-const STORAGE_CLASS = words(
-  ['STANDARD'],
-  [
-    'REDUCED_REDUNDANCY',
-    'STANDARD_IA',
-    'ONEZONE_IA',
-    'INTELLIGENT_TIERING',
-    'GLACIER',
-    'DEEP_ARCHIVE',
-    'OUTPOSTS',
-    'GLACIER_IR',
-    'SNOW',
-    'EXPRESS_ONEZONE',
-    'FSX_OPENZFS',
-  ],
-  () => new S3Error('InvalidStorageClass'),
-)
+const onlyStandard: Judge = (value, name) => {
+  if (checkStorageClass(value) !== 'STANDARD') throw unbuiltHeader(`${name}: ${value}`)
+}
 
 /** Judged by value, once the operation accepts the header at all. */
 const JUDGES: Readonly<Record<string, Judge>> = {
@@ -115,7 +97,7 @@ const JUDGES: Readonly<Record<string, Judge>> = {
   // Destinations are not asked either way.
   'x-amz-skip-destination-validation': words(['true', 'false', 'True', 'False'], [], badValue),
   'x-amz-source-expected-bucket-owner': ownedBy,
-  'x-amz-storage-class': STORAGE_CLASS,
+  'x-amz-storage-class': onlyStandard,
   // Objects have no tags, so that copying them changes nothing.
   'x-amz-tagging-directive': words(['COPY'], ['REPLACE'], badValue),
 }
@@ -141,7 +123,7 @@ export const screenRequest = (name: OperationName, headers: Headers, query: Quer
   }
   if (row.access === 'write') {
     for (const header of WRITE_SEMANTICS) {
-      if (headers.has(header) && !row.headers.includes(header)) throw notImplemented(header)
+      if (headers.has(header) && !row.headers.includes(header)) throw unbuiltHeader(header)
     }
   }
   screenVersion(row, query, options)
@@ -178,7 +160,7 @@ const refusal = (row: OperationRow, header: string, value: string): S3Error => {
   if (header.startsWith(SSE) && !isCustomerKeyHeader(header)) {
     return invalidArgument(`${header} header is not supported for this operation.`, header, value)
   }
-  return notImplemented(header)
+  return unbuiltHeader(header)
 }
 
 /** Without versions only the null version exists, and a store that has its own knows its ids (B52). */
