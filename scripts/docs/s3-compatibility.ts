@@ -59,17 +59,24 @@ const CHOICES: readonly (readonly [string, string])[] = [
     'GetBucketEncryption of a bucket that has none',
     '404 `ServerSideEncryptionConfigurationNotFoundError`, as s3-tests and other stores; AWS answers AES256 since 2023. Objects are sealed either way; where nobody asked for anything, answers name no server-side encryption but for the sign of an opaque ETag.',
   ],
-  ['More than 10 tags in `x-amz-tagging`', '400 `BadRequest`, as AWS.'],
-  ['Suspending versioning of a bucket with Object Lock', '409 `InvalidBucketState`, as AWS.'],
+  ['More than 10 tags', '400 `BadRequest`, as AWS; s3-tests expects `InvalidTag`.'],
+  ['Suspending versions under Object Lock', '409 `InvalidBucketState`, as AWS; the suite of versitygw expects 400.'],
+  [
+    'Retention or legal hold of an object that has none',
+    '404 `NoSuchObjectLockConfiguration`, as AWS; the suite of versitygw expects 400.',
+  ],
+  [
+    'A default retention of no days',
+    '400 `InvalidRetentionPeriod`, as s3-tests expects; AWS answers `InvalidArgument` for some.',
+  ],
   ['S3 Select', 'Not built.'],
-  ['Retention of an object that has none', 'Not built on the embedded store; a store that speaks S3 decides.'],
 ]
 
 /** Where the gateway knowingly differs from AWS, or where AWS says little. */
 const DEVIATIONS: readonly (readonly [string, string])[] = [
   [
     'Headers that are not built',
-    'An `x-amz-*` header that an operation does not know is refused with `NotImplemented`, never ignored: append offsets everywhere, MFA and grants to objects over the embedded store.',
+    'An `x-amz-*` header that an operation does not know is refused with `NotImplemented`, never ignored: append offsets, and over the embedded store MFA.',
   ],
   [
     'Preconditions on writes',
@@ -89,7 +96,7 @@ const DEVIATIONS: readonly (readonly [string, string])[] = [
   ],
   [
     '`x-amz-acl` of objects',
-    '`private` and `bucket-owner-full-control` are accepted, since they say what is the case anyway (objects belong to the owner of the bucket, as under `BucketOwnerEnforced`). Other canned ACLs are `NotImplemented` over the embedded store, unknown ones `InvalidArgument`. ACLs of buckets see below.',
+    'Under `BucketOwnerEnforced` a new object takes what gives all to the owner alone: `bucket-owner-full-control`, `private`, or that grant. AWS refuses `private` there to other accounts only, and there is but one here. PutObjectAcl is `AccessControlListNotSupported` there whatever it asks. `aws-exec-read` is `NotImplemented` for objects: there is no EC2 to grant anything to. Over a store without versions `private` and `bucket-owner-full-control` are accepted, other canned ACLs and grants `NotImplemented`.',
   ],
   [
     'Ownership of objects',
@@ -101,7 +108,7 @@ const DEVIATIONS: readonly (readonly [string, string])[] = [
   ],
   [
     'ACLs',
-    'Kept and told on the embedded store. There is one account: other ids are `InvalidArgument`, addresses `UnresolvableGrantByEmailAddress`, as S3 says of accounts that are not there. Grants to groups are kept and never evaluated, which the log and `GET /readyz` say.',
+    'Kept and told on the embedded store. There is one account: other ids are `InvalidArgument`, addresses `UnresolvableGrantByEmailAddress`, as S3 says of accounts that are not there. Grants to groups are kept and never evaluated; of those to buckets the log and `GET /readyz` say so.',
   ],
   [
     'Configurations that nothing acts on yet',
@@ -110,7 +117,15 @@ const DEVIATIONS: readonly (readonly [string, string])[] = [
   ['Tags of a bucket with CreateBucket', 'Kept on the embedded store; before a store that speaks S3 `NotImplemented`.'],
   [
     '`x-amz-storage-class`',
-    'Classes whose objects can be read at any time are kept and told; they change nothing about how an object is stored. `GLACIER` and `DEEP_ARCHIVE` are `NotImplemented`, unknown ones `InvalidStorageClass`.',
+    'Classes whose objects can be read at any time are kept and told by the embedded store; they change nothing about how an object is stored. `GLACIER` and `DEEP_ARCHIVE` are `NotImplemented`: on S3 nothing can be read from them before RestoreObject, which is not built. Others are `InvalidStorageClass`. A copy is of the class that its request names, else `STANDARD`.',
+  ],
+  [
+    'Passing over GOVERNANCE',
+    'Whoever may write in a bucket may send `x-amz-bypass-governance-retention`: credentials have no right of their own for it.',
+  ],
+  [
+    'Bodies that are to be locked',
+    'PutObject with Object Lock headers, or into a bucket with a default retention, needs Content-MD5 or a checksum, as on AWS. Parts and forms do not.',
   ],
   [
     'A store that speaks S3',

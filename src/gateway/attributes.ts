@@ -1,51 +1,80 @@
-/** What a request says about versions, locks, tags and the like, for a store that has them. */
+/** What a request says about versions, locks, tags, ACLs and the like, for a store that has them. */
 import type { Attributes } from '../backends/object-store.ts'
+import { retainedUntil } from '../s3/configuration/object-lock.ts'
 import { directive } from '../s3/copy-source.ts'
 import { S3Error } from '../s3/errors.ts'
+import { judgeAttributes, locksVersion } from '../s3/kept-attributes.ts'
 import { keptHeaders, nativeHeaders } from '../s3/native-headers.ts'
-import { judgeAttributes, locksVersion, retainedBy } from '../s3/kept-attributes.ts'
+import { noObjectLock, retentionOf, withRetention } from '../s3/object-lock.ts'
 import type { OperationName } from '../s3/operation-name.ts'
+import { TAGGING_HEADER } from '../s3/tags.ts'
+import { requireBucket } from './configuration/configuration.ts'
 import { defaultRetention } from './configuration/object-lock.ts'
 import type { Gateway, OperationRequest } from './gateway.ts'
+import { aclAttribute } from './object-acl-headers.ts'
 import type { StoredObject } from './sealed-object.ts'
 
 export interface ForStore {
   readonly attributes?: Attributes
 }
 
-const TAGGING = 'x-amz-tagging'
 const TAGGING_DIRECTIVE = 'x-amz-tagging-directive'
+
+/** What makes a version. */
+const MAKES_VERSION: ReadonlySet<OperationName> = new Set<OperationName>([
+  'CopyObject',
+  'CreateMultipartUpload',
+  'PutObject',
+])
+
+/** Whether `attributesFor` has seen that the bucket is there. */
+export const seesBucket = ({ store }: Gateway): boolean => store.capabilities.versions && !store.capabilities.native
 
 /**
  * The attributes of a new object or bucket, or those that a deletion heeds: as they came for a store that speaks S3, judged for
- * another. Throws `InvalidArgument`, `InvalidStorageClass`, and `InvalidRequest` for a lock where the bucket has no Object Lock.
+ * another. Throws `NoSuchBucket`, `InvalidArgument`, `InvalidStorageClass`, `InvalidTag`, `InvalidRequest` for a lock where the bucket
+ * has no Object Lock, and what a bucket without ACLs says of them.
  */
 export async function attributesFor(
   gateway: Gateway,
   operation: OperationName,
-  { bucket, headers }: Pick<OperationRequest, 'bucket' | 'headers'>,
+  request: Pick<OperationRequest, 'bucket' | 'headers'>,
 ): Promise<ForStore> {
+  const { headers } = request
   const { versions, native } = gateway.store.capabilities
   if (!versions) return {}
   if (native) return { attributes: nativeHeaders(operation, headers) }
-  const attributes = judgeAttributes(keptHeaders(operation, headers), gateway.clock())
-  if (locksVersion(attributes)) {
-    const found = await gateway.store.headBucket(bucket)
-    if (found === undefined) throw new S3Error('NoSuchBucket')
-    if (found.objectLock !== true) {
-      throw new S3Error('InvalidRequest', { message: 'Bucket is missing Object Lock Configuration' })
-    }
-  }
-  const all = NEW_VERSIONS.has(operation) ? await retained(gateway, bucket, attributes) : attributes
-  return Object.keys(all).length === 0 ? {} : { attributes: all }
+  const judged = judgeAttributes(keptHeaders(operation, headers), gateway.clock())
+  const attributes = MAKES_VERSION.has(operation) ? await ofVersion(gateway, request, judged) : judged
+  return Object.keys(attributes).length === 0 ? {} : { attributes }
 }
 
-const NEW_VERSIONS: ReadonlySet<OperationName> = new Set(['PutObject', 'CopyObject', 'CreateMultipartUpload'])
+/** With the ACL, and with the bucket's own retention where the request has none (B100). */
+async function ofVersion(
+  gateway: Gateway,
+  request: Pick<OperationRequest, 'bucket' | 'headers'>,
+  judged: Attributes,
+): Promise<Attributes> {
+  const { objectLock } = await requireBucket(gateway, request.bucket)
+  const asked = { ...judged, ...(await aclAttribute(gateway, request)) }
+  if (objectLock !== true) {
+    if (!locksVersion(judged)) return asked
+    throw noObjectLock()
+  }
+  if (retentionOf(judged) !== undefined) return asked
+  const retention = await defaultRetention(gateway, request.bucket)
+  if (retention === undefined) return asked
+  return withRetention(asked, { mode: retention.mode, until: retainedUntil(retention, gateway.clock()) })
+}
 
-/** A version that names no retention gets that of its bucket (B100). */
-async function retained(gateway: Gateway, bucket: string, attributes: Attributes) {
-  const retention = await defaultRetention(gateway, bucket)
-  return retention === undefined ? attributes : { ...retainedBy(retention, gateway.clock()), ...attributes }
+/** Throws `InvalidRequest` for a body that is to be locked and comes without a digest: what cannot be deleted must be what was meant. */
+export function requireDigest({ store }: Gateway, { attributes = {} }: ForStore, digested: boolean): void {
+  // A store that speaks S3 judges what it is given.
+  if (digested || store.capabilities.native || !locksVersion(attributes)) return
+  throw new S3Error('InvalidRequest', {
+    message:
+      'Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters',
+  })
 }
 
 /** Of a copy on a store that does not speak S3: the tags are those of the source, unless the request replaces them (B68). */
@@ -56,13 +85,13 @@ export async function attributesOfCopy(
   given: ForStore,
 ): Promise<ForStore> {
   if (store.attributesOf === undefined) return given
-  const { [TAGGING]: asked, [TAGGING_DIRECTIVE]: _, ...others } = given.attributes ?? {}
+  const { [TAGGING_HEADER]: asked, [TAGGING_DIRECTIVE]: _, ...others } = given.attributes ?? {}
   if (directive(headers, TAGGING_DIRECTIVE) === 'REPLACE') {
-    return { attributes: { ...others, ...(asked === undefined ? {} : { [TAGGING]: asked }) } }
+    return { attributes: { ...others, ...(asked === undefined ? {} : { [TAGGING_HEADER]: asked }) } }
   }
   if (info.attributes?.['x-amz-tagging-count'] === undefined) return { attributes: others }
   const versionId = place.versionId ?? info.versionId
   const source = await store.attributesOf(place.bucket, place.key, versionId === undefined ? {} : { versionId })
-  const kept = source.attributes[TAGGING]
-  return { attributes: { ...others, ...(kept === undefined ? {} : { [TAGGING]: kept }) } }
+  const kept = source.attributes[TAGGING_HEADER]
+  return { attributes: { ...others, ...(kept === undefined ? {} : { [TAGGING_HEADER]: kept }) } }
 }

@@ -3,6 +3,7 @@ import { Unavailable } from '../errors.ts'
 import { encodeComponent } from '../s3/auth/canonical-request.ts'
 import { taggingOf, withoutDirectives } from '../s3/copied-tags.ts'
 import { NativeError } from '../s3/errors.ts'
+import { TAGGING_HEADER } from '../s3/tags.ts'
 import { parseXml } from '../s3/xml.ts'
 import type { ForStore } from './attributes.ts'
 import { drained } from './forward.ts'
@@ -22,8 +23,8 @@ export async function attributesOfPut(
   if (!native || attributes === undefined) return given
   const others = withoutDirectives(attributes)
   const keeps = attributes['x-amz-tagging-directive'] !== 'REPLACE' && forwards?.has('object?tagging') === true
-  const tagging = keeps ? await tagsOf(gateway, sealed, signal) : others['x-amz-tagging']
-  return { attributes: { ...others, ...(tagging === undefined ? {} : { 'x-amz-tagging': tagging }) } }
+  const tagging = keeps ? await tagsOf(gateway, sealed, signal) : others[TAGGING_HEADER]
+  return { attributes: { ...others, ...(tagging === undefined ? {} : { [TAGGING_HEADER]: tagging }) } }
 }
 
 /** The tags of the very version that is copied. Throws what the store refuses. */

@@ -4,7 +4,7 @@ import { parseUploadChecksum } from '../s3/checksum-headers.ts'
 import type { ChecksumName } from '../s3/checksum.ts'
 import { parseWriteConditions } from '../s3/conditions.ts'
 import { S3Error } from '../s3/errors.ts'
-import { attributesFor } from './attributes.ts'
+import { attributesFor, requireDigest, seesBucket } from './attributes.ts'
 import type { HeldBytes } from './byte-budget.ts'
 import { encryptionOf, type Encryption } from './encryption.ts'
 import { keepsMd5 } from './etag.ts'
@@ -27,6 +27,10 @@ export const putObject: Operation = async (gateway, request) => {
   const conditions = parseWriteConditions(request.headers)
   const claims = claimsOf(gateway, request)
   const attributes = await attributesFor(gateway, 'PutObject', request)
+  // Forms have no header to put a digest in.
+  if (request.operation === 'PutObject') {
+    requireDigest(gateway, attributes, claims.contentMd5 !== undefined || claims.checksum.kind !== 'none')
+  }
   const place = { bucket: request.bucket, key: request.key }
   const { length } = claims
   if (length !== undefined && length > MAX_PUT_BYTES) throw tooLarge(length, MAX_PUT_BYTES)
@@ -44,7 +48,7 @@ export const putObject: Operation = async (gateway, request) => {
   }
   const gathered = length <= GATHER_BYTES
   // A store looks at its bucket before it reads a body; a body that is gathered first must not be asked for in vain.
-  const look = gathered && (capabilities.near || request.headers.has('expect'))
+  const look = gathered && !seesBucket(gateway) && (capabilities.near || request.headers.has('expect'))
   if (look && (await gateway.store.headBucket(place.bucket)) === undefined) throw new S3Error('NoSuchBucket')
   const held = gateway.limits.gather.open()
   try {

@@ -1,5 +1,5 @@
 /** Access control lists (S3 user guide, "Access control list (ACL) overview"; B71): canned, as headers, or as a document, and the document that GET answers. */
-import { invalidArgument, S3Error } from './errors.ts'
+import { invalidArgument, S3Error, unbuiltHeader } from './errors.ts'
 import type { Headers } from './headers.ts'
 import { admitRoot, anyText, group as shape, many, oneOf, optional, required } from './configuration/schema.ts'
 import { child, childText, el, escapeXml, group, parseXml, type XmlElement, xmlDocument } from './xml.ts'
@@ -28,6 +28,8 @@ const KNOWN_GROUPS = [ALL_USERS, AUTHENTICATED_USERS, LOG_DELIVERY]
 
 const MAX_GRANTS = 100
 const CANNED = 'x-amz-acl'
+/** Grants to EC2, which is not there. */
+const FOR_EC2 = 'aws-exec-read'
 
 /** What a canned ACL grants beside the owner's full control. */
 const CANNED_GRANTS: Readonly<Record<string, readonly (readonly [string, Permission])[]>> = {
@@ -40,7 +42,7 @@ const CANNED_GRANTS: Readonly<Record<string, readonly (readonly [string, Permiss
   'authenticated-read': [[AUTHENTICATED_USERS, 'READ']],
 }
 
-/** Buckets and objects have some of their own. An object's owner is the bucket's, and EC2 is not there. */
+/** Buckets and objects have some of their own. An object's owner is the bucket's. */
 const OF_BUCKETS: typeof CANNED_GRANTS = {
   'log-delivery-write': [
     [LOG_DELIVERY, 'WRITE'],
@@ -50,7 +52,7 @@ const OF_BUCKETS: typeof CANNED_GRANTS = {
 const OF_OBJECTS: typeof CANNED_GRANTS = {
   'bucket-owner-read': [],
   'bucket-owner-full-control': [],
-  'aws-exec-read': [],
+  [FOR_EC2]: [],
 }
 
 const GRANT_HEADERS: readonly (readonly [string, Permission])[] = [
@@ -112,6 +114,7 @@ export const parseAclHeaders = (
   // Of a bucket S3 takes the two that speak of its owner too, and does nothing with them.
   const extra = granted ?? (of === 'bucket' ? own(OF_OBJECTS, canned) : undefined)
   if (extra === undefined) throw invalidArgument(`Value for ${CANNED} header is invalid.`, CANNED, canned)
+  if (of === 'object' && canned === FOR_EC2) throw unbuiltHeader(`${CANNED}: ${canned}`)
   if (named.length > 0) {
     throw new S3Error('InvalidRequest', { message: 'Specifying both Canned ACLs and Header Grants is not allowed' })
   }

@@ -19,7 +19,7 @@ const KEPT_WITH_OBJECT = [
 
 const NEW_OBJECT = [...PAYER, ...ACL_HEADERS, ...KEPT_WITH_OBJECT]
 
-const BYPASS = 'x-amz-bypass-governance-retention'
+export const BYPASS = 'x-amz-bypass-governance-retention'
 const DELETION = [...PAYER, BYPASS, 'x-amz-mfa']
 
 /** By operation: what the gateway judges and a store keeps or heeds that has versions and does not speak S3. */
@@ -30,7 +30,16 @@ const KEPT_HEADERS: Readonly<Partial<Record<OperationName, readonly string[]>>> 
   DeleteObject: [BYPASS],
   DeleteObjects: [BYPASS],
   PutObject: KEPT_WITH_OBJECT,
+  PutObjectRetention: [BYPASS],
 }
+
+/** Operations of such a store that read ACL headers; what they say is kept in a spelling of its own. */
+const READ_ACLS: ReadonlySet<OperationName> = new Set<OperationName>([
+  'CopyObject',
+  'CreateMultipartUpload',
+  'PutObject',
+  'PutObjectAcl',
+])
 
 /** By operation: what a native store may be asked beside what the gateway itself understands. */
 const NATIVE_HEADERS: Readonly<Partial<Record<OperationName, readonly string[]>>> = {
@@ -51,7 +60,7 @@ export const isNativeHeader = (operation: OperationName, header: string): boolea
   NATIVE_HEADERS[operation]?.includes(header) === true
 
 export const isKeptHeader = (operation: OperationName, header: string): boolean =>
-  KEPT_HEADERS[operation]?.includes(header) === true
+  KEPT_HEADERS[operation]?.includes(header) === true || (READ_ACLS.has(operation) && ACL_HEADERS.includes(header))
 
 /** What of a request is for a store that speaks S3. */
 export const nativeHeaders = (operation: OperationName, headers: Headers): Record<string, string> =>

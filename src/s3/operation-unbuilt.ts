@@ -60,8 +60,6 @@ const REPORT =
 const POLICY =
   'Kept only where it can be evaluated, which is not yet: the backend sees only the credential of the gateway, never the client.'
 const WEBSITE = 'To be served here: a website of the backend would show ciphertext.'
-const TAGS = 'Forwarded to a store that speaks S3; tags are plaintext at the backend.'
-const LOCK = 'Forwarded to a store that speaks S3, which enforces it.'
 const ANNOTATIONS = 'To be sealed like an object: annotations are contents.'
 const ABAC = 'Access by tags of AWS principals, which the gateway does not have.'
 const TABLES = 'Metadata tables would hold the sizes and ETags of the ciphertext and none of the metadata.'
@@ -110,19 +108,10 @@ export const UNBUILT_OPERATIONS = {
   PutBucketWebsite: ofBucket('own', 'PUT', 'website', WEBSITE),
   DeleteBucketWebsite: ofBucket('own', 'DELETE', 'website', WEBSITE),
 
-  GetObjectAcl: ofObject('own', 'GET', 'acl', POLICY),
-  PutObjectAcl: ofObject('own', 'PUT', 'acl', POLICY),
   GetObjectAnnotation: ofObject('sealed', 'GET', 'annotation', ANNOTATIONS, { selector: { query: 'annotationName' } }),
   ListObjectAnnotations: ofObject('sealed', 'GET', 'annotation', ANNOTATIONS),
   PutObjectAnnotation: ofObject('sealed', 'PUT', 'annotation', ANNOTATIONS),
   DeleteObjectAnnotation: ofObject('sealed', 'DELETE', 'annotation', ANNOTATIONS),
-  GetObjectLegalHold: ofObject('forwarded', 'GET', 'legal-hold', LOCK, VERSION),
-  PutObjectLegalHold: ofObject('forwarded', 'PUT', 'legal-hold', LOCK, VERSION),
-  GetObjectRetention: ofObject('forwarded', 'GET', 'retention', LOCK, VERSION),
-  PutObjectRetention: ofObject('forwarded', 'PUT', 'retention', LOCK, VERSION),
-  GetObjectTagging: ofObject('forwarded', 'GET', 'tagging', TAGS, VERSION),
-  PutObjectTagging: ofObject('forwarded', 'PUT', 'tagging', TAGS, VERSION),
-  DeleteObjectTagging: ofObject('forwarded', 'DELETE', 'tagging', TAGS, VERSION),
   GetObjectTorrent: ofObject('refused', 'GET', 'torrent', 'AWS has discontinued BitTorrent.'),
   RenameObject: ofObject(
     'refused',

@@ -1,15 +1,24 @@
 /** The operation table: one row for each operation of S3. A missing row does not compile. */
 import { S3Error } from './errors.ts'
+import { OPERATIONS_BESIDE_OBJECTS } from './operation-beside.ts'
 import { BUILT_OPERATIONS } from './operation-built.ts'
 import { CONFIGURATION_OPERATIONS } from './operation-configurations.ts'
 import type { OperationName } from './operation-name.ts'
 import type { OperationRow, OperationRows } from './operation-row.ts'
 import { UNBUILT_OPERATIONS } from './operation-unbuilt.ts'
 
-export const OPERATIONS: OperationRows = { ...BUILT_OPERATIONS, ...CONFIGURATION_OPERATIONS, ...UNBUILT_OPERATIONS }
+export const OPERATIONS: OperationRows = {
+  ...BUILT_OPERATIONS,
+  ...OPERATIONS_BESIDE_OBJECTS,
+  ...CONFIGURATION_OPERATIONS,
+  ...UNBUILT_OPERATIONS,
+}
 
 /** The operations that work, for tables of handlers. */
-export type BuiltOperation = keyof typeof BUILT_OPERATIONS | keyof typeof CONFIGURATION_OPERATIONS
+export type BuiltOperation =
+  | keyof typeof BUILT_OPERATIONS
+  | keyof typeof OPERATIONS_BESIDE_OBJECTS
+  | keyof typeof CONFIGURATION_OPERATIONS
 
 export const isBuilt = (name: OperationName): name is BuiltOperation => OPERATIONS[name].built
 

@@ -19,14 +19,7 @@ export const STORAGE_CLASSES = [
 ] as const
 
 /** What an object can be given whose contents can be read at any time. */
-const READABLE = [
-  'STANDARD',
-  'REDUCED_REDUNDANCY',
-  'STANDARD_IA',
-  'ONEZONE_IA',
-  'INTELLIGENT_TIERING',
-  'GLACIER_IR',
-]
+const READABLE = ['STANDARD', 'REDUCED_REDUNDANCY', 'STANDARD_IA', 'ONEZONE_IA', 'INTELLIGENT_TIERING', 'GLACIER_IR']
 /** S3 restores a copy before anybody can read those again (B109), and here nothing does. */
 const ARCHIVES = ['GLACIER', 'DEEP_ARCHIVE']
 

@@ -9,6 +9,9 @@ export interface Tag {
   readonly value: string
 }
 
+/** The header that gives tags, and the name under which they are kept, in its form. */
+export const TAGGING_HEADER = 'x-amz-tagging'
+
 export const MAX_OBJECT_TAGS = 10
 const MAX_BUCKET_TAGS = 50
 /** Of UTF-16, as S3 counts them. */
@@ -24,11 +27,27 @@ const TAGGING = shape({ TagSet: required(TAG_SET) })
 const invalidTag = (message: string, key: string): S3Error =>
   new S3Error('InvalidTag', { message, extra: { TagKey: key } })
 
+interface Bounds {
+  readonly limit: number
+  /** What S3 says of too many, and of a name of its own. */
+  readonly tooMany: string
+  readonly system: string
+}
+
+const OF_OBJECTS: Bounds = {
+  limit: MAX_OBJECT_TAGS,
+  tooMany: `Object tags cannot be greater than ${MAX_OBJECT_TAGS}`,
+  system: 'Your TagKey cannot be prefixed with aws:',
+}
+const OF_BUCKETS: Bounds = {
+  limit: MAX_BUCKET_TAGS,
+  tooMany: `Bucket tags cannot be greater than ${MAX_BUCKET_TAGS}`,
+  system: 'System tags cannot be added/updated by requester',
+}
+
 /** Throws `BadRequest` for too many tags, `InvalidTag` for one that S3 does not take. */
-function check(tags: readonly Tag[], limit: number, what: string): readonly Tag[] {
-  if (tags.length > limit) {
-    throw new S3Error('BadRequest', { message: `${what} tags cannot be greater than ${limit}` })
-  }
+function check(tags: readonly Tag[], { limit, tooMany, system }: Bounds): readonly Tag[] {
+  if (tags.length > limit) throw new S3Error('BadRequest', { message: tooMany })
   const keys = new Set<string>()
   for (const { key, value } of tags) {
     if (key === '' || key.length > MAX_KEY_CHARACTERS || !ALLOWED.test(key)) {
@@ -40,23 +59,25 @@ function check(tags: readonly Tag[], limit: number, what: string): readonly Tag[
         extra: { TagKey: key, TagValue: value },
       })
     }
-    if (key.toLowerCase().startsWith('aws:')) {
-      throw invalidTag('System tags cannot be added/updated by requester', key)
-    }
+    if (key.toLowerCase().startsWith('aws:')) throw invalidTag(system, key)
     if (keys.has(key)) throw invalidTag('Cannot provide multiple Tags with the same key', key)
     keys.add(key)
   }
   return tags
 }
 
-export const checkObjectTags = (tags: readonly Tag[]): readonly Tag[] => check(tags, MAX_OBJECT_TAGS, 'Object')
-export const checkBucketTags = (tags: readonly Tag[]): readonly Tag[] => check(tags, MAX_BUCKET_TAGS, 'Bucket')
+export const checkObjectTags = (tags: readonly Tag[]): readonly Tag[] => check(tags, OF_OBJECTS)
+export const checkBucketTags = (tags: readonly Tag[]): readonly Tag[] => check(tags, OF_BUCKETS)
 
 /** The tags of a `Tagging` document, unchecked. Throws `MalformedXML`. */
 export const parseTagging = (document: Uint8Array, maxBytes: number): readonly Tag[] => {
   const root = admitRoot(parseXml(document, maxBytes), 'Tagging', TAGGING)
   return tagsIn(child(root, 'TagSet'))
 }
+
+/** The tags of the document of an object, checked. Throws `MalformedXML`, `InvalidTag`, `BadRequest`. */
+export const parseObjectTagging = (document: Uint8Array, maxBytes: number): readonly Tag[] =>
+  checkObjectTags(parseTagging(document, maxBytes))
 
 /** The tags below an admitted element. */
 export const tagsIn = (set: XmlElement | undefined): readonly Tag[] =>
@@ -70,31 +91,42 @@ export const renderTagging = (tags: readonly Tag[]): string =>
     group('TagSet', ...tags.map(({ key, value }) => group('Tag', el('Key', key), el('Value', value)))),
   )
 
-/** The tags of `x-amz-tagging`, checked. Throws `InvalidArgument` for a header that is no query, `InvalidTag`, `BadRequest`. */
+/** The tags of `TAGGING_HEADER`, checked. Throws `InvalidArgument` for a header that is no query or has a name twice, `InvalidTag`, `BadRequest`. */
 export const parseTaggingHeader = (header: string): readonly Tag[] => {
-  if (header === '') return []
-  const tags = header.split('&').map((pair) => {
-    const at = pair.indexOf('=')
-    return {
-      key: decoded(at < 0 ? pair : pair.slice(0, at), header),
-      value: decoded(at < 0 ? '' : pair.slice(at + 1), header),
-    }
-  })
+  const tags = tagsOfHeader(header)
+  const names = new Set(tags.map(({ key }) => key))
+  if (names.has('') || names.size < tags.length) throw badHeader(header)
   return checkObjectTags(tags)
 }
+
+/** The tags of a header that was checked when it was kept. */
+export const tagsOfHeader = (header: string): readonly Tag[] =>
+  header
+    .split('&')
+    .filter((pair) => pair !== '')
+    .map((pair) => {
+      const at = pair.indexOf('=')
+      return {
+        key: decoded(at < 0 ? pair : pair.slice(0, at), header),
+        value: decoded(at < 0 ? '' : pair.slice(at + 1), header),
+      }
+    })
 
 function decoded(text: string, header: string): string {
   try {
     const unicode = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(text, 'latin1'))
     return decodeURIComponent(unicode.replaceAll('+', ' '))
   } catch {
-    throw invalidArgument(
-      "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.",
-      'x-amz-tagging',
-      header,
-    )
+    throw badHeader(header)
   }
 }
+
+const badHeader = (header: string): S3Error =>
+  invalidArgument(
+    "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.",
+    TAGGING_HEADER,
+    header,
+  )
 
 /** The same tags as a header: ASCII, whatever they hold. */
 export const renderTaggingHeader = (tags: readonly Tag[]): string =>

@@ -103,7 +103,10 @@ interface TestedOptions extends Omit<TestGatewayOptions, 'store'> {
 export type EmbeddedGateway = TestGateway & { readonly store: LocalStore }
 
 /** A gateway over an embedded store, for what is of that store alone. */
-export async function startEmbedded({ now, ...options }: Omit<TestedOptions, 'between'> = {}): Promise<EmbeddedGateway> {
+export async function startEmbedded({
+  now,
+  ...options
+}: Omit<TestedOptions, 'between'> = {}): Promise<EmbeddedGateway> {
   const opened = await openFolder(now)
   return { ...(await startOver(opened, options)), store: opened.store }
 }

@@ -91,6 +91,15 @@ const calls: Record<string, () => SignedCall> = {
     body: DELETE,
     headers: { 'content-md5': 'D6R7Bv0rxAT6tzxkhBmTyA==' },
   }),
+  GetObjectAcl: () => ({ method: 'GET', path: `${KEY}?acl` }),
+  PutObjectAcl: () => ({ method: 'PUT', path: `${KEY}?acl`, body: Buffer.from('<x/>') }),
+  GetObjectLegalHold: () => ({ method: 'GET', path: `${KEY}?legal-hold` }),
+  PutObjectLegalHold: () => ({ method: 'PUT', path: `${KEY}?legal-hold`, body: Buffer.from('<x/>') }),
+  GetObjectRetention: () => ({ method: 'GET', path: `${KEY}?retention` }),
+  PutObjectRetention: () => ({ method: 'PUT', path: `${KEY}?retention`, body: Buffer.from('<x/>') }),
+  GetObjectTagging: () => ({ method: 'GET', path: `${KEY}?tagging` }),
+  PutObjectTagging: () => ({ method: 'PUT', path: `${KEY}?tagging`, body: Buffer.from('<x/>') }),
+  DeleteObjectTagging: () => ({ method: 'DELETE', path: `${KEY}?tagging` }),
   GetObject: () => ({ method: 'GET', path: KEY }),
   GetObjectAttributes: () => ({
     method: 'GET',
@@ -116,10 +125,23 @@ const READS = new Set([
   'ListObjectVersions',
   'ListMultipartUploads',
   'GetObject',
+  'GetObjectAcl',
   'GetObjectAttributes',
+  'GetObjectLegalHold',
+  'GetObjectRetention',
+  'GetObjectTagging',
   'HeadObject',
   'ListParts',
 ])
+
+/** The store in memory has no versions, and keeps nothing beside contents. */
+const IN_MEMORY: Readonly<Record<string, number>> = {
+  GetObjectAcl: 501,
+  GetObjectLegalHold: 400,
+  GetObjectRetention: 400,
+  GetObjectTagging: 501,
+  ListObjectVersions: 501,
+}
 
 /** Authenticated by their body, or not at all: test/http/post-forms.test.ts, test/http/cors.test.ts. */
 const ELSEWHERE = ['PostObject', 'PreflightRequest']
@@ -148,9 +170,7 @@ describe.each(Object.keys(calls).filter((name) => name !== 'ListBuckets' && name
     else await expectDenied('OTHER', call())
   })
   test(READS.has(name) ? 'is open to who may read' : 'is denied to who may only read', async () => {
-    // The store in memory has no versions to list.
-    const status = name === 'ListObjectVersions' ? 501 : 200
-    if (READS.has(name)) expect((await as('READER', call())).status).toBe(status)
+    if (READS.has(name)) expect((await as('READER', call())).status).toBe(IN_MEMORY[name] ?? 200)
     else await expectDenied('READER', call())
   })
 })
@@ -230,7 +250,12 @@ test('a presigned URL can do what its signer may, and no more', async () => {
 })
 
 test('what was not built is refused as such even to who may do nothing, and tells nothing', async () => {
-  for (const path of ['/vault?policy', '/no-such-bucket?policy', '/vault/mine/a?acl', '/vault/mine/none?acl']) {
+  for (const path of [
+    '/vault?policy',
+    '/no-such-bucket?policy',
+    '/vault/mine/a?annotation',
+    '/vault/mine/none?annotation',
+  ]) {
     const answer = await as('NOTHING', { method: 'GET', path })
     expect([answer.status, codeOf(answer)]).toEqual([501, 'NotImplemented'])
   }

@@ -68,6 +68,7 @@ test.each([
   ['Tagging', 'a=%ZZ', 'InvalidArgument'],
   ['Tagging', Array.from({ length: 11 }, (_, i) => `k${i}=v`).join('&'), 'BadRequest'],
   ['StorageClass', 'SLOW', 'InvalidStorageClass'],
+  ['StorageClass', 'OUTPOSTS', 'InvalidStorageClass'],
   ['ObjectLockLegalHoldStatus', 'MAYBE', 'InvalidArgument'],
   ['ObjectLockMode', 'GOVERNANCE', 'InvalidArgument'],
   ['ObjectLockLegalHoldStatus', 'ON', 'InvalidRequest'],
@@ -78,6 +79,17 @@ test.each([
   expect(status).toBe(expected === 'AccessDenied' ? 403 : 400)
   expect(await running.store.head(Bucket, 'refused')).toBeUndefined()
 })
+
+test(
+  'every class whose objects can be read at any time is told',
+  notOver('s3', 'it has classes of its own'),
+  async () => {
+    for (const StorageClass of ['STANDARD_IA', 'ONEZONE_IA', 'INTELLIGENT_TIERING', 'GLACIER_IR'] as const) {
+      await put('class', { StorageClass })
+      expect((await head('class')).StorageClass).toBe(StorageClass)
+    }
+  },
+)
 
 test('B68 a copy has the tags of its source, not its storage class; REPLACE takes all from the request', async () => {
   await put('source', { Tagging: 'a=b', StorageClass: 'REDUCED_REDUNDANCY' })

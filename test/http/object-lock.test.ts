@@ -15,7 +15,9 @@ import {
   PutBucketVersioningCommand,
   PutObjectCommand,
   type PutObjectCommandInput,
+  PutObjectLegalHoldCommand,
   PutObjectLockConfigurationCommand,
+  PutObjectRetentionCommand,
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
@@ -170,18 +172,41 @@ test('B100 a lock in a bucket without Object Lock is refused, and stores nothing
   expect(await running.store.head('free', 'k')).toBeUndefined()
 })
 
-test(
-  'B101 retention and legal hold of an object are NotImplemented, whatever the bucket',
-  notOver('s3', 'it is asked'),
-  async () => {
-    for (const bucket of [Bucket, 'free']) {
-      const object = { Bucket: bucket, Key: 'k' }
-      await s3.send(new PutObjectCommand({ ...object, Body: 'x' }))
-      expect(await failure(s3.send(new GetObjectRetentionCommand(object)))).toEqual(['NotImplemented', 501])
-      expect(await failure(s3.send(new GetObjectLegalHoldCommand(object)))).toEqual(['NotImplemented', 501])
-    }
-  },
-)
+test('B101 what was never set is NoSuchObjectLockConfiguration; without Object Lock it is InvalidRequest', async () => {
+  const status = differs('minio', 'its NoSuchObjectLockConfiguration is 400') ? 400 : 404
+  for (const [bucket, refusal] of [
+    [Bucket, ['NoSuchObjectLockConfiguration', status]],
+    ['free', ['InvalidRequest', 400]],
+  ] as const) {
+    const object = { Bucket: bucket, Key: 'bare' }
+    await s3.send(new PutObjectCommand({ ...object, Body: 'x' }))
+    expect(await failure(s3.send(new GetObjectRetentionCommand(object)))).toEqual(refusal)
+    expect(await failure(s3.send(new GetObjectLegalHoldCommand(object)))).toEqual(refusal)
+  }
+})
+
+test('B100 a retention is prolonged by anybody and shortened with a bypass; a legal hold goes on and off', async () => {
+  const object = { Bucket, Key: 'changed' }
+  const VersionId = await put('changed', retained('GOVERNANCE'))
+  const retain = (days: number, BypassGovernanceRetention?: boolean) =>
+    s3.send(
+      new PutObjectRetentionCommand({
+        ...object,
+        Retention: { Mode: 'GOVERNANCE', RetainUntilDate: until(days) },
+        BypassGovernanceRetention,
+      }),
+    )
+  await retain(3)
+  expect(await failure(retain(2))).toEqual(DENIED)
+  const told = await s3.send(new GetObjectRetentionCommand(object))
+  expect(told.Retention).toEqual({ Mode: 'GOVERNANCE', RetainUntilDate: until(3) })
+  await retain(2, true)
+  for (const Status of ['ON', 'OFF'] as const) {
+    await s3.send(new PutObjectLegalHoldCommand({ ...object, VersionId, LegalHold: { Status } }))
+    expect((await s3.send(new GetObjectLegalHoldCommand(object))).LegalHold).toEqual({ Status })
+  }
+  await remove('changed', VersionId, { BypassGovernanceRetention: true })
+})
 
 test('B100 a new version without a retention gets that of its bucket, however it is written', async () => {
   const Bucket = 'by-default'
@@ -192,15 +217,18 @@ test('B100 a new version without a retention gets that of its bucket, however it
   await s3.send(new PutObjectLockConfigurationCommand({ Bucket, ObjectLockConfiguration }))
 
   const written = await s3.send(new PutObjectCommand({ Bucket, Key: 'put', Body: 'x' }))
+  await s3.send(new PutObjectCommand({ Bucket, Key: 'large', Body: Buffer.alloc(3_000_000) }))
+  await s3.send(new PutObjectCommand({ Bucket, Key: 'held', Body: 'x', ObjectLockLegalHoldStatus: 'ON' }))
   await s3.send(new CopyObjectCommand({ Bucket, Key: 'copied', CopySource: `${Bucket}/before` }))
   const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key: 'parts' }))
   const part = { Bucket, Key: 'parts', UploadId, PartNumber: 1 }
   const { ETag } = await s3.send(new UploadPartCommand({ ...part, Body: 'x' }))
   const MultipartUpload = { Parts: [{ ETag, PartNumber: 1 }] }
   await s3.send(new CompleteMultipartUploadCommand({ Bucket, Key: 'parts', UploadId, MultipartUpload }))
-  for (const Key of ['put', 'copied', 'parts']) {
+  for (const Key of ['put', 'large', 'held', 'copied', 'parts']) {
     const head = await s3.send(new HeadObjectCommand({ Bucket, Key }))
     expect(head.ObjectLockMode, Key).toBe('GOVERNANCE')
+    expect(head.ObjectLockLegalHoldStatus, Key).toBe(Key === 'held' ? 'ON' : undefined)
     const days = (Number(head.ObjectLockRetainUntilDate) - Date.now()) / DAY
     expect(days, Key).toBeGreaterThan(999.9)
     expect(days, Key).toBeLessThanOrEqual(1000)

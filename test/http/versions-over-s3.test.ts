@@ -32,7 +32,14 @@ let s3: S3Client
 beforeAll(async () => {
   local = await LocalStore.open({ folder })
   backend = await startGateway({ store: local })
-  const profile = { conditionalCopy: true, conditionalDelete: true, versions: true, tags: true }
+  // Object Lock needs a digest of every body.
+  const profile = {
+    checksum: 'crc32',
+    conditionalCopy: true,
+    conditionalDelete: true,
+    versions: true,
+    tags: true,
+  } as const
   running = await startGateway({ store: s3Store({ endpoint: backend.endpoint, profile }) })
   s3 = running.client()
   await s3.send(new CreateBucketCommand({ Bucket }))

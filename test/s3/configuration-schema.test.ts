@@ -23,6 +23,14 @@ import {
   required,
 } from '../../src/s3/configuration/schema.ts'
 import { decodeGrants, encodeGrants, type Grant, parseAclDocument, renderAcl } from '../../src/s3/acl.ts'
+import {
+  checkRetentionChange,
+  parseRetention,
+  renderRetention,
+  type Retention,
+  retentionOf,
+  withRetention,
+} from '../../src/s3/object-lock.ts'
 import { parseTagging, parseTaggingHeader, renderTagging, renderTaggingHeader } from '../../src/s3/tags.ts'
 import { parseXml } from '../../src/s3/xml.ts'
 import { codeOf } from './requests.ts'
@@ -154,6 +162,47 @@ describe('default retention (B100)', () => {
     const rule = `<Rule><DefaultRetention><Mode>GOVERNANCE</Mode>${period}</DefaultRetention></Rule>`
     const document = `<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled>${rule}</ObjectLockConfiguration>`
     expect(codeOf(() => acceptObjectLock(parsed(document)))).toBe(code)
+  })
+})
+
+describe('a retention that is changed (B100)', () => {
+  const lock: fc.Arbitrary<Retention> = fc.record({
+    mode: fc.constantFrom('GOVERNANCE', 'COMPLIANCE'),
+    until: fc.integer({ min: 0, max: 4e12 }).map((time) => new Date(time)),
+  })
+
+  test('survives among kept attributes and as a document', () => {
+    fc.assert(
+      fc.property(lock, (given) => {
+        expect(retentionOf(withRetention({ other: 'kept' }, given))).toEqual(given)
+        expect(withRetention(withRetention({ other: 'kept' }, given), undefined)).toEqual({ other: 'kept' })
+        expect(parseRetention(Buffer.from(renderRetention(given)), 1_000, given.until.getTime() - 1)).toEqual(given)
+      }),
+    )
+  })
+
+  test('never becomes weaker while it is in force, unless it is GOVERNANCE and passed over', () => {
+    fc.assert(
+      fc.property(
+        lock,
+        fc.option(lock, { nil: undefined }),
+        fc.nat(4e12),
+        fc.boolean(),
+        (current, next, now, bypass) => {
+          const weaker = next === undefined || next.mode !== current.mode || next.until < current.until
+          const inForce = current.until.getTime() > now
+          const refused = inForce && weaker && !(bypass && current.mode === 'GOVERNANCE')
+          const change = (): void => checkRetentionChange(current, next, { now, bypass })
+          if (refused) expect(codeOf(change)).toBe('AccessDenied')
+          else expect(change).not.toThrow()
+        },
+      ),
+    )
+  })
+
+  test('whose date cannot be read is never made weaker', () => {
+    const current = retentionOf({ 'x-amz-object-lock-mode': 'COMPLIANCE', 'x-amz-object-lock-retain-until-date': '?' })
+    expect(codeOf(() => checkRetentionChange(current, undefined, { now: 0, bypass: true }))).toBe('AccessDenied')
   })
 })
 

@@ -77,6 +77,15 @@ const BUILT: readonly (readonly [string, OperationName, Record<string, string>?]
   ['OPTIONS /b/k?acl', 'PreflightRequest'],
   ['GET /b?uploads', 'ListMultipartUploads'],
   ['GET /b?uploads&prefix=x&key-marker=', 'ListMultipartUploads'],
+  ['GET /b/k?acl', 'GetObjectAcl'],
+  ['PUT /b/k?acl', 'PutObjectAcl'],
+  ['GET /b/k?legal-hold', 'GetObjectLegalHold'],
+  ['PUT /b/k?legal-hold', 'PutObjectLegalHold'],
+  ['GET /b/k?retention', 'GetObjectRetention'],
+  ['PUT /b/k?retention', 'PutObjectRetention'],
+  ['GET /b/k?tagging', 'GetObjectTagging'],
+  ['PUT /b/k?tagging', 'PutObjectTagging'],
+  ['DELETE /b/k?tagging', 'DeleteObjectTagging'],
   ['PUT /b/k', 'PutObject'],
   ['PUT /b/k?x-id=PutObject', 'PutObject'],
   ['PUT /b/k?x-id=CopyObject', 'PutObject'],
@@ -129,9 +138,6 @@ describe('Detection of what does not', () => {
   })
 
   test.each([
-    ['GET /b/k?acl', 'GetObjectAcl'],
-    ['PUT /b/k?tagging', 'PutObjectTagging'],
-    ['DELETE /b/k?tagging', 'DeleteObjectTagging'],
     ['GET /b?policy', 'GetBucketPolicy'],
     ['GET /b?analytics&x-id=GetBucketAnalyticsConfiguration', 'ListBucketAnalyticsConfigurations'],
     ['GET /b?analytics&id=1', 'GetBucketAnalyticsConfiguration'],

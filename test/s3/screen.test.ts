@@ -95,7 +95,9 @@ describe('Headers that say nothing new', () => {
     ['x-amz-acl', 'anything', 'InvalidArgument'],
     ['x-amz-acl', '', 'InvalidArgument'],
     ['x-amz-storage-class', 'STANDARD', undefined],
+    ['x-amz-storage-class', 'STANDARD_IA', 'NotImplemented'],
     ['x-amz-storage-class', 'GLACIER', 'NotImplemented'],
+    ['x-amz-storage-class', 'OUTPOSTS', 'InvalidStorageClass'],
     ['x-amz-storage-class', 'SLOW', 'InvalidStorageClass'],
     ['x-amz-request-payer', 'me', 'InvalidArgument'],
     ['x-amz-expected-bucket-owner', '123456789012', undefined],
@@ -251,13 +253,19 @@ describe('Headers for a store that keeps versions and does not speak S3', () => 
     expect(kept('CopyObject', { 'x-amz-tagging-directive': 'REPLACE' })).not.toThrow()
     expect(kept('CreateBucket', { 'x-amz-bucket-object-lock-enabled': 'true' })).not.toThrow()
     expect(kept('DeleteObject', { 'x-amz-bypass-governance-retention': 'true' }, 'versionId=abc')).not.toThrow()
+    expect(kept('PutObjectRetention', { 'x-amz-bypass-governance-retention': 'X' }, 'versionId=abc')).not.toThrow()
     expect(kept('GetObject', {}, 'versionId=abc')).not.toThrow()
+    for (const name of [...WRITES, 'PutObjectAcl'] as const) {
+      expect(kept(name, { 'x-amz-acl': 'X', 'x-amz-grant-read': 'X' })).not.toThrow()
+    }
   })
 
   test('of owners, second factors and operations that know no versions are judged here', () => {
     expect(codeOf(kept('PutObject', { 'x-amz-expected-bucket-owner': 'you' }))).toBe('AccessDenied')
     expect(codeOf(kept('DeleteObject', { 'x-amz-mfa': 'serial 123' }))).toBe('NotImplemented')
     expect(codeOf(kept('UploadPart', { 'x-amz-storage-class': 'STANDARD_IA' }))).toBe('NotImplemented')
+    expect(codeOf(kept('UploadPart', { 'x-amz-acl': 'private' }))).toBe('NotImplemented')
+    expect(codeOf(kept('PutObjectLegalHold', { 'x-amz-bypass-governance-retention': 'true' }))).toBe('NotImplemented')
     expect(codeOf(kept('PutObject', {}, 'versionId=abc'))).toBe('InvalidArgument')
     expect(codeOf(kept('GetObject', {}, 'versionId='))).toBe('InvalidArgument')
   })

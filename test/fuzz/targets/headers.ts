@@ -23,9 +23,12 @@ import { parsePreflight } from '../../../src/s3/cors.ts'
 import { directive } from '../../../src/s3/copy-source.ts'
 import { parseCustomerKey, parseEncryption, parseSourceKey } from '../../../src/s3/encryption-headers.ts'
 import { Headers } from '../../../src/s3/headers.ts'
+import { judgeAttributes } from '../../../src/s3/kept-attributes.ts'
 import { objectHeaders, readContentHeaders, readUserMetadata, readWebsiteRedirect } from '../../../src/s3/metadata.ts'
+import { keptHeaders } from '../../../src/s3/native-headers.ts'
 import { parseObjectAttributes, parsePartsPage } from '../../../src/s3/object-attributes.ts'
-import { parseTaggingHeader } from '../../../src/s3/tags.ts'
+import { parseRetention, renderRetention, retentionOf } from '../../../src/s3/object-lock.ts'
+import { TAGGING_HEADER, tagsOfHeader } from '../../../src/s3/tags.ts'
 import { rawHeaders } from '../arbitraries.ts'
 import { orRefuse, parserTarget } from '../target.ts'
 
@@ -72,6 +75,10 @@ const input = rawHeaders({
   'x-amz-acl': ['private', 'public-read', 'x'],
   'x-amz-grant-read': ['id="me"', 'uri="http://acs.amazonaws.com/groups/global/AllUsers", id=me', 'emailAddress="a@b"'],
   'x-amz-tagging': ['a=b&c=d', 'a=%zz', '=', 'a=b&a=b'],
+  'x-amz-storage-class': ['STANDARD_IA', 'GLACIER', 'x'],
+  'x-amz-object-lock-legal-hold': ['ON', 'off'],
+  'x-amz-object-lock-mode': ['GOVERNANCE', 'COMPLIANCE', 'x'],
+  'x-amz-object-lock-retain-until-date': ['2999-01-01T00:00:00Z', '9999-12-31T23:59:59-14:00', '1960-01-01T00:00:00Z'],
   'x-amz-server-side-encryption': ['AES256', 'aws:kms', 'aws:kms:dsse', 'x'],
   'x-amz-server-side-encryption-aws-kms-key-id': ['alias/main', 'arn:aws:kms:a:1:alias/main'],
   'x-amz-server-side-encryption-context': ['e30=', 'x'],
@@ -94,9 +101,19 @@ export const headersTarget = parserTarget('headers', 15, input, (raw) => {
   if (write !== undefined) orRefuse(() => evaluateWrite(write, { etag: 'a' }))
   orRefuse(() => rangeApplies(headers, VALIDATORS))
   for (const parse of PARSERS) orRefuse(() => parse(headers))
+  attributes(headers)
   const user = orRefuse(() => readUserMetadata(headers))
   if (user !== undefined) objectHeaders(readContentHeaders(headers), user)
 })
+
+/** What is kept can be read again. */
+function attributes(headers: Headers): void {
+  const kept = orRefuse(() => judgeAttributes(keptHeaders('PutObject', headers), 0))
+  if (kept === undefined) return
+  tagsOfHeader(kept[TAGGING_HEADER] ?? '')
+  const retention = retentionOf(kept)
+  if (retention !== undefined) parseRetention(Buffer.from(renderRetention(retention)), 1_000, 0)
+}
 
 const PARSERS: readonly ((headers: Headers) => unknown)[] = [
   parseDeleteConditions,
@@ -115,7 +132,6 @@ const PARSERS: readonly ((headers: Headers) => unknown)[] = [
   parseSourceKey,
   (headers) => parseAclHeaders(headers, { id: 'me', displayName: 'me' }, 'object'),
   (headers) => parsePreflight((name) => headers.get(name)),
-  (headers) => parseTaggingHeader(headers.get('x-amz-tagging') ?? ''),
   (headers) => directive(headers, 'x-amz-metadata-directive'),
   (headers) => parseTrailerChecksum('CRC32', headers.get('x-amz-checksum-crc32') ?? ''),
 ]

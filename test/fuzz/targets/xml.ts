@@ -12,7 +12,15 @@ import { checkLocation, parseCreateBucket } from '../../../src/s3/create-bucket-
 import { parseDelete } from '../../../src/s3/delete-xml.ts'
 import { parseBucketEncryption, renderBucketEncryption } from '../../../src/s3/encryption-xml.ts'
 import { mapSizeThresholds } from '../../../src/s3/lifecycle-sizes.ts'
-import { checkBucketTags, checkObjectTags, parseTagging, renderTagging } from '../../../src/s3/tags.ts'
+import { parseLegalHold, parseRetention, renderLegalHold, renderRetention } from '../../../src/s3/object-lock.ts'
+import {
+  checkBucketTags,
+  parseObjectTagging,
+  parseTagging,
+  parseTaggingHeader,
+  renderTagging,
+  renderTaggingHeader,
+} from '../../../src/s3/tags.ts'
 import { escapeXml, parseXml, type XmlElement } from '../../../src/s3/xml.ts'
 import { anyText, near } from '../arbitraries.ts'
 import { mutated } from '../mutate.ts'
@@ -30,6 +38,8 @@ const DOCUMENTS = [
   '<AccessControlPolicy><Owner><ID>me</ID></Owner><AccessControlList><Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser"><ID>me</ID></Grantee><Permission>FULL_CONTROL</Permission></Grant><Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="Group"><URI>http://acs.amazonaws.com/groups/global/AllUsers</URI></Grantee><Permission>READ</Permission></Grant></AccessControlList></AccessControlPolicy>',
   '<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>alias/main</KMSMasterKeyID></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>true</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>',
   '<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>1</Days></DefaultRetention></Rule></ObjectLockConfiguration>',
+  '<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>2030-01-01T00:00:00Z</RetainUntilDate></Retention>',
+  '<LegalHold><Status>ON</Status></LegalHold>',
   '<BucketLoggingStatus><LoggingEnabled><TargetBucket>logs</TargetBucket><TargetPrefix>a/</TargetPrefix></LoggingEnabled></BucketLoggingStatus>',
   '<NotificationConfiguration><QueueConfiguration><Id>a</Id><Queue>arn:aws:sqs:us-east-1:1:q</Queue><Event>s3:ObjectCreated:*</Event></QueueConfiguration></NotificationConfiguration>',
   '<ReplicationConfiguration><Role>arn:aws:iam::1:role/r</Role><Rule><Status>Enabled</Status><Prefix></Prefix><Destination><Bucket>arn:aws:s3:::b</Bucket></Destination></Rule></ReplicationConfiguration>',
@@ -87,9 +97,14 @@ const OWNER = { id: 'me', displayName: 'me' }
 function configurations(bytes: Buffer): void {
   const grants = orRefuse(() => parseAclDocument(bytes, MAX_BYTES, OWNER))
   if (grants !== undefined) decodeGrants(encodeGrants(grants), OWNER)
+  const retention = orRefuse(() => parseRetention(bytes, MAX_BYTES, 0))
+  if (retention !== undefined) parseRetention(Buffer.from(renderRetention(retention)), MAX_BYTES, 0)
+  const hold = orRefuse(() => parseLegalHold(bytes, MAX_BYTES))
+  if (hold !== undefined) parseLegalHold(Buffer.from(renderLegalHold(hold)), MAX_BYTES)
   const tags = orRefuse(() => parseTagging(bytes, MAX_BYTES))
   if (tags !== undefined) parseTagging(Buffer.from(renderTagging(tags)), 8 * MAX_BYTES)
-  orRefuse(() => checkObjectTags(tags ?? []))
+  const objectTags = orRefuse(() => parseObjectTagging(bytes, MAX_BYTES))
+  if (objectTags !== undefined) parseTaggingHeader(renderTaggingHeader(objectTags))
   orRefuse(() => checkBucketTags(tags ?? []))
   const encryption = orRefuse(() => parseBucketEncryption(bytes, MAX_BYTES))
   if (encryption !== undefined) parseBucketEncryption(Buffer.from(renderBucketEncryption(encryption)), 8 * MAX_BYTES)
