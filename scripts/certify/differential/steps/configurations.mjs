@@ -1,12 +1,7 @@
-/** Versions, tags, locks, ACLs and what else a bucket may be told. */
-import { each, md5, step } from './step.mjs'
+/** Versions, and what else a bucket may be told. */
+import { config, each, md5, step, versioning } from './step.mjs'
 
-const config = (name, request, body) => step(name, request, { body, headers: { 'content-md5': md5(body) } })
-const tags = (...pairs) =>
-  `<Tagging><TagSet>${pairs.map(([key, value]) => `<Tag><Key>${key}</Key><Value>${value}</Value></Tag>`).join('')}</TagSet></Tagging>`
-const versioning = (status) => `<VersioningConfiguration><Status>${status}</Status></VersioningConfiguration>`
 const lifecycle = (inner) => `<LifecycleConfiguration>${inner}</LifecycleConfiguration>`
-const SOON = new Date(Date.now() + 3_600_000).toISOString().replace(/\.\d+Z/, 'Z')
 
 export const VERSIONS = [
   step('versions: create bucket', 'PUT /diff-v'),
@@ -44,77 +39,6 @@ export const VERSIONS = [
   step('versions: bucket with versions only', 'DELETE /diff-v'),
 ]
 
-export const TAGS = [
-  step('tags: put an object', 'PUT /diff-b/tagged', { body: 'x', headers: { 'x-amz-tagging': 'a=1&b=2' } }),
-  step('tags: get', 'GET /diff-b/tagged?tagging'),
-  step('tags: head counts', 'HEAD /diff-b/tagged'),
-  config('tags: put', 'PUT /diff-b/tagged?tagging', tags(['k', 'v'])),
-  step('tags: get what was put', 'GET /diff-b/tagged?tagging'),
-  config(
-    'tags: put eleven',
-    'PUT /diff-b/tagged?tagging',
-    tags(...Array.from({ length: 11 }, (_, i) => [`k${i}`, 'v'])),
-  ),
-  config('tags: put twice the same', 'PUT /diff-b/tagged?tagging', tags(['k', 'v'], ['k', 'w'])),
-  config('tags: put a long key', 'PUT /diff-b/tagged?tagging', tags(['k'.repeat(129), 'v'])),
-  config('tags: put a long value', 'PUT /diff-b/tagged?tagging', tags(['k', 'v'.repeat(257)])),
-  config('tags: put bad XML', 'PUT /diff-b/tagged?tagging', '<Tagging'),
-  step('tags: get of nothing', 'GET /diff-b/none?tagging'),
-  step('tags: delete', 'DELETE /diff-b/tagged?tagging'),
-  step('tags: get none', 'GET /diff-b/tagged?tagging'),
-  step('tags: put an object with bad tags', 'PUT /diff-b/tagged-bad', {
-    body: 'x',
-    headers: { 'x-amz-tagging': 'a=1&a=2' },
-  }),
-  config('tags: put on bucket', 'PUT /diff-b?tagging', tags(['k', 'v'])),
-  step('tags: get of bucket', 'GET /diff-b?tagging'),
-  step('tags: delete of bucket', 'DELETE /diff-b?tagging'),
-]
-
-export const LOCKS = [
-  step('locks: create bucket', 'PUT /diff-lock', { headers: { 'x-amz-bucket-object-lock-enabled': 'true' } }),
-  step('locks: configuration', 'GET /diff-lock?object-lock'),
-  config(
-    'locks: default retention',
-    'PUT /diff-lock?object-lock',
-    '<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>1</Days></DefaultRetention></Rule></ObjectLockConfiguration>',
-  ),
-  config(
-    'locks: days and years',
-    'PUT /diff-lock?object-lock',
-    '<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>1</Days><Years>1</Years></DefaultRetention></Rule></ObjectLockConfiguration>',
-  ),
-  config(
-    'locks: on a bucket without',
-    'PUT /diff-b?object-lock',
-    '<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>',
-  ),
-  config('locks: suspend versioning', 'PUT /diff-lock?versioning', versioning('Suspended')),
-  step('locks: put', 'PUT /diff-lock/k', {
-    body: 'hello',
-    headers: { 'content-md5': md5('hello') },
-    save: { locked: 'x-amz-version-id' },
-  }),
-  step('locks: head', 'HEAD /diff-lock/k'),
-  step('locks: retention', 'GET /diff-lock/k?retention'),
-  config(
-    'locks: extend',
-    'PUT /diff-lock/k?retention',
-    `<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>${SOON}</RetainUntilDate></Retention>`,
-  ),
-  step('locks: legal hold at first', 'GET /diff-lock/k?legal-hold'),
-  config('locks: legal hold', 'PUT /diff-lock/k?legal-hold', '<LegalHold><Status>ON</Status></LegalHold>'),
-  step('locks: legal hold then', 'GET /diff-lock/k?legal-hold'),
-  step('locks: delete the version', 'DELETE /diff-lock/k?versionId={locked}'),
-  step('locks: delete', 'DELETE /diff-lock/k'),
-  step('locks: retention without lock', 'GET /diff-a/plain?retention'),
-  step('locks: hold without lock', 'GET /diff-a/plain?legal-hold'),
-  step('locks: put with headers without lock', 'PUT /diff-a/locked', {
-    body: 'x',
-    headers: { 'x-amz-object-lock-mode': 'GOVERNANCE', 'x-amz-object-lock-retain-until-date': SOON },
-  }),
-]
-
 const CORS =
   '<CORSConfiguration><CORSRule><AllowedOrigin>https://app.example</AllowedOrigin><AllowedMethod>GET</AllowedMethod><AllowedHeader>*</AllowedHeader></CORSRule></CORSConfiguration>'
 const ACL =
@@ -138,7 +62,6 @@ export const CONFIGURATIONS = [
   step('cors: put an object', 'PUT /diff-b/cors', { body: 'x' }),
   step('cors: get an object', 'GET /diff-b/cors', { headers: origin }),
   step('acl: bucket', 'GET /diff-b?acl'),
-  step('acl: object', 'GET /diff-b/copy?acl'),
   step('acl: put canned', 'PUT /diff-b?acl', { headers: { 'x-amz-acl': 'private' } }),
   step('acl: put canned public', 'PUT /diff-b?acl', { headers: { 'x-amz-acl': 'public-read' } }),
   config('acl: put a document', 'PUT /diff-b?acl', ACL),

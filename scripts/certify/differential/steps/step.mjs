@@ -17,3 +17,8 @@ export const bytes = (length) => () => Buffer.alloc(length, Buffer.from(Array.fr
 export const md5 = (text) => createHash('md5').update(text).digest('base64')
 
 export const XMLNS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+
+/** A document, with its digest. */
+export const config = (name, request, body) => step(name, request, { body, headers: { 'content-md5': md5(body) } })
+
+export const versioning = (status) => `<VersioningConfiguration><Status>${status}</Status></VersioningConfiguration>`
