@@ -3,7 +3,7 @@ import type { Capabilities } from '../backends/capabilities.ts'
 import type { ForwardResponse } from '../backends/object-store.ts'
 import { Unavailable } from '../errors.ts'
 import { encodeComponent } from '../s3/auth/canonical-request.ts'
-import { NativeError, S3Error } from '../s3/errors.ts'
+import { NativeError, S3Error, unbuiltHeader } from '../s3/errors.ts'
 import { namedBuckets } from '../s3/named-buckets.ts'
 import { isNativeHeader } from '../s3/native-headers.ts'
 import { OPERATIONS } from '../s3/operation.ts'
@@ -147,8 +147,7 @@ function forwardHeaders({ operation, headers }: OperationRequest): Record<string
     const checksum = name.startsWith('x-amz-checksum-') || name === 'x-amz-sdk-checksum-algorithm'
     if (!name.startsWith('x-amz-') || name.startsWith('x-amz-meta-') || checksum || OURS.has(name)) continue
     if (!own.includes(name) && !WITH_ANY.has(name) && !isNativeHeader(operation, name)) {
-      const message = `A header you provided implies functionality that is not implemented: ${name}.`
-      throw new S3Error('NotImplemented', { message })
+      throw unbuiltHeader(name)
     }
     kept[name] = headers.get(name) ?? ''
   }

@@ -1,4 +1,5 @@
 /** The operations on what S3 keeps beside an object: of the embedded store done here, of a store that speaks S3 handed on. */
+import { ACL_HEADERS } from './acl.ts'
 import { BODY_HEADERS } from './operation-built.ts'
 import type { OperationRow } from './operation-row.ts'
 
@@ -24,7 +25,7 @@ const TAGS =
 
 export const OPERATIONS_BESIDE_OBJECTS = {
   GetObjectAcl: { ...GET, subresource: 'acl', reason: ACL },
-  PutObjectAcl: { ...PUT, subresource: 'acl', reason: ACL },
+  PutObjectAcl: { ...PUT, subresource: 'acl', headers: [...BODY_HEADERS, ...ACL_HEADERS], reason: ACL },
   GetObjectLegalHold: { ...GET, subresource: 'legal-hold', reason: LOCK },
   PutObjectLegalHold: { ...PUT, subresource: 'legal-hold', reason: LOCK },
   GetObjectRetention: { ...GET, subresource: 'retention', reason: LOCK },

@@ -271,6 +271,8 @@ describe('the headers that the store gets', () => {
   test.each([
     [`/${Bucket}/mine?retention`, 'x-amz-bypass-governance-retention', 'true'],
     [`/${Bucket}?acl`, 'x-amz-acl', 'private'],
+    [`/${Bucket}/mine?acl`, 'x-amz-acl', 'private'],
+    [`/${Bucket}/mine?acl`, 'x-amz-grant-read', 'id=x'],
     [`/${Bucket}?versioning`, 'x-amz-mfa', 'serial 123456'],
     [`/${Bucket}/mine?tagging`, 'x-amz-request-payer', 'requester'],
   ])('%s keeps its own: %s', async (path, name, value) => {

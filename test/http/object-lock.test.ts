@@ -225,7 +225,8 @@ test('B100 a new version without a retention gets that of its bucket, however it
   const { ETag } = await s3.send(new UploadPartCommand({ ...part, Body: 'x' }))
   const MultipartUpload = { Parts: [{ ETag, PartNumber: 1 }] }
   await s3.send(new CompleteMultipartUploadCommand({ Bucket, Key: 'parts', UploadId, MultipartUpload }))
-  for (const Key of ['put', 'large', 'held', 'copied', 'parts']) {
+  const held = differs('minio', 'what names a hold gets no retention from its bucket') ? [] : ['held']
+  for (const Key of ['put', 'large', 'copied', 'parts', ...held]) {
     const head = await s3.send(new HeadObjectCommand({ Bucket, Key }))
     expect(head.ObjectLockMode, Key).toBe('GOVERNANCE')
     expect(head.ObjectLockLegalHoldStatus, Key).toBe(Key === 'held' ? 'ON' : undefined)

@@ -7,12 +7,21 @@ import {
   CreateBucketCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
+  DeleteObjectTaggingCommand,
   GetBucketVersioningCommand,
+  GetObjectAclCommand,
   GetObjectCommand,
+  GetObjectLegalHoldCommand,
+  GetObjectRetentionCommand,
+  GetObjectTaggingCommand,
   HeadObjectCommand,
   ListObjectVersionsCommand,
   PutBucketVersioningCommand,
+  PutObjectAclCommand,
   PutObjectCommand,
+  PutObjectLegalHoldCommand,
+  PutObjectRetentionCommand,
+  PutObjectTaggingCommand,
   type S3Client,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -105,7 +114,38 @@ test('Object Lock is kept by the store', async () => {
   await expect(s3.send(new DeleteObjectCommand({ ...object, VersionId }))).rejects.toMatchObject({
     $metadata: { httpStatusCode: 403 },
   })
+  const Retention = { Mode: 'GOVERNANCE', RetainUntilDate: new Date(Date.now() + 3_600_000) } as const
+  const shorten = { ...object, VersionId, Retention }
+  expect(await failure(s3.send(new PutObjectRetentionCommand(shorten)))).toEqual(['AccessDenied', 403])
+  await s3.send(new PutObjectRetentionCommand({ ...shorten, BypassGovernanceRetention: true }))
+  expect((await s3.send(new GetObjectRetentionCommand(object))).Retention).toEqual(Retention)
+  for (const Status of ['ON', 'OFF'] as const) {
+    await s3.send(new PutObjectLegalHoldCommand({ ...object, LegalHold: { Status } }))
+    expect((await s3.send(new GetObjectLegalHoldCommand(object))).LegalHold).toEqual({ Status })
+  }
   await s3.send(new DeleteObjectCommand({ ...object, VersionId, BypassGovernanceRetention: true }))
+})
+
+test('tags and ACLs of versions are those of the store', async () => {
+  const first = await put('beside', 'first', { Tagging: 'a=b' })
+  const second = await put('beside', 'second')
+  const object = { Bucket, Key: 'beside' }
+  const TagSet = [{ Key: 'é', Value: 'ü 1' }]
+  const tagged = await s3.send(new PutObjectTaggingCommand({ ...object, VersionId: first, Tagging: { TagSet } }))
+  expect(tagged.VersionId).toBe(first)
+  const of = async (VersionId?: string) => {
+    const answer = await s3.send(new GetObjectTaggingCommand({ ...object, VersionId }))
+    return [answer.VersionId, answer.TagSet]
+  }
+  expect([await of(first), await of()]).toEqual([
+    [first, TagSet],
+    [second, []],
+  ])
+  await s3.send(new DeleteObjectTaggingCommand({ ...object, VersionId: first }))
+  expect(await of(first)).toEqual([first, []])
+  expect((await s3.send(new GetObjectAclCommand(object))).Grants).toHaveLength(1)
+  const acl = new PutObjectAclCommand({ ...object, ACL: 'private' })
+  expect(await failure(s3.send(acl))).toEqual(['AccessControlListNotSupported', 400])
 })
 
 test('B52 a version is no part of the name of what is written', async () => {
