@@ -5,9 +5,11 @@ import {
   AbortMultipartUploadCommand,
   DeleteBucketCommand,
   DeleteObjectsCommand,
+  GetBucketVersioningCommand,
   GetObjectCommand,
   ListBucketsCommand,
   ListMultipartUploadsCommand,
+  ListObjectVersionsCommand,
   paginateListObjectsV2,
   S3Client,
 } from '@aws-sdk/client-s3'
@@ -42,6 +44,21 @@ export async function* pieces(client, Bucket, Key, range) {
   yield* Body
 }
 
+/** What is to be deleted before a bucket is empty: every version where the store keeps them. */
+async function* everything(client, Bucket) {
+  const { Status } = await client.send(new GetBucketVersioningCommand({ Bucket })).catch(() => ({}))
+  if (Status === undefined) {
+    for await (const { Key } of objects(client, Bucket)) yield { Key }
+    return
+  }
+  let more = {}
+  do {
+    const page = await client.send(new ListObjectVersionsCommand({ Bucket, ...more }))
+    for (const { Key, VersionId } of [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])]) yield { Key, VersionId }
+    more = page.IsTruncated && { KeyMarker: page.NextKeyMarker, VersionIdMarker: page.NextVersionIdMarker }
+  } while (more)
+}
+
 /** Deletes a bucket with all that is in it. */
 export async function removeBucket(client, Bucket) {
   let batch = []
@@ -50,9 +67,7 @@ export async function removeBucket(client, Bucket) {
       await client.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects: batch, Quiet: true } }))
     batch = []
   }
-  for await (const { Key } of objects(client, Bucket)) {
-    if (batch.push({ Key }) === 500) await flush()
-  }
+  for await (const one of everything(client, Bucket)) if (batch.push(one) === 500) await flush()
   await flush()
   const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }))
   for (const { Key, UploadId } of Uploads) await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }))

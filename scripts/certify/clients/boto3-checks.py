@@ -2,17 +2,12 @@
 import hashlib
 import io
 import os
-import time
 import urllib.request
 
-import boto3
-from botocore.client import Config
 from botocore.exceptions import ClientError
 
-MIB = 1024 * 1024
-# boto3 presigns with SigV2 for custom endpoints unless it is told otherwise; Sealgate speaks SigV4, as AWS's newer regions do.
-CONFIG = Config(s3={"addressing_style": "path"}, signature_version="s3v4")
-s3 = boto3.client("s3", endpoint_url=os.environ["ENDPOINT"], config=CONFIG)
+from boto3_program import MIB, check, refused, run, s3
+
 BUCKET = os.environ["BUCKET"]
 MD5_ETAGS = os.environ["ETAGS"] == "md5"
 # What a store without conditional writes makes of them: the gateway refuses rather than pretends.
@@ -20,12 +15,6 @@ CONDITIONAL = os.environ["CONDITIONAL"] == "412"
 # Stores that keep objects as files refuse some names that S3 allows: `//`, `..`, an object below another one.
 ANY_KEYS = os.environ["KEYS"] == "any"
 MARKERS = os.environ["MARKERS"] == "yes"
-CHECKS = {}
-
-
-def check(function):
-    CHECKS[function.__name__] = function
-    return function
 
 
 def etag_fits(etag, body):
@@ -33,15 +22,6 @@ def etag_fits(etag, body):
         assert etag == f'"{hashlib.md5(body).hexdigest()}"', etag
     else:
         assert etag.startswith('"') and hashlib.md5(body).hexdigest() not in etag, etag
-
-
-def refused(code, call, **arguments):
-    try:
-        call(**arguments)
-    except ClientError as error:
-        assert error.response["Error"]["Code"] == code, error
-        return error
-    raise AssertionError(f"expected {code}")
 
 
 def read(key, **more):
@@ -185,11 +165,4 @@ def refusals():
 
 
 s3.create_bucket(Bucket=BUCKET)
-for name, function in CHECKS.items():
-    started = time.monotonic()
-    try:
-        function()
-        verdict, detail = "ok", ""
-    except Exception as error:
-        verdict, detail = "FAIL", f"{type(error).__name__}: {error}".replace("\n", " ").replace("\t", " ")[:1500]
-    print(verdict, f"{time.monotonic() - started:.3f}", name.replace("_", " "), detail, sep="\t", flush=True)
+run()

@@ -9,6 +9,9 @@ export function sdkEnv({ gateway, store, md5Etags, conditional }, bucket) {
     ETAGS: md5Etags ? 'md5' : 'opaque',
     CONDITIONAL: conditional,
     KEYS: store.pathKeys ? 'paths' : 'any',
+    /** Whether versions, tags and locks are kept: by the store itself, or by the gateway's own. */
+    NATIVE: store.versions ? 'yes' : 'no',
+    OWN: store.embedded ? 'yes' : 'no',
     MARKERS: store.markers === false ? 'no' : 'yes',
     AWS_ACCESS_KEY_ID: gateway.accessKey,
     AWS_SECRET_ACCESS_KEY: gateway.secretKey,

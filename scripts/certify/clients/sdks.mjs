@@ -30,7 +30,7 @@ export const sdkGo = library({
   name: 'sdk-go',
   label: 'AWS SDK for Go v2',
   version: 's3 1.109.1',
-  how: goProgram,
+  how: { ...goProgram, sources: [...goProgram.sources, 'fidelity.go'] },
   start: (made) => [made],
 })
 
@@ -48,7 +48,7 @@ export const sdkJava = library({
   version: '2.42.31',
   how: {
     needs: ['mvn'],
-    sources: ['pom.xml', 'src/main/java/Checks.java'],
+    sources: ['pom.xml', 'src/main/java/Checks.java', 'src/main/java/Fidelity.java'],
     product: 'target',
     command: [
       'mvn',

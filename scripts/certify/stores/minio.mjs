@@ -11,6 +11,7 @@ export const minio = {
   label: 'MinIO',
   notes: 'One node, one disk. No `//` or `..` in names.',
   pathKeys: true,
+  versions: true,
   install: ({ cache }) => ({ bin: goInstall(cache, 'minio', MODULE) }),
   async start({ folder }, { bin }) {
     const [port, console] = [await freePort(), await freePort()]

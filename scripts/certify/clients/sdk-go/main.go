@@ -19,7 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/smithy-go"
 )
 
 const partBytes = 5 << 20
@@ -165,11 +164,7 @@ func presigned() error {
 func conditionalWrites() error {
 	put := func() string {
 		_, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: aws.String("once"), Body: strings.NewReader("1"), IfNoneMatch: aws.String("*")})
-		var api smithy.APIError
-		if errors.As(err, &api) {
-			return api.ErrorCode()
-		}
-		return fmt.Sprint(err)
+		return codeOf(err)
 	}
 	want := map[string]string{"412": "<nil> PreconditionFailed", "501": "NotImplemented NotImplemented"}[os.Getenv("CONDITIONAL")]
 	if got := put() + " " + put(); got != want {
@@ -178,14 +173,21 @@ func conditionalWrites() error {
 	return nil
 }
 
+type check struct {
+	name string
+	run  func() error
+}
+
 func main() {
-	for _, check := range []struct {
-		name string
-		run  func() error
-	}{
+	checks := []check{
 		{"put, get, ranged get", putAndGet}, {"multipart upload", multipart}, {"metadata with non-ASCII characters, copy", metadataAndCopy},
 		{"list in pages, delete", listAndDelete}, {"a presigned URL", presigned}, {"conditional writes", conditionalWrites},
-	} {
+		{"checksums and attributes", attributes}, {"keys of customers", customerKeys}, {"presigned overrides, an unknown KMS key", overrides},
+	}
+	if native {
+		checks = append(checks, check{"versions and tags", versionsAndTags}, check{"Object Lock", objectLock})
+	}
+	for _, check := range checks {
 		started := time.Now()
 		verdict, detail := "ok", ""
 		if err := check.run(); err != nil {

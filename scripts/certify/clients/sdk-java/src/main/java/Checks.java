@@ -44,8 +44,12 @@ public class Checks {
     if (!Arrays.equals(got, want)) throw new IllegalStateException(what + ": the bytes differ");
   }
 
+  static byte[] read(String bucket, String key, String range) {
+    return S3.getObjectAsBytes(b -> b.bucket(bucket).key(key).range(range)).asByteArray();
+  }
+
   static byte[] read(String key, String range) {
-    return S3.getObjectAsBytes(b -> b.bucket(BUCKET).key(key).range(range)).asByteArray();
+    return read(BUCKET, key, range);
   }
 
   static void putAndGet() {
@@ -130,6 +134,13 @@ public class Checks {
     run("list in pages, delete", Checks::listAndDelete);
     run("a presigned URL", Checks::presigned);
     run("conditional writes", Checks::conditionalWrites);
+    run("checksums and attributes", Fidelity::attributes);
+    run("keys of customers", Fidelity::customerKeys);
+    run("presigned overrides, an unknown KMS key", Fidelity::overrides);
+    if (Fidelity.NATIVE) {
+      run("versions and tags", Fidelity::versionsAndTags);
+      run("Object Lock", Fidelity::objectLock);
+    }
     System.exit(0);
   }
 }
