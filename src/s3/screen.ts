@@ -193,14 +193,14 @@ const HEADER_NAME = /^[!#$%&'*+.^_`|~\da-z-]+$/
 
 /**
  * The headers that a presigned request means: SDKs move `x-amz-*` headers into the query when they sign a URL, and S3
- * reads them there. A header that was really sent wins. Throws `InvalidArgument` for what no header could hold.
+ * reads them there. A header that was really sent wins. Throws `InvalidArgument` for what no header could hold, and for a
+ * customer's key in any URL.
  */
 export const withQueryHeaders = (headers: Headers, query: Query): Headers => {
-  if (!query.has('X-Amz-Signature')) return headers
+  const presigned = query.has('X-Amz-Signature')
   const hoisted: string[] = []
   for (const [parameter, value] of query.entries) {
     const name = parameter.toLowerCase()
-    if (!name.startsWith('x-amz-') || NOT_HEADERS.has(name) || headers.has(name)) continue
     // URLs end in logs, bookmarks and histories.
     if (isCustomerSecret(name)) {
       throw new S3Error('InvalidArgument', {
@@ -208,6 +208,7 @@ export const withQueryHeaders = (headers: Headers, query: Query): Headers => {
         extra: { ArgumentName: parameter },
       })
     }
+    if (!presigned || !name.startsWith('x-amz-') || NOT_HEADERS.has(name) || headers.has(name)) continue
     // Headers are bytes: the UTF-8 of the value.
     const bytes = Buffer.from(value).toString('latin1')
     if (!HEADER_NAME.test(name) || !isHeaderValue(bytes)) {

@@ -22,7 +22,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Denied } from '../../src/errors.ts'
 import { parseEnvelope } from '../../src/format/envelope.ts'
 import { type SignedCall, send } from '../helpers/signed-request.ts'
-import { type World, worldsOf } from '../helpers/worlds.ts'
+import { notOver, type World, worldsOf } from '../helpers/worlds.ts'
 
 const Bucket = 'encrypted'
 const MIB = 1024 * 1024
@@ -289,32 +289,36 @@ describe.each(Object.keys(worlds))('%s', (name) => {
   })
 })
 
-test('a key that its manager gives to nobody any more keeps no one from listing the bucket', async () => {
-  const { running, close } = await worlds['over memory']!()
-  try {
-    const s3 = running.client()
-    await s3.send(new CreateBucketCommand({ Bucket }))
-    for (const SSEKMSKeyId of managers) {
-      const object = { Bucket, Key: SSEKMSKeyId, Body: SSEKMSKeyId, ServerSideEncryption: 'aws:kms' as const }
-      await s3.send(new PutObjectCommand({ ...object, SSEKMSKeyId }))
+test(
+  'a key that its manager gives to nobody any more keeps no one from listing the bucket',
+  notOver('s3', 'its listings hold nothing that is sealed, so they ask for no key'),
+  async () => {
+    const { running, close } = await worlds['over memory']!()
+    try {
+      const s3 = running.client()
+      await s3.send(new CreateBucketCommand({ Bucket }))
+      for (const SSEKMSKeyId of managers) {
+        const object = { Bucket, Key: SSEKMSKeyId, Body: SSEKMSKeyId, ServerSideEncryption: 'aws:kms' as const }
+        await s3.send(new PutObjectCommand({ ...object, SSEKMSKeyId }))
+      }
+      const { keys } = running.gateway
+      const [byKid, open] = [keys.byKid.bind(keys), keys.open.bind(keys)]
+      const given = <Key extends { readonly alias: string } | undefined>(key: Key): Key => {
+        if (key?.alias === 'second') throw new Denied('the key is disabled')
+        return key
+      }
+      keys.byKid = async (...asked) => given(await byKid(...asked))
+      keys.open = async (...asked) => given(await open(...asked))
+      const { Contents } = await s3.send(new ListObjectsV2Command({ Bucket }))
+      expect(Contents?.map(({ Key, Size }) => [Key, Size])).toEqual([
+        ['main', 4],
+        ['second', 6],
+      ])
+      expect(Contents?.[0]?.ETag).toBe(`"${createHash('md5').update('main').digest('hex')}"`)
+      const read = s3.send(new GetObjectCommand({ Bucket, Key: 'second' }))
+      await expect(read).rejects.toMatchObject({ name: 'AccessDenied' })
+    } finally {
+      await close()
     }
-    const { keys } = running.gateway
-    const [byKid, open] = [keys.byKid.bind(keys), keys.open.bind(keys)]
-    const given = <Key extends { readonly alias: string } | undefined>(key: Key): Key => {
-      if (key?.alias === 'second') throw new Denied('the key is disabled')
-      return key
-    }
-    keys.byKid = async (...asked) => given(await byKid(...asked))
-    keys.open = async (...asked) => given(await open(...asked))
-    const { Contents } = await s3.send(new ListObjectsV2Command({ Bucket }))
-    expect(Contents?.map(({ Key, Size }) => [Key, Size])).toEqual([
-      ['main', 4],
-      ['second', 6],
-    ])
-    expect(Contents?.[0]?.ETag).toBe(`"${createHash('md5').update('main').digest('hex')}"`)
-    const read = s3.send(new GetObjectCommand({ Bucket, Key: 'second' }))
-    await expect(read).rejects.toMatchObject({ name: 'AccessDenied' })
-  } finally {
-    await close()
-  }
-})
+  },
+)

@@ -268,20 +268,24 @@ describe('versions', () => {
     expect([await get('k'), await get('k', first)]).toEqual(['third', 'first'])
   })
 
-  test('a copy under If-None-Match to a deleted key begins again when its source moves', async () => {
-    await put('source', 'older')
-    await remove('target')
-    const { store } = running.gateway
-    const copy = store.copy.bind(store)
-    store.copy = async (...asked) => {
-      store.copy = copy
-      await put('source', 'newer')
-      return copy(...asked)
-    }
-    const input = { Bucket, Key: 'target', CopySource: `${Bucket}/source`, IfNoneMatch: '*' }
-    await s3.send(new CopyObjectCommand(input))
-    expect(await get('target')).toBe('newer')
-  })
+  test(
+    'a copy under If-None-Match to a deleted key begins again when its source moves',
+    notOver('s3', 'it is asked for a copy of the version that was found'),
+    async () => {
+      await put('source', 'older')
+      await remove('target')
+      const { store } = running.gateway
+      const copy = store.copy.bind(store)
+      store.copy = async (...asked) => {
+        store.copy = copy
+        await put('source', 'newer')
+        return copy(...asked)
+      }
+      const input = { Bucket, Key: 'target', CopySource: `${Bucket}/source`, IfNoneMatch: '*' }
+      await s3.send(new CopyObjectCommand(input))
+      expect(await get('target')).toBe('newer')
+    },
+  )
 
   test('a read in several requests goes on with the version it began with', async () => {
     const Key = 'long'
