@@ -16,9 +16,10 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { ObjectStore, UploadRef } from '../../src/backends/object-store.ts'
+import { type ObjectStore, StoreError, type UploadRef } from '../../src/backends/object-store.ts'
 import { parseEnvelope } from '../../src/format/envelope.ts'
 import { stateId } from '../../src/format/journal.ts'
+import { replacing } from '../helpers/replacing.ts'
 import { type Replicas, startReplicas } from '../helpers/replicas.ts'
 import { around } from '../jobs/abandoned.ts'
 
@@ -48,6 +49,28 @@ const forgiving = (store: ObjectStore): ObjectStore =>
     },
   })
 
+/** Some stores, Versity S3 Gateway among them, forget an upload some time before its object is there. */
+let forgetful = false
+const forgotten = new Set<string>()
+
+const forgetting = (store: ObjectStore): ObjectStore => {
+  const known = async ({ uploadId }: UploadRef): Promise<void> => {
+    if (forgotten.has(uploadId)) throw new StoreError('no-such-upload', 'forgotten')
+  }
+  return replacing(store, {
+    putPart: (ref, ...more) => known(ref).then(() => store.putPart(ref, ...more)),
+    listParts: (ref, ...more) => known(ref).then(() => store.listParts(ref, ...more)),
+    completeUpload: async (ref, ...more) => {
+      await known(ref)
+      if (forgetful) {
+        forgotten.add(ref.uploadId)
+        await sleep(500)
+      }
+      return store.completeUpload(ref, ...more)
+    },
+  })
+}
+
 const meeting =
   (at: number, what: string): (() => Promise<unknown>) =>
   async () => {
@@ -69,7 +92,7 @@ beforeAll(async () => {
         const put = around(around(store, 'put', before('/plan')), 'put', before('/done'))
         return around(put, 'get', before('/create'))
       }
-      const parts = around(forgiving(store), 'listParts', { before: meeting(at, 'parts') })
+      const parts = around(forgetting(forgiving(store)), 'listParts', { before: meeting(at, 'parts') })
       return around(parts, 'abortUpload', { before: meeting(at, 'abort') })
     },
   })
@@ -169,6 +192,25 @@ describe.each([2, 3])('one upload over %i replicas', (count) => {
     expect(new Set(answers.map(({ ETag }) => ETag)).size).toBe(1)
     expect((await complete(replicas.client(1))).ETag).toBe(answers[0]?.ETag)
     for (const s3 of clients(count)) expect((await read(s3, Key)).equals(Buffer.concat(bodies))).toBe(true)
+    expect(await left()).toEqual([])
+  })
+})
+
+describe('over a store that forgets an upload before its object is there', () => {
+  beforeAll(() => {
+    forgetful = true
+  })
+  afterAll(() => {
+    forgetful = false
+  })
+
+  test.each([
+    ['streamed', [streamed[0]!, small]],
+    ['held back', [small]],
+  ])('(%s) completed by all at once: nobody hears that there is no such upload', async (kind, bodies) => {
+    const { complete, left } = await pending(`forgotten-${kind}`, bodies)
+    const answers = await Promise.all(clients(3).map((s3) => complete(s3)))
+    expect(new Set(answers.map(({ ETag }) => ETag)).size).toBe(1)
     expect(await left()).toEqual([])
   })
 })

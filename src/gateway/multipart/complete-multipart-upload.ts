@@ -16,7 +16,7 @@ import { keepsMd5 } from '../etag.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from '../gateway.ts'
 import { readCompleteDocument } from '../request-document.ts'
 import { requireAbility, storeCondition } from '../write-conditions.ts'
-import { answerOf, findCompleted } from './completed.ts'
+import { answerOf, awaitCompleted, findCompleted } from './completed.ts'
 import { backendParts, currentParts } from './current-parts.ts'
 import { type CompleteRequest, planComplete } from './plan-complete.ts'
 import { checkOptionalKey, toldOfRecord } from './upload-encryption.ts'
@@ -63,6 +63,7 @@ async function completeOpen(
   const answer = await completing(gateway, request, upload, plan, conditions).catch(async (error: unknown) => {
     const found = mayBeCompleted(error) ? await findCompleted(gateway, upload, plan, request.signal) : undefined
     if (found !== undefined) return found
+    if (isGone(error)) return awaitCompleted(gateway, upload, plan, { error, signal: request.signal })
     if (refusesForGood(error)) await gateway.uploads.publishPlan(ref, namespace, { ...plan, state: 'refused' }, etag)
     throw error
   })
@@ -200,6 +201,8 @@ function mayBeCompleted(error: unknown): boolean {
   }
   return error instanceof S3Error && ['PreconditionFailed', 'NoSuchUpload'].includes(error.code)
 }
+
+const isGone = (error: unknown): boolean => error instanceof StoreError && error.refusal === 'no-such-upload'
 
 /** Refusals after which the upload stays and another request may complete it. */
 function refusesForGood(error: unknown): boolean {

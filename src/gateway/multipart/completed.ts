@@ -1,5 +1,5 @@
 /** Whether an upload has been completed by its plan, whoever did it: this request before its answer was lost, or another replica. */
-import { Integrity } from '../../errors.ts'
+import { Integrity, Unavailable } from '../../errors.ts'
 import { parseEnvelope } from '../../format/envelope.ts'
 import { fromStoredMetadata } from '../../format/metadata.ts'
 import type { CompleteAnswer, PlanRecord } from '../../state/upload-records.ts'
@@ -39,6 +39,42 @@ export async function findCompleted(
 /** A tail that the key of the upload does not open is that of another object, which may have followed ours. */
 function unlessAnother(error: unknown): undefined {
   if (!(error instanceof Integrity)) throw error
+}
+
+/** How often, and how many milliseconds apart, somebody else's Complete is looked for. */
+const LOOKS = 30
+const PAUSE_MILLISECONDS = 100
+
+/**
+ * The answer of a Complete that another replica may be in the middle of. Some stores forget the upload before the object is
+ * there (Versity S3 Gateway). Throws `error` where nobody has completed it: as soon as its state is gone, which an abort
+ * deletes; and `Unavailable` for one that takes longer than we wait.
+ */
+export async function awaitCompleted(
+  gateway: Gateway,
+  upload: OpenUpload,
+  plan: PlanRecord,
+  { error, signal }: { readonly error: unknown; readonly signal: AbortSignal },
+): Promise<CompleteAnswer> {
+  const { ref, namespace } = upload
+  // One transaction of such a store: there is no middle.
+  if (gateway.store.capabilities.near) throw error
+  for (let look = 0; look < LOOKS; look += 1) {
+    if ((await gateway.uploads.find(ref, namespace)) === undefined) {
+      const done = await gateway.uploads.done(ref, namespace)
+      if (done?.requestHash === plan.requestHash) return done.answer
+      throw error
+    }
+    await pause(PAUSE_MILLISECONDS, signal)
+    const found = await findCompleted(gateway, upload, plan, signal)
+    if (found !== undefined) return found
+  }
+  throw new Unavailable('another request is completing this upload', { cause: error })
+}
+
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, milliseconds))
+  signal.throwIfAborted()
 }
 
 async function findCurrent(
