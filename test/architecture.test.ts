@@ -38,7 +38,7 @@ const MAY: Record<string, { folders: string[]; packages: string[] }> = {
       'telemetry',
       'compose',
     ],
-    packages: ['node:*', 'commander', 'undici', 'cli-progress', 'yaml', 'chokidar'],
+    packages: ['node:*', 'commander', 'undici', 'cli-progress', 'yaml'],
   },
 }
 

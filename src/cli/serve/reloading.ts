@@ -1,5 +1,6 @@
 /** Reads the settings anew when a file of theirs has changed, or when the process is told to (SIGHUP). */
-import { watch } from 'chokidar'
+import { type Stats, unwatchFile, watchFile } from 'node:fs'
+import { resolve } from 'node:path'
 import { filesOf, type Live, readLive } from '../../compose/live.ts'
 import { mergeSettings } from '../../config/reload.ts'
 import type { Settings } from '../../config/settings.ts'
@@ -13,6 +14,9 @@ const LOOK_MILLISECONDS = 1_000
 const QUIET_MILLISECONDS = 300
 
 const CHANGED = 'a file has changed'
+
+/** What tells that a file is another, or has been written. */
+const SEEN = ['ino', 'size', 'mtimeMs', 'ctimeMs'] as const
 
 export interface ReloadingParts {
   readonly context: CommandContext
@@ -43,12 +47,7 @@ export function readSettings(
 
 /** Begins to look. Returns what ends it. */
 export function keepReloading(parts: ReloadingParts, start: Omit<Start, 'configPath'>): () => Promise<void> {
-  const watcher = watch([...start.files], {
-    ignoreInitial: true,
-    usePolling: true,
-    interval: LOOK_MILLISECONDS,
-    binaryInterval: LOOK_MILLISECONDS,
-  })
+  const watched = new Set<string>()
   let { live } = start
   let running = Promise.resolve()
   let soon: NodeJS.Timeout | undefined
@@ -59,23 +58,32 @@ export function keepReloading(parts: ReloadingParts, start: Omit<Start, 'configP
       if (ended) return
       const done = await reloadOnce(parts, live, why)
       live = done.live
-      watcher.add([...done.files])
+      look(done.files)
     })
   }
-  watcher.on('all', () => {
+  const notice = (now: Stats, before: Stats): void => {
+    // Reading a file changes it too, and one that is not there is told of once.
+    if (SEEN.every((field) => now[field] === before[field])) return
     clearTimeout(soon)
     soon = setTimeout(reload, QUIET_MILLISECONDS, CHANGED)
-  })
-  // What has changed since it was read, while stores were opened, is older than what the watcher knows.
-  watcher.on('ready', () => {
-    if (isStale(parts, live)) reload(CHANGED)
-  })
-  watcher.on('error', (cause) => alarm.publish({ what: 'the settings cannot be watched', detail: {}, cause }))
+  }
+  const look = (files: ReadonlySet<string>): void => {
+    for (const path of files) {
+      // Of a relative path nothing can be said once the folder of the process is gone.
+      const file = resolve(path)
+      if (ended || watched.has(file)) continue
+      watched.add(file)
+      watchFile(file, { persistent: false, interval: LOOK_MILLISECONDS }, notice)
+    }
+  }
+  look(start.files)
+  // What has changed since it was read, while stores were opened, is older than what the first look knows.
+  soon = setTimeout(() => isStale(parts, live) && reload(CHANGED), QUIET_MILLISECONDS)
   parts.context.onHangup(() => reload('SIGHUP'))
   return async () => {
     ended = true
     clearTimeout(soon)
-    await watcher.close()
+    for (const file of watched) unwatchFile(file, notice)
     await running
   }
 }
