@@ -12,6 +12,7 @@ import { requireBucket } from './configuration/configuration.ts'
 import { defaultRetention } from './configuration/object-lock.ts'
 import type { Gateway, OperationRequest } from './gateway.ts'
 import { aclAttribute } from './object-acl-headers.ts'
+import type { PlaintextClaims } from './plaintext-verifier.ts'
 import type { StoredObject } from './sealed-object.ts'
 
 export interface ForStore {
@@ -67,13 +68,15 @@ async function ofVersion(
   return withRetention(asked, { mode: retention.mode, until: retainedUntil(retention, gateway.clock()) })
 }
 
-/** Throws `InvalidRequest` for a body that is to be locked and comes without a digest: what cannot be deleted must be what was meant. */
-export function requireDigest({ store }: Gateway, { attributes = {} }: ForStore, digested: boolean): void {
-  // A store that speaks S3 judges what it is given.
-  if (digested || store.capabilities.native || !locksVersion(attributes)) return
+/** Whether a body needs a digest, since it is to be locked: what cannot be deleted must be what was meant. A store that speaks S3 judges what it is given. */
+export const needsDigest = ({ store }: Gateway, { attributes = {} }: ForStore): boolean =>
+  !store.capabilities.native && locksVersion(attributes)
+
+/** Throws `InvalidRequest` for a body without the digest that it needs. */
+export function requireDigest({ contentMd5, checksum }: PlaintextClaims, of: 'Put Object' | 'Put Part'): void {
+  if (contentMd5 !== undefined || checksum.kind !== 'none') return
   throw new S3Error('InvalidRequest', {
-    message:
-      'Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters',
+    message: `Content-MD5 OR x-amz-checksum- HTTP header is required for ${of} requests with Object Lock parameters`,
   })
 }
 

@@ -4,7 +4,7 @@ import { parseUploadChecksum } from '../s3/checksum-headers.ts'
 import type { ChecksumName } from '../s3/checksum.ts'
 import { parseWriteConditions } from '../s3/conditions.ts'
 import { S3Error } from '../s3/errors.ts'
-import { attributesFor, requireDigest, seesBucket } from './attributes.ts'
+import { attributesFor, needsDigest, requireDigest, seesBucket } from './attributes.ts'
 import type { HeldBytes } from './byte-budget.ts'
 import { encryptionOf, type Encryption } from './encryption.ts'
 import { keepsMd5 } from './etag.ts'
@@ -28,9 +28,7 @@ export const putObject: Operation = async (gateway, request) => {
   const claims = claimsOf(gateway, request)
   const attributes = await attributesFor(gateway, 'PutObject', request)
   // Forms have no header to put a digest in.
-  if (request.operation === 'PutObject') {
-    requireDigest(gateway, attributes, claims.contentMd5 !== undefined || claims.checksum.kind !== 'none')
-  }
+  if (request.operation === 'PutObject' && needsDigest(gateway, attributes)) requireDigest(claims, 'Put Object')
   const place = { bucket: request.bucket, key: request.key }
   const { length } = claims
   if (length !== undefined && length > MAX_PUT_BYTES) throw tooLarge(length, MAX_PUT_BYTES)

@@ -20,6 +20,8 @@ export interface CreateRecord {
   readonly checksum: { readonly algorithm: number; readonly type: number } | undefined
   /** What answers say; absent if nothing was asked for. */
   readonly encryption?: RecordedEncryption | undefined
+  /** The object will be locked, so that every part needs a digest. */
+  readonly locked?: boolean
   readonly bucket: string
   readonly key: string
   readonly uploadId: string
@@ -82,6 +84,7 @@ export function decodeCreate(json: unknown): CreateRecord {
     area: at('area') === null ? undefined : bytes(at('area')),
     checksum: checksum === null ? undefined : codes(checksum),
     encryption: optionalEncryption(json),
+    ...(optional(json, 'locked') === true ? { locked: true } : {}),
     bucket: text(at('bucket')),
     key: text(at('key')),
     uploadId: text(at('uploadId')),

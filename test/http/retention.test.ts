@@ -1,6 +1,7 @@
 // Object Lock as clients set it: configuration, retention and legal hold, on the embedded store (B100, B101).
 import {
   CreateBucketCommand,
+  CreateMultipartUploadCommand,
   DeleteObjectCommand,
   GetObjectLegalHoldCommand,
   GetObjectLockConfigurationCommand,
@@ -276,4 +277,24 @@ test('B100 a PutObject of a locked version needs a digest of its body, in a buck
   await configure('by-default', { DefaultRetention: { Mode: 'GOVERNANCE', Days: 1 } })
   expect(codeOf(await bare('/by-default/k', {}))).toBe('InvalidRequest')
   expect((await bare('/by-default/k', crc)).status).toBe(200)
+})
+
+test('B100 so does every part of an upload that will be locked; a part that is copied needs none', async () => {
+  const { UploadId } = await s3.send(
+    new CreateMultipartUploadCommand({ Bucket, Key: 'parts', ObjectLockLegalHoldStatus: 'ON' }),
+  )
+  const part = (headers: Record<string, string>, body?: Buffer) =>
+    send(gateway, {
+      method: 'PUT',
+      path: `/${Bucket}/parts?partNumber=1&uploadId=${UploadId}`,
+      headers,
+      ...(body && { body }),
+    })
+  const bare = await part({}, Buffer.from('x'))
+  expect([bare.status, codeOf(bare)]).toEqual([400, 'InvalidRequest'])
+  expect(bare.bytes.toString()).toContain('is required for Put Part requests with Object Lock parameters')
+  expect((await part({ 'x-amz-checksum-crc32': 'jNwWgw==' }, Buffer.from('x'))).status).toBe(200)
+  expect((await part({ 'content-md5': 'nd1MGaPiIyQE9KpsSYb/Gw==' }, Buffer.from('y'))).status).toBe(400)
+  await put('source')
+  expect((await part({ 'x-amz-copy-source': `/${Bucket}/source` })).status).toBe(200)
 })

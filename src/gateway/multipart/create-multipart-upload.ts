@@ -2,7 +2,7 @@ import { newObjectKey } from '../../format/derive.ts'
 import { CHECKSUMS, TYPE_CODES } from '../../s3/checksum.ts'
 import { parseMultipartChecksum } from '../../s3/checksum-headers.ts'
 import { renderInitiateUpload } from '../../s3/result-xml.ts'
-import { attributesFor } from '../attributes.ts'
+import { attributesFor, needsDigest } from '../attributes.ts'
 import { encryptionOf } from '../encryption.ts'
 import type { Operation } from '../gateway.ts'
 import { describeObject } from '../object-metadata.ts'
@@ -40,6 +40,7 @@ export const createMultipartUpload: Operation = async (gateway, request) => {
           ? undefined
           : { algorithm: CHECKSUMS[checksum.name].code, type: TYPE_CODES[checksum.type] },
       encryption: recorded(encryption),
+      ...(needsDigest(gateway, attributes) ? { locked: true } : {}),
       initiated: description.writeTime,
     }
     await gateway.uploads.create(description.namespace, record, encryption.manager)

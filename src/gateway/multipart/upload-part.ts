@@ -5,6 +5,7 @@ import { parseContentMd5 } from '../../s3/content-md5.ts'
 import { S3Error } from '../../s3/errors.ts'
 import { quoteEtag } from '../../s3/etag.ts'
 import { parsePartNumber } from '../../s3/range.ts'
+import { requireDigest } from '../attributes.ts'
 import { keepsMd5 } from '../etag.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse } from '../gateway.ts'
 import { PartGatherer } from '../part-gatherer.ts'
@@ -22,6 +23,7 @@ export const uploadPart: Operation = async (gateway, request) => {
   const upload = await uploadOf(gateway, request)
   const encryption = await encryptionOfPart(gateway, request, upload)
   const claims = claimsOf(gateway, request, upload)
+  if (upload.record.locked === true) requireDigest(claims, 'Put Part')
   const { body, signal } = request
   if (claims.length !== undefined) {
     const length = claims.length
