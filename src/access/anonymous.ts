@@ -46,3 +46,10 @@ export function requirePublic(access: PublicAccess, operation: OperationName, qu
   }
   responseOverrides(query, false)
 }
+
+/** What GET and HEAD say of tags and locks. S3 tells it to those who may ask for these themselves. */
+const BESIDE = /^x-amz-(?:tagging-count$|object-lock-)/
+
+/** What anybody is told of the headers of an answer. */
+export const publicHeaders = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => !BESIDE.test(name)))

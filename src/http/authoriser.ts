@@ -1,8 +1,8 @@
 /** Binds who may do what (`access/`) to the rows of the operation table. */
-import { type PublicAccess, requirePublic } from '../access/anonymous.ts'
+import { type PublicAccess, publicHeaders, requirePublic } from '../access/anonymous.ts'
 import type { Credentials } from '../access/credentials.ts'
 import { type AccessRequest, canList, requireAccess, visibleBuckets } from '../access/policy.ts'
-import type { AccessAction } from '../gateway/gateway.ts'
+import type { AccessAction, OperationResponse } from '../gateway/gateway.ts'
 import type { Target } from '../s3/address.ts'
 import { S3Error } from '../s3/errors.ts'
 import type { Headers } from '../s3/headers.ts'
@@ -16,6 +16,8 @@ export interface Caller {
   readonly sees: (bucket: string) => boolean
   /** Whether the caller may learn that a key does not exist (S3 behaviour 50). */
   readonly mayMiss: (bucket: string, key: string) => boolean
+  /** What of an answer is for the caller. */
+  readonly told: (response: OperationResponse) => OperationResponse
 }
 
 export interface Authoriser {
@@ -66,6 +68,7 @@ export function createAuthoriser(
       },
       sees: () => false,
       mayMiss: (bucket) => !hidden(bucket) && publicAccess(bucket) === 'list',
+      told: (response) => ({ ...response, headers: publicHeaders(response.headers ?? {}) }),
     },
     of: (accessKey) => {
       const identity = credentials.lookup(accessKey)?.identity
@@ -82,6 +85,7 @@ export function createAuthoriser(
         },
         sees: (bucket) => !hidden(bucket) && visibleBuckets(identity, [bucket]).length > 0,
         mayMiss: (bucket, key) => canList(identity, bucket, key),
+        told: (response) => response,
       }
     },
   }

@@ -154,7 +154,7 @@ async function answer(
     const missing = toS3Error(error).code === 'NoSuchKey' && !may.mayMiss(bucket, key)
     throw missing ? new S3Error('AccessDenied', { cause: error }) : named(error, bucket, key)
   })
-  return SLOW.has(operation) ? sendSlowly(context, running, toS3Error) : sendResponse(context, await running)
+  return SLOW.has(operation) ? sendSlowly(context, running, toS3Error) : sendResponse(context, may.told(await running))
 }
 
 /** A request of HTTP/1.1 names one host (RFC 9112, 3.2): two readers might disagree about which of several counts. */

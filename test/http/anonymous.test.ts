@@ -7,6 +7,7 @@ import { OPERATION_NAMES } from '../../src/s3/operation-name.ts'
 import { exchange, expectError } from '../helpers/error-answer.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
 import type { RawAnswer } from '../helpers/raw-connection.ts'
+import { startEmbedded } from '../helpers/worlds.ts'
 
 let running: TestGateway
 let s3: S3Client
@@ -99,6 +100,23 @@ test('B16 overrides of response headers need a signature', async () => {
     expectError(await ask('GET', `/is-read/a/key?response-${name}=x`), 400, 'InvalidRequest')
   }
   expectError(await ask('GET', '/is-none/a/key?response-content-type=x'), 403, 'AccessDenied')
+})
+
+test('what an object has beside its contents is told to those who may ask for it', async () => {
+  const gateway = await startEmbedded({ publicAccess: () => 'read' })
+  const object = { Bucket: 'locked', Key: 'k' }
+  const signed = gateway.client()
+  await signed.send(new CreateBucketCommand({ Bucket: 'locked', ObjectLockEnabledForBucket: true }))
+  const beside = { Tagging: 'a=b', ObjectLockLegalHoldStatus: 'ON' } as const
+  await signed.send(new PutObjectCommand({ ...object, Body: 'public', Metadata: { shown: 'yes' }, ...beside }))
+  const told = await signed.send(new GetObjectCommand(object))
+  expect([told.TagCount, told.ObjectLockLegalHoldStatus]).toEqual([1, 'ON'])
+  for (const method of ['GET', 'HEAD']) {
+    const { status, headers } = await fetch(`${gateway.endpoint}/locked/k`, { method })
+    expect([status, headers.get('x-amz-meta-shown')]).toEqual([200, 'yes'])
+    expect([...headers.keys()].filter((name) => /tagging|lock/.test(name))).toEqual([])
+  }
+  await gateway.close()
 })
 
 test('versions are nobody’s to read', async () => {
