@@ -31,7 +31,7 @@ import { gather, readWhole } from './read-body.ts'
 import { storedChecksum } from './read-view.ts'
 import { type SealedDescription, sealDescription, sealListed } from './sealed-description.ts'
 import type { Place } from './place.ts'
-import { allTlvs, headNamed, presentInfo, rereading, type SealedObject, type StoredObject } from './sealed-object.ts'
+import { allTlvs, headNamed, missing, presentInfo, rereading, type SealedObject, type StoredObject } from './sealed-object.ts'
 import { versionOf } from './versions.ts'
 import { type ConditionalStep, currentEtag, decides, storeCondition } from './write-conditions.ts'
 import { foundOurs, type Plaintext, writeObject } from './write-object.ts'
@@ -97,7 +97,10 @@ export async function headSource(gateway: Gateway, source: Place, customerKey?: 
   try {
     return await headNamed(gateway, source, customerKey)
   } catch (error) {
-    if (!(error instanceof StoreError && error.answer?.code === 'MethodNotAllowed')) throw error
+    if (!(error instanceof StoreError)) throw error
+    // Where the newest version is a delete marker the store's answer names no key, and the request's own is the target's.
+    if (error.refusal === 'no-such-key') throw missing(source, error)
+    if (error.answer?.code !== 'MethodNotAllowed') throw error
     throw new S3Error('InvalidRequest', {
       message: 'The source of a copy request may not specifically refer to a delete marker by version id.',
       cause: error,

@@ -340,6 +340,12 @@ describe('delete markers', () => {
     }
     const copy = new CopyObjectCommand({ Bucket, Key: 'copy', CopySource: `${Bucket}/k` })
     expect(await failure(s3.send(copy))).toEqual(['NoSuchKey', 404])
+    const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key: 'copy' }))
+    for (const path of [`/${Bucket}/copy`, `/${Bucket}/copy?partNumber=1&uploadId=${UploadId}`]) {
+      const answer = await send(running, { method: 'PUT', path, headers: { 'x-amz-copy-source': `/${Bucket}/k` } })
+      expect([answer.status, answer.headers['x-amz-version-id']]).toEqual([404, undefined])
+      expect(answer.bytes.toString()).toContain('<Key>k</Key>')
+    }
     const byId = new CopyObjectCommand({ Bucket, Key: 'copy', CopySource: `${Bucket}/k?versionId=${VersionId}` })
     expect(await failure(s3.send(byId))).toEqual(['InvalidRequest', 400])
     expect((await s3.send(new ListObjectsV2Command({ Bucket }))).KeyCount).toBe(0)
