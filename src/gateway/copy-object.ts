@@ -31,7 +31,15 @@ import { gather, readWhole } from './read-body.ts'
 import { storedChecksum } from './read-view.ts'
 import { type SealedDescription, sealDescription, sealListed } from './sealed-description.ts'
 import type { Place } from './place.ts'
-import { allTlvs, headNamed, missing, presentInfo, rereading, type SealedObject, type StoredObject } from './sealed-object.ts'
+import {
+  allTlvs,
+  headNamed,
+  missing,
+  presentInfo,
+  rereading,
+  type SealedObject,
+  type StoredObject,
+} from './sealed-object.ts'
 import { versionOf } from './versions.ts'
 import { type ConditionalStep, currentEtag, decides, storeCondition } from './write-conditions.ts'
 import { foundOurs, type Plaintext, writeObject } from './write-object.ts'

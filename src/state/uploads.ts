@@ -137,9 +137,11 @@ export class Uploads {
   async plan(
     ref: UploadRef,
     namespace: string,
-  ): Promise<{ readonly record: PlanRecord; readonly etag: string } | undefined> {
+  ): Promise<{ readonly record: PlanRecord; readonly etag: string; readonly at: Date } | undefined> {
     const found = await this.#get(`${folder(ref)}plan`, namespace)
-    return found === undefined ? undefined : { record: decodePlan(found.json), etag: found.etag }
+    return found === undefined
+      ? undefined
+      : { record: decodePlan(found.json), etag: found.etag, at: found.lastModified }
   }
 
   /** Publishes a plan: the first one, or in place of the refused one with `replaces`. Returns its ETag; `undefined` if another replica was first. */
@@ -205,12 +207,16 @@ export class Uploads {
     return state.put(path, sealStateRecord(key, path, json, random), condition)
   }
 
-  async #get(path: string, namespace: string): Promise<{ json: unknown; etag: string } | undefined> {
+  async #get(
+    path: string,
+    namespace: string,
+  ): Promise<{ json: unknown; etag: string; lastModified: Date } | undefined> {
     const { keys, state } = this.#parts
     const found = await state.get(path)
     if (found === undefined) return undefined
     const { key } = await keys.open(parseStateRecordPrefix(found.bytes).wrapped, namespace)
-    return { json: openStateRecord(key, path, found.bytes), etag: found.etag }
+    const { etag, lastModified } = found
+    return { json: openStateRecord(key, path, found.bytes), etag, lastModified }
   }
 }
 

@@ -6,6 +6,7 @@ import {
   CompleteMultipartUploadCommand,
   CreateBucketCommand,
   CreateMultipartUploadCommand,
+  DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
@@ -21,6 +22,7 @@ import { parseEnvelope } from '../../src/format/envelope.ts'
 import { stateId } from '../../src/format/journal.ts'
 import { replacing } from '../helpers/replacing.ts'
 import { type Replicas, startReplicas } from '../helpers/replicas.ts'
+import { codeOf, send } from '../helpers/signed-request.ts'
 import { around } from '../jobs/abandoned.ts'
 
 const Bucket = 'replicas'
@@ -213,6 +215,32 @@ describe('over a store that forgets an upload before its object is there', () =>
     expect(new Set(answers.map(({ ETag }) => ETag)).size).toBe(1)
     expect(await left()).toEqual([])
   })
+})
+
+test('an upload that ended long ago without a word is NoSuchUpload; while it may be ending a Complete shall come again', async () => {
+  const Key = 'ended'
+  const { upload, parts, complete } = await pending(Key, [small])
+  interposed = { at: 0, what: '/done', work: () => Promise.reject(new Error('the replica stops here')) }
+  await expect(complete(replicas.client(0))).rejects.toThrow()
+  await replicas.client(1).send(new DeleteObjectCommand({ Bucket, Key }))
+
+  const other = replicas.all[1]!
+  const { clock } = other.gateway
+  const body = Buffer.from(
+    `<CompleteMultipartUpload>${parts.map(({ PartNumber, ETag }) => `<Part><PartNumber>${PartNumber}</PartNumber><ETag>${ETag}</ETag></Part>`).join('')}</CompleteMultipartUpload>`,
+  )
+  const again = async (hours: number) => {
+    Object.assign(other.gateway, { clock: () => clock() + hours * 3_600_000 })
+    return codeOf(await send(other, { method: 'POST', path: `/${Bucket}/${Key}?uploadId=${upload.UploadId}`, body }))
+  }
+  try {
+    expect(await again(0)).toBe('ServiceUnavailable')
+    const started = Date.now()
+    expect(await again(2)).toBe('NoSuchUpload')
+    expect(Date.now() - started).toBeLessThan(2_000)
+  } finally {
+    Object.assign(other.gateway, { clock })
+  }
 })
 
 describe.each([

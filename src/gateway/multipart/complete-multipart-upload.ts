@@ -59,11 +59,11 @@ async function completeOpen(
   const upload = await uploadOf(gateway, request)
   checkOptionalKey(request, upload)
   const { ref, namespace } = upload
-  const { record: plan, etag } = await agreePlan(gateway, upload, asked)
+  const { record: plan, etag, at } = await agreePlan(gateway, upload, asked)
   const answer = await completing(gateway, request, upload, plan, conditions).catch(async (error: unknown) => {
     const found = mayBeCompleted(error) ? await findCompleted(gateway, upload, plan, request.signal) : undefined
     if (found !== undefined) return found
-    if (isGone(error)) return awaitCompleted(gateway, upload, plan, { error, signal: request.signal })
+    if (isGone(error)) return awaitCompleted(gateway, upload, plan, { error, at, signal: request.signal })
     if (refusesForGood(error)) await gateway.uploads.publishPlan(ref, namespace, { ...plan, state: 'refused' }, etag)
     throw error
   })
@@ -111,6 +111,8 @@ const PLAN_ATTEMPTS = 3
 interface AgreedPlan {
   readonly record: PlanRecord
   readonly etag: string
+  /** When the state store took it. */
+  readonly at: Date
 }
 
 /** The plan to execute: the one that exists, if it is for this request; else ours, if nobody was first. */
@@ -149,7 +151,7 @@ async function makePlan(
   const etag = await gateway.uploads.publishPlan(ref, namespace, record, replaces)
   if (etag === undefined) return undefined
   // Whoever ended the upload meanwhile did not see our plan: it must not stay.
-  if ((await gateway.uploads.find(ref, namespace)) !== undefined) return { record, etag }
+  if ((await gateway.uploads.find(ref, namespace)) !== undefined) return { record, etag, at: new Date(gateway.clock()) }
   await gateway.uploads.drop(ref)
   throw noSuchUpload(ref)
 }

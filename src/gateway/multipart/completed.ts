@@ -44,21 +44,24 @@ function unlessAnother(error: unknown): undefined {
 /** How often, and how many milliseconds apart, somebody else's Complete is looked for. */
 const LOOKS = 30
 const PAUSE_MILLISECONDS = 100
+/** Longer no store puts an object together: one that is not there by now has come and gone, or never comes. */
+const COMPLETING_MILLISECONDS = 3_600_000
 
 /**
  * The answer of a Complete that another replica may be in the middle of. Some stores forget the upload before the object is
- * there (Versity S3 Gateway). Throws `error` where nobody has completed it: as soon as its state is gone, which an abort
- * deletes; and `Unavailable` for one that takes longer than we wait.
+ * there (Versity S3 Gateway). `at`: the plan is as old. Throws `error` where nobody has completed it: as soon as its state is
+ * gone, which an abort deletes, or if the plan is too old; and `Unavailable` for one that takes longer than we wait.
  */
 export async function awaitCompleted(
   gateway: Gateway,
   upload: OpenUpload,
   plan: PlanRecord,
-  { error, signal }: { readonly error: unknown; readonly signal: AbortSignal },
+  { error, at, signal }: { readonly error: unknown; readonly at: Date; readonly signal: AbortSignal },
 ): Promise<CompleteAnswer> {
   const { ref, namespace } = upload
   // One transaction of such a store: there is no middle.
   if (gateway.store.capabilities.near) throw error
+  if (gateway.clock() - at.getTime() > COMPLETING_MILLISECONDS) throw error
   for (let look = 0; look < LOOKS; look += 1) {
     if ((await gateway.uploads.find(ref, namespace)) === undefined) {
       const done = await gateway.uploads.done(ref, namespace)
