@@ -3,6 +3,7 @@ import { type Attributes, StoreError } from '../backends/object-store.ts'
 import { S3Error } from '../s3/errors.ts'
 import { requireBucket } from './configuration/configuration.ts'
 import type { Gateway, OperationRequest } from './gateway.ts'
+import { missing } from './sealed-object.ts'
 import { versionOf } from './versions.ts'
 
 /** The response header that names the version. */
@@ -18,7 +19,7 @@ export async function readBeside(
   await requireBucket(gateway, bucket)
   const version = versionOf(gateway, query.get('versionId'))
   if (store.attributesOf === undefined) throw keepsNothing(request)
-  const { attributes, versionId } = await store.attributesOf(bucket, key, version).catch(unlessMarker(request))
+  const { attributes, versionId } = await store.attributesOf(bucket, key, version).catch(refusalOf(request))
   return { attributes, headers: named(versionId) }
 }
 
@@ -32,7 +33,7 @@ export async function changeBeside(
   const { bucket, key, query } = request
   const version = versionOf(gateway, query.get('versionId'))
   if (store.changeAttributes === undefined) throw keepsNothing(request)
-  const { versionId } = await store.changeAttributes(bucket, key, version, change).catch(unlessMarker(request))
+  const { versionId } = await store.changeAttributes(bucket, key, version, change).catch(refusalOf(request))
   return named(versionId)
 }
 
@@ -56,11 +57,14 @@ const keepsNothing = ({ operation }: OperationRequest): S3Error =>
 const named = (versionId: string | undefined): Named =>
   versionId === undefined ? {} : { 'x-amz-version-id': versionId }
 
-/** A delete marker has nothing beside it, whether it is named or is the newest version. */
-const unlessMarker =
-  ({ method }: OperationRequest) =>
+/** A version that is missing is named; a delete marker has nothing beside it, whether it is named or is the newest version. */
+const refusalOf =
+  ({ method, bucket, key, query }: OperationRequest) =>
   (error: unknown): never => {
-    const headers = error instanceof StoreError ? error.answer?.attributes : undefined
+    if (!(error instanceof StoreError)) throw error
+    const versionId = query.get('versionId')
+    if (error.refusal === 'no-such-version' && versionId !== undefined) throw missing({ bucket, key, versionId }, error)
+    const headers = error.answer?.attributes
     if (headers?.['x-amz-delete-marker'] !== 'true') throw error
     throw new S3Error('MethodNotAllowed', {
       extra: { Method: method, ResourceType: 'DeleteMarker' },

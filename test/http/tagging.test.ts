@@ -19,7 +19,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startGateway } from '../helpers/gateway.ts'
 import { codeOfRefusal, refused } from '../helpers/refused.ts'
 import { type Fields, formBody, post, signForm } from '../helpers/signed-form.ts'
-import { codeOf } from '../helpers/signed-request.ts'
+import { codeOf, send } from '../helpers/signed-request.ts'
 import { type EmbeddedGateway, startEmbedded } from '../helpers/worlds.ts'
 
 const Bucket = 'tagged'
@@ -185,6 +185,11 @@ test('each version has its own tags; a delete marker has none (B51)', async () =
   expect(removed.VersionId).toBe(now.VersionId)
   expect(await of(now.VersionId)).toEqual([now.VersionId, undefined])
   expect(await refused(of('0'.repeat(32)))).toMatchObject({ code: 'NoSuchVersion', status: 404 })
+  for (const method of ['GET', 'DELETE']) {
+    const path = `/${object.Bucket}/k?tagging&versionId=${'0'.repeat(32)}`
+    const { bytes } = await send(gateway, { method, path })
+    expect(bytes.toString()).toContain(`<Key>k</Key><VersionId>${'0'.repeat(32)}</VersionId>`)
+  }
   expect(await refused(of('nonsense'))).toMatchObject({ code: 'InvalidArgument', status: 400 })
 })
 
