@@ -19,7 +19,8 @@ const DELETE = { ...GET, method: 'DELETE', access: 'write', status: 204 } as con
 
 const ACL =
   'Checked, kept and told on the embedded store; nobody is let in because of an ACL. Forwarded to a store that speaks S3, whose grants show only ciphertext.'
-const LOCK = 'Enforced by the embedded store. Forwarded to a store that speaks S3, which enforces it.'
+const LOCK =
+  'Enforced by the embedded store; who may write a key may put and end legal holds on it, and pass over GOVERNANCE. Forwarded to a store that speaks S3, which enforces it.'
 const TAGS =
   'Checked, kept and told on the embedded store. Forwarded to a store that speaks S3; tags are plaintext at the backend.'
 
