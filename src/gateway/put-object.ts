@@ -27,8 +27,7 @@ export const putObject: Operation = async (gateway, request) => {
   const conditions = parseWriteConditions(request.headers)
   const claims = claimsOf(gateway, request)
   const attributes = await attributesFor(gateway, 'PutObject', request)
-  // Forms have no header to put a digest in.
-  if (request.operation === 'PutObject' && needsDigest(gateway, attributes)) requireDigest(claims, 'Put Object')
+  if (needsDigest(gateway, attributes)) requireDigest(claims, 'Put Object')
   const place = { bucket: request.bucket, key: request.key }
   const { length } = claims
   if (length !== undefined && length > MAX_PUT_BYTES) throw tooLarge(length, MAX_PUT_BYTES)

@@ -18,6 +18,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { codeOfRefusal, refused } from '../helpers/refused.ts'
+import { type Fields, formBody, post, signForm } from '../helpers/signed-form.ts'
 import { codeOf, send } from '../helpers/signed-request.ts'
 import { type EmbeddedGateway, startEmbedded } from '../helpers/worlds.ts'
 
@@ -297,4 +298,17 @@ test('B100 so does every part of an upload that will be locked; a part that is c
   expect((await part({ 'content-md5': 'nd1MGaPiIyQE9KpsSYb/Gw==' }, Buffer.from('y'))).status).toBe(400)
   await put('source')
   expect((await part({ 'x-amz-copy-source': `/${Bucket}/source` })).status).toBe(200)
+})
+
+test('B100 B106 so does a form, which has fields for it', async () => {
+  const upload = async (...fields: Fields) => {
+    const all: Fields = [['x-amz-object-lock-legal-hold', 'ON'], ...fields]
+    const conditions = ['key', ...all.map(([name]) => name)].map((name) => ['starts-with', `$${name}`, ''])
+    const body = formBody([['key', 'form'], ...all, ...signForm({ bucket: Bucket, conditions })], 'x')
+    const answer = await post(gateway, { path: `/${Bucket}`, body })
+    return answer.status === 204 ? 'done' : codeOf(answer)
+  }
+  expect(await upload()).toBe('InvalidRequest')
+  expect(await upload(['Content-MD5', 'nd1MGaPiIyQE9KpsSYb/Gw=='])).not.toBe('InvalidRequest')
+  expect(await upload(['x-amz-checksum-crc32', 'jNwWgw=='])).toBe('done')
 })
