@@ -12,14 +12,24 @@ export interface KeyContext {
   readonly day: number
 }
 
+export interface GeneratedKey {
+  readonly key: Buffer
+  readonly wrapped: Buffer
+}
+
+/** Every method throws `Unavailable` where the provider does not answer and `Denied` where it refuses. */
 export interface KeyManager {
   /** The configured short alias, `[a-z0-9-]{1,15}`. */
   readonly alias: string
   readonly tag: ProviderTag
-  /** A new key and its wrapped form, bound to `context` where the provider can. Throws `Unavailable` or `Denied`. */
-  generate(context: KeyContext): Promise<{ readonly key: Buffer; readonly wrapped: Buffer }>
-  /** Throws `Integrity('unwrap failure')` if the bytes are not ours under this context, `Unavailable` or `Denied` otherwise. */
+  /** A new key and its wrapped form, bound to `context` where the provider can. */
+  generate(context: KeyContext): Promise<GeneratedKey>
+  /** Another wrapped form of a key that is there already: it moves from one manager to this one. */
+  wrap(key: Buffer, context: KeyContext): Promise<Buffer>
+  /** Throws `Integrity('unwrap failure')` if the bytes are not ours under this context. */
   unwrap(wrapped: Buffer, context: KeyContext): Promise<Buffer>
+  /** The same key under the master key that new keys are wrapped by now; it stays with the provider where that can. Throws as `unwrap` does. */
+  rewrap(wrapped: Buffer, context: KeyContext): Promise<Buffer>
   /** Throws with the reason if the master key cannot be used now. */
   health(): Promise<void>
   close(): Promise<void>

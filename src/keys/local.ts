@@ -1,7 +1,7 @@
 /** The key manager whose master keys this process holds itself. */
 import { Unavailable } from '../errors.ts'
 import { drawn, KEY_BYTES, type RandomSource } from '../format/derive.ts'
-import type { KeyContext, KeyManager } from './key-manager.ts'
+import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
 import { unwrapLocal, wrapLocal } from './local-wrap.ts'
 import type { MasterKeys } from './master-keys.ts'
 
@@ -19,15 +19,28 @@ export class LocalKeyManager implements KeyManager {
     this.#random = random
   }
 
-  async generate(context: KeyContext): Promise<{ readonly key: Buffer; readonly wrapped: Buffer }> {
-    this.#open()
+  async generate(context: KeyContext): Promise<GeneratedKey> {
     const key = drawn(this.#random, KEY_BYTES)
-    return { key, wrapped: wrapLocal(this.#masterKeys.active, context, key, this.#random) }
+    return { key, wrapped: await this.wrap(key, context) }
+  }
+
+  async wrap(key: Buffer, context: KeyContext): Promise<Buffer> {
+    this.#open()
+    return wrapLocal(this.#masterKeys.active, context, key, this.#random)
   }
 
   async unwrap(wrapped: Buffer, context: KeyContext): Promise<Buffer> {
     this.#open()
     return unwrapLocal(this.#masterKeys.all, wrapped, context)
+  }
+
+  async rewrap(wrapped: Buffer, context: KeyContext): Promise<Buffer> {
+    const key = await this.unwrap(wrapped, context)
+    try {
+      return await this.wrap(key, context)
+    } finally {
+      key.fill(0)
+    }
   }
 
   async health(): Promise<void> {

@@ -1,7 +1,7 @@
 /** A key manager for tests and throw-away stores: its master key lives and dies with the process. */
 import { Unavailable } from '../errors.ts'
 import { drawn, KEY_BYTES, type RandomSource } from '../format/derive.ts'
-import type { KeyContext, KeyManager } from './key-manager.ts'
+import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
 import { unwrapLocal, wrapLocal } from './local-wrap.ts'
 import { type MasterKey, masterIdOf } from './master-keys.ts'
 
@@ -19,14 +19,27 @@ export class MemoryKeyManager implements KeyManager {
     this.#master = { id: masterIdOf(key), key, created: '' }
   }
 
-  async generate(context: KeyContext): Promise<{ readonly key: Buffer; readonly wrapped: Buffer }> {
+  async generate(context: KeyContext): Promise<GeneratedKey> {
     const key = drawn(this.#random, KEY_BYTES)
-    return { key, wrapped: wrapLocal(this.#open(), context, key, this.#random) }
+    return { key, wrapped: await this.wrap(key, context) }
+  }
+
+  async wrap(key: Buffer, context: KeyContext): Promise<Buffer> {
+    return wrapLocal(this.#open(), context, key, this.#random)
   }
 
   async unwrap(wrapped: Buffer, context: KeyContext): Promise<Buffer> {
     const master = this.#open()
     return unwrapLocal(new Map([[master.id.toString('hex'), master]]), wrapped, context)
+  }
+
+  async rewrap(wrapped: Buffer, context: KeyContext): Promise<Buffer> {
+    const key = await this.unwrap(wrapped, context)
+    try {
+      return await this.wrap(key, context)
+    } finally {
+      key.fill(0)
+    }
   }
 
   async health(): Promise<void> {

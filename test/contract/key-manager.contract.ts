@@ -9,6 +9,8 @@ export interface KeyManagerUnderTest {
   readonly stranger: (alias: string) => Promise<KeyManager>
   /** Whether wrapped keys are bound to namespace and day. */
   readonly bindsContext: boolean
+  /** Whether one key has another wrapped form each time; AES key wrap has one. */
+  readonly wrapsAtRandom: boolean
 }
 
 const CONTEXT: KeyContext = { namespace: 'backups', day: 20_417 }
@@ -40,6 +42,27 @@ export function keyManagerContract(name: string, under: KeyManagerUnderTest): vo
       const [a, b] = [await manager.generate(CONTEXT), await manager.generate(CONTEXT)]
       expect(a.key.equals(b.key)).toBe(false)
       expect(a.wrapped.equals(b.wrapped)).toBe(false)
+    })
+
+    it('wraps a key that is there already, another form each time', async () => {
+      const key = Buffer.alloc(32, 7)
+      const [a, b] = [await manager.wrap(key, CONTEXT), await manager.wrap(key, CONTEXT)]
+      expect(key.equals(Buffer.alloc(32, 7))).toBe(true)
+      expect(a.equals(b)).toBe(!under.wrapsAtRandom)
+      for (const wrapped of [a, b]) expect((await manager.unwrap(wrapped, CONTEXT)).equals(key)).toBe(true)
+    })
+
+    it('rewraps to the same key, and refuses to rewrap what it would not unwrap', async () => {
+      const { key, wrapped } = await manager.generate(CONTEXT)
+      const again = await manager.rewrap(wrapped, CONTEXT)
+      expect((await manager.unwrap(again, CONTEXT)).equals(key)).toBe(true)
+      const damaged = Buffer.from(wrapped)
+      damaged[damaged.length - 1] = (damaged.at(-1) ?? 0) ^ 1
+      await expect(manager.rewrap(damaged, CONTEXT)).rejects.toMatchObject({ layer: 'unwrap failure' })
+      const other = { ...CONTEXT, day: 20_418 }
+      if (under.bindsContext) {
+        await expect(manager.rewrap(wrapped, other)).rejects.toMatchObject({ layer: 'unwrap failure' })
+      }
     })
 
     it('does not show the key in its wrapped form', async () => {
@@ -106,6 +129,8 @@ export function keyManagerContract(name: string, under: KeyManagerUnderTest): vo
       await manager.close()
       await expect(manager.generate(CONTEXT)).rejects.toMatchObject({ kind: 'unavailable' })
       await expect(manager.unwrap(wrapped, CONTEXT)).rejects.toMatchObject({ kind: 'unavailable' })
+      await expect(manager.wrap(Buffer.alloc(32), CONTEXT)).rejects.toMatchObject({ kind: 'unavailable' })
+      await expect(manager.rewrap(wrapped, CONTEXT)).rejects.toMatchObject({ kind: 'unavailable' })
       await expect(manager.health()).rejects.toMatchObject({ kind: 'unavailable' })
     })
   })

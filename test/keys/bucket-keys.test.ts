@@ -26,7 +26,7 @@ class CountingManager implements KeyManager {
     this.#inner = new MemoryKeyManager({ alias, random: randomBytes })
   }
 
-  async generate(context: KeyContext): Promise<{ key: Buffer; wrapped: Buffer }> {
+  async generate(context: KeyContext): Promise<GeneratedKey> {
     this.generated++
     if (this.failure !== undefined) throw this.failure
     return this.#inner.generate(context)
@@ -39,6 +39,8 @@ class CountingManager implements KeyManager {
     return this.#inner.unwrap(wrapped, context)
   }
 
+  wrap = (key: Buffer, context: KeyContext): Promise<Buffer> => this.#inner.wrap(key, context)
+  rewrap = (wrapped: Buffer, context: KeyContext): Promise<Buffer> => this.#inner.rewrap(wrapped, context)
   health = (): Promise<void> => Promise.resolve()
   close = (): Promise<void> => this.#inner.close()
 }

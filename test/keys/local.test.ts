@@ -18,7 +18,7 @@ const copyOf = ({ key }: MasterKey): MasterKey => newMaster(Buffer.from(key))
 const create = async (alias: string): Promise<LocalKeyManager> =>
   new LocalKeyManager({ alias, masterKeys: masterKeys(newMaster()), random: randomBytes })
 
-keyManagerContract('local', { tag: 'l', create, stranger: create, bindsContext: true })
+keyManagerContract('local', { tag: 'l', create, stranger: create, bindsContext: true, wrapsAtRandom: true })
 
 /** HKDF-Expand(SHA-512) for up to 64 bytes, written again so that the format is not tested with itself. */
 const expandOnce = (prk: Buffer, label: string, data: Buffer, bytes: number): Buffer =>

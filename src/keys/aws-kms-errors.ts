@@ -1,0 +1,37 @@
+/** What AWS KMS answers where it does not do what it was asked, as inner errors. */
+import { Denied, Integrity, Unavailable } from '../errors.ts'
+
+/** The bytes, or what they are bound to, are wrong. */
+const BROKEN: ReadonlySet<string> = new Set([
+  'InvalidCiphertextException',
+  'IncorrectKeyException',
+  'ValidationException',
+])
+
+/** Repeating does not help before somebody has changed something at AWS. */
+const REFUSED: Readonly<Record<string, string>> = {
+  AccessDeniedException: 'the credentials lack the permission',
+  DisabledException: 'the key is disabled',
+  KMSInvalidStateException: 'the key is disabled or about to be deleted',
+  NotFoundException: 'there is no such key in this region and account',
+  InvalidKeyUsageException: 'the key is not a symmetric key for encryption',
+  InvalidArnException: 'keyId is not an ARN of KMS',
+  UnrecognizedClientException: 'the access key is unknown',
+  InvalidSignatureException: 'the secret key is not that of the access key, or the clock is wrong',
+  MissingAuthenticationTokenException: 'there are no credentials',
+  CredentialsProviderError: 'there are no credentials',
+  OptInRequired: 'the account has not opted in to this region',
+}
+
+/**
+ * The failure of `action` (as IAM names it, without `kms:`). Only names of AWS's errors are told: its messages quote ARNs of
+ * keys and of callers, and these do not belong in logs.
+ */
+export function kmsFailure(alias: string, action: string, error: unknown): Error {
+  const name = error instanceof Error ? error.name : 'unknown'
+  const what = `AWS KMS, key manager ${alias}: kms:${action} failed (${name})`
+  if (BROKEN.has(name)) return new Integrity('unwrap failure', what)
+  const why = REFUSED[name]
+  if (why !== undefined) return new Denied(`${what}: ${why}`)
+  return new Unavailable(what)
+}

@@ -1,0 +1,173 @@
+/** The key manager whose master key is in AWS KMS. It never sees the key itself: KMS makes bucket keys and opens them. */
+import type { DescribeKeyCommandOutput, KMS } from '@aws-sdk/client-kms'
+import { Denied, Integrity, Unavailable } from '../errors.ts'
+import { KEY_BYTES } from '../format/derive.ts'
+import { kmsFailure } from './aws-kms-errors.ts'
+import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
+
+/** The calls that are made: the aggregated client of the SDK has them. */
+export type KmsCalls = Pick<KMS, 'generateDataKey' | 'encrypt' | 'decrypt' | 'reEncrypt' | 'describeKey' | 'destroy'>
+
+export interface AwsKmsParts {
+  readonly alias: string
+  readonly kms: KmsCalls
+  /** Key id, ARN, `alias/…` or ARN of an alias; a multi-region key in any of its regions. */
+  readonly keyId: string
+  /** Keys that bucket keys were wrapped by before. */
+  readonly formerKeyIds?: readonly string[]
+  /** Milliseconds for one call. */
+  readonly timeout: number
+}
+
+/** What KMS accepts as a ciphertext of a symmetric key. */
+const MAX_WRAPPED_BYTES = 6_144
+
+/** Provider tag `a`. The encryption context is that of docs/format.md, "Envelope". */
+export class AwsKmsKeyManager implements KeyManager {
+  readonly tag = 'a'
+  readonly alias: string
+  readonly #kms: KmsCalls
+  readonly #keyId: string
+  readonly #formerKeyIds: readonly string[]
+  readonly #timeout: number
+  #closed = false
+  /** The keys whose work is ours, without their regions. */
+  #trusted: Promise<ReadonlySet<string>> | undefined
+
+  constructor({ alias, kms, keyId, formerKeyIds = [], timeout }: AwsKmsParts) {
+    this.alias = alias
+    this.#kms = kms
+    this.#keyId = keyId
+    this.#formerKeyIds = formerKeyIds
+    this.#timeout = timeout
+  }
+
+  async generate(context: KeyContext): Promise<GeneratedKey> {
+    const made = await this.#ask('GenerateDataKey', (options) =>
+      this.#kms.generateDataKey(
+        { KeyId: this.#keyId, KeySpec: 'AES_256', EncryptionContext: encryptionContext(context) },
+        options,
+      ),
+    )
+    return { key: ownBytes(made.Plaintext, KEY_BYTES), wrapped: ownBytes(made.CiphertextBlob) }
+  }
+
+  async wrap(key: Buffer, context: KeyContext): Promise<Buffer> {
+    const made = await this.#ask('Encrypt', (options) =>
+      this.#kms.encrypt({ KeyId: this.#keyId, Plaintext: key, EncryptionContext: encryptionContext(context) }, options),
+    )
+    return ownBytes(made.CiphertextBlob)
+  }
+
+  async unwrap(wrapped: Buffer, context: KeyContext): Promise<Buffer> {
+    requireCiphertext(wrapped)
+    const opened = await this.#ask('Decrypt', (options) =>
+      this.#kms.decrypt({ CiphertextBlob: wrapped, EncryptionContext: encryptionContext(context) }, options),
+    )
+    const key = ownBytes(opened.Plaintext, KEY_BYTES)
+    try {
+      await this.#requireOurs(opened.KeyId)
+    } catch (error) {
+      key.fill(0)
+      throw error
+    }
+    return key
+  }
+
+  async rewrap(wrapped: Buffer, context: KeyContext): Promise<Buffer> {
+    requireCiphertext(wrapped)
+    const bound = encryptionContext(context)
+    const made = await this.#ask('ReEncrypt', (options) =>
+      this.#kms.reEncrypt(
+        {
+          CiphertextBlob: wrapped,
+          SourceEncryptionContext: bound,
+          DestinationKeyId: this.#keyId,
+          DestinationEncryptionContext: bound,
+        },
+        options,
+      ),
+    )
+    await this.#requireOurs(made.SourceKeyId)
+    return ownBytes(made.CiphertextBlob)
+  }
+
+  async health(): Promise<void> {
+    const { KeyMetadata } = await this.#describe(this.#keyId)
+    if (KeyMetadata?.Enabled !== true) {
+      throw new Denied(`the AWS KMS key of ${this.alias} is ${KeyMetadata?.KeyState ?? 'unknown'}, not Enabled`)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#kms.destroy()
+  }
+
+  /**
+   * KMS opens whatever any key that we may use has wrapped, one of another account too: whoever writes the state store
+   * could bring a bucket key of their own. An alias may have moved since we asked.
+   */
+  async #requireOurs(arn: string | undefined): Promise<void> {
+    const key = regionless(arn)
+    if ((await this.#trustedKeys()).has(key)) return
+    this.#trusted = undefined
+    if ((await this.#trustedKeys()).has(key)) return
+    throw new Integrity(
+      'unwrap failure',
+      `wrapped by an AWS KMS key that key manager ${this.alias} does not name in keyId or formerKeyIds`,
+    )
+  }
+
+  #trustedKeys(): Promise<ReadonlySet<string>> {
+    this.#trusted ??= this.#resolve().catch((error: unknown) => {
+      this.#trusted = undefined
+      throw error
+    })
+    return this.#trusted
+  }
+
+  async #resolve(): Promise<ReadonlySet<string>> {
+    const found = await Promise.all([this.#keyId, ...this.#formerKeyIds].map((id) => this.#describe(id)))
+    return new Set(found.map(({ KeyMetadata }) => regionless(KeyMetadata?.Arn)))
+  }
+
+  #describe(KeyId: string): Promise<DescribeKeyCommandOutput> {
+    return this.#ask('DescribeKey', (options) => this.#kms.describeKey({ KeyId }, options))
+  }
+
+  async #ask<T>(action: string, call: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
+    if (this.#closed) throw new Unavailable(`key manager ${this.alias} is closed`)
+    try {
+      return await call({ abortSignal: AbortSignal.timeout(this.#timeout) })
+    } catch (error) {
+      throw kmsFailure(this.alias, action, error)
+    }
+  }
+}
+
+function encryptionContext({ namespace, day }: KeyContext): Record<string, string> {
+  return { 'sealgate:namespace': namespace, 'sealgate:day': String(day) }
+}
+
+function requireCiphertext(wrapped: Buffer): void {
+  if (wrapped.length > 0 && wrapped.length <= MAX_WRAPPED_BYTES) return
+  throw new Integrity('unwrap failure', `${wrapped.length} bytes are no ciphertext of AWS KMS`)
+}
+
+/** A copy outside every pool; what came is wiped. */
+function ownBytes(found: Uint8Array | undefined, length = found?.length): Buffer {
+  if (found === undefined || found.length !== length) {
+    throw new Integrity('unwrap failure', `AWS KMS answered with ${found?.length ?? 0} bytes`)
+  }
+  const own = Buffer.alloc(found.length)
+  own.set(found)
+  found.fill(0)
+  return own
+}
+
+/** `partition:account:key/id`: the replicas of a multi-region key have the same in all regions. */
+function regionless(arn: string | undefined): string {
+  const [, partition, service, , account, ...rest] = (arn ?? '').split(':')
+  return service === 'kms' ? [partition, account, ...rest].join(':') : 'unknown'
+}
