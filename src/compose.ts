@@ -6,6 +6,7 @@ import type { Finding } from './backends/s3/probe.ts'
 import { keepHouse } from './compose/housekeeping.ts'
 import { CREDENTIALS_FILE, credentialsOf, InEffect, type Live, readLive } from './compose/live.ts'
 import { contacted, probing, withConditionalWrites } from './compose/first-contact.ts'
+import { openManagers } from './compose/key-managers.ts'
 import { openS3Store } from './compose/s3-store.ts'
 import { MemoryStore } from './backends/memory.ts'
 import type { ObjectStore } from './backends/object-store.ts'
@@ -23,9 +24,6 @@ import { requestIds } from './http/request-id.ts'
 import { changeS3Server, createS3Server } from './http/s3-server.ts'
 import { createBucketKeys } from './keys/bucket-keys.ts'
 import type { BucketKeys, KeyManager } from './keys/key-manager.ts'
-import { LocalKeyManager } from './keys/local.ts'
-import { parseMasterKeys, readMasterKeysFile } from './keys/master-keys.ts'
-import { MemoryKeyManager } from './keys/memory.ts'
 import { loadChecksums } from './s3/checksum.ts'
 import { AbandonedUploads } from './state/abandoned-uploads.ts'
 import { StateBucketDocuments } from './state/bucket-documents.ts'
@@ -70,7 +68,7 @@ export async function openComponents(
 ): Promise<Components> {
   const inEffect = new InEffect(live)
   await loadChecksums()
-  const managers = await openManagers(settings)
+  const managers = await openManagers(settings, { random })
   const { state, stateObjects } = await openState(settings)
   const declared = await openStore(settings.backend, 'backend', settings)
   const store = await contacted(declared, settings.backend, { state, random })
@@ -216,20 +214,4 @@ function hides({ backend, state }: Settings): (bucket: string) => boolean {
   // Whatever their addresses: one store may have several, and then nobody could tell.
   const shared = backend.type === 's3' && state.type === 's3'
   return (bucket) => shared && bucket === state.bucket
-}
-
-async function openManagers(settings: Settings): Promise<Map<string, KeyManager>> {
-  const managers = new Map<string, KeyManager>()
-  for (const [alias, one] of Object.entries(settings.keys.managers)) {
-    if (one.type === 'memory') {
-      managers.set(alias, new MemoryKeyManager({ alias, random }))
-      continue
-    }
-    const masterKeys =
-      one.keys === undefined
-        ? await readMasterKeysFile(one.file ?? '', one.passphrase)
-        : await parseMasterKeys(one.keys, one.passphrase)
-    managers.set(alias, new LocalKeyManager({ alias, masterKeys, random }))
-  }
-  return managers
 }

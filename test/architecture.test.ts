@@ -13,6 +13,7 @@ const MAY: Record<string, { folders: string[]; packages: string[] }> = {
   access: { folders: ['s3', 'config'], packages: [] },
   keys: { folders: ['format'], packages: ['node:crypto', 'node:fs/promises', 'node:path', 'node:util', 'zod'] },
   // Rows of single providers count in place of that of their folder.
+  'keys/aws-kms': { folders: ['format'], packages: ['@aws-sdk/client-kms'] },
   backends: { folders: [], packages: [] },
   'backends/local': { folders: [], packages: ['node:fs', 'node:fs/promises', 'node:path', 'node:os', 'lmdb'] },
   'backends/s3': { folders: ['s3'], packages: ['node:net', 'node:stream', 'undici', '@aws-sdk/credential-providers'] },

@@ -63,25 +63,33 @@ function checkStores({ backend, state, server }: ParsedSettings): Problem[] {
 type StoreGroup = ParsedSettings['backend'] | ParsedSettings['state']
 
 function checkS3(name: string, store: StoreGroup, type: string): Problem[] {
-  const { endpoint, profile, accessKeyId, secretAccessKey, sessionToken, tls } = store
+  const { endpoint, profile, accessKeyId, secretAccessKey, tls } = store
   if (type !== 's3') {
     const given = Object.entries({ endpoint, profile, accessKeyId, secretAccessKey })
     return given
       .filter(([, value]) => value !== undefined)
       .map(([field]) => ({ path: [name, field], hint: `is for a store of type s3, and this one is ${type}` }))
   }
-  const problems: Problem[] = []
-  if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
-    problems.push({ path: [name, 'accessKeyId'], hint: 'accessKeyId and secretAccessKey go together' })
-  }
-  if (sessionToken !== undefined && accessKeyId === undefined) {
-    problems.push({ path: [name, 'sessionToken'], hint: 'belongs to an accessKeyId' })
-  }
+  const problems = checkAwsCredentials([name], store)
   if ((tls.certFile === undefined) !== (tls.keyFile === undefined)) {
     problems.push({ path: [name, 'tls', 'certFile'], hint: 'certFile and keyFile go together' })
   }
   if (endpoint === undefined && profile !== undefined && profile !== 'aws') {
     problems.push({ path: [name, 'endpoint'], hint: `a store with the profile ${profile} needs its address` })
+  }
+  return problems
+}
+
+function checkAwsCredentials(
+  path: readonly string[],
+  { accessKeyId, secretAccessKey, sessionToken }: Pick<StoreGroup, 'accessKeyId' | 'secretAccessKey' | 'sessionToken'>,
+): Problem[] {
+  const problems: Problem[] = []
+  if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
+    problems.push({ path: [...path, 'accessKeyId'], hint: 'accessKeyId and secretAccessKey go together' })
+  }
+  if (sessionToken !== undefined && accessKeyId === undefined) {
+    problems.push({ path: [...path, 'sessionToken'], hint: 'belongs to an accessKeyId' })
   }
   return problems
 }
@@ -105,6 +113,7 @@ function checkManagers({ keys, backend }: ParsedSettings): Problem[] {
         hint: 'keys or keysFile is given too; keep one of them',
       })
     }
+    if (manager.type === 'aws-kms') problems.push(...checkAwsCredentials(path, manager))
     if (manager.type === 'memory' && backend.type !== 'memory') {
       const hint = 'every object would be lost with the process: use type local, or a memory backend'
       problems.push({ path: [...path, 'type'], value: 'memory', hint })

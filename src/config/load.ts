@@ -61,7 +61,7 @@ function readTree(configPath: string | undefined, readFile: ReadFile): { tree: T
 function complete(parsed: ParsedSettings, cores: number): Settings {
   const { data, server, backend, state, keys } = parsed
   const managers = Object.entries(keys.managers).map(([alias, manager]) => {
-    if (manager.type === 'memory' || manager.keys !== undefined || manager.file !== undefined)
+    if (manager.type !== 'local' || manager.keys !== undefined || manager.file !== undefined)
       return [alias, manager] as const
     return [alias, { ...manager, file: join(data, 'master-keys.json') }] as const
   })

@@ -7,6 +7,7 @@
  */
 import { z } from 'zod'
 import { corsRules, publicAccess, publicUrls } from './browser-settings.ts'
+import { keys } from './key-settings.ts'
 import { count, duration, hostAndPort, listenAddress, path, quantity, secret, size, switchedOff } from './shapes.ts'
 import { backend, state, type StoreSettings } from './store-settings.ts'
 import { DURATION_PATTERN, parseDuration } from './units.ts'
@@ -92,41 +93,6 @@ const uploads = z.strictObject({
     .describe(
       'A multipart upload in which nothing has changed for so long is aborted, here and at the backend, or `off`. A part counts once it has arrived: leave more time than the slowest takes.',
     ),
-})
-
-const alias = z.string().regex(/^[a-z0-9-]{1,15}$/, 'an alias is 1 to 15 characters of a-z, 0-9 and -')
-
-const localManager = z.strictObject({
-  type: z.literal('local').describe('`local`: master keys that Sealgate holds itself.'),
-  file: path('The master keys file, made on first start. Default: `master-keys.json` inside `data`.').optional(),
-  keys: secret('The content of a master keys file, in place of `file`.').optional(),
-  passphrase: secret(
-    'Derives the master keys (scrypt) instead of keeping them in the file.',
-    z.string().min(12, 'use at least 12 characters'),
-  ).optional(),
-})
-const memoryManager = z.strictObject({
-  type: z
-    .literal('memory')
-    .describe('`memory`: a master key that is lost when the process ends. Only with a `memory` backend.'),
-})
-
-const keys = z.strictObject({
-  active: alias.default('local').describe('Alias of the key manager that wraps new bucket keys.'),
-  managers: z
-    .record(
-      alias,
-      z.discriminatedUnion('type', [localManager, memoryManager], {
-        error: 'write a map whose `type` is local or memory',
-      }),
-    )
-    .default({ local: { type: 'local' } })
-    .describe('Key managers by alias. The alias is written into every object: never rename one.'),
-  bucketKey: z
-    .strictObject({
-      lifetime: duration('24h', { least: '1h', most: '30d' }).describe('How long one bucket key seals new objects.'),
-    })
-    .prefault({}),
 })
 
 const bucketPattern = z

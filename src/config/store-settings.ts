@@ -1,5 +1,6 @@
 /** Where objects and state are kept: the two groups of settings that name a store. */
 import { z } from 'zod'
+import { awsCredentials, httpEndpoint } from './aws-settings.ts'
 import { count, duration, path, secret } from './shapes.ts'
 
 /** Kept equal to the table of profiles by a test. */
@@ -19,11 +20,6 @@ export const PROFILE_NAMES = [
 ] as const
 
 const flag = () => z.boolean('write true or false')
-
-const endpoint = z
-  .string()
-  .regex(/^https?:\/\/[^\s/?#@]+\/?$/, 'write http:// or https://, a host and, if needed, a port')
-  .transform((url) => url.replace(/\/$/, ''))
 
 const tls = z.strictObject({
   caFile: path('Certificates (PEM) of the authorities to trust, in place of those of the system.').optional(),
@@ -53,7 +49,7 @@ const retry = z.strictObject({
 
 /** What only a store of type `s3` has. */
 const s3Fields = {
-  endpoint: endpoint.optional().describe('Address of an `s3` store. Default: AWS in `region`.'),
+  endpoint: httpEndpoint.optional().describe('Address of an `s3` store. Default: AWS in `region`.'),
   region: z
     .string()
     .regex(/^[a-z0-9-]{1,63}$/, 'write a region, for example eu-central-1')
@@ -79,19 +75,7 @@ const s3Fields = {
     .describe(
       'What the provider can do (docs/compatibility.md). It is tried at first contact, and what it does not do is not relied on. Default: `aws` without an endpoint, else `generic`.',
     ),
-  auth: z
-    .enum(
-      ['default', 'environment', 'profile', 'web-identity', 'container', 'instance', 'sso'],
-      'write default, environment, profile, web-identity, container, instance or sso',
-    )
-    .default('default')
-    .describe(
-      'Where credentials of an `s3` store come from, as in the AWS SDKs; `default` tries all of them. Not used with `accessKeyId`.',
-    ),
-  awsProfile: z.string().min(1, 'name a profile').optional().describe('Profile for `auth` profile, sso and default.'),
-  accessKeyId: z.string().min(1, 'it is empty').optional().describe('Access key of an `s3` store, in place of `auth`.'),
-  secretAccessKey: secret('Its secret.').optional(),
-  sessionToken: secret('Its session token, if it has one.').optional(),
+  ...awsCredentials('an `s3` store'),
   tls: tls.prefault({}).describe('Trust towards an `s3` store.'),
   proxy: secret(
     'HTTP proxy on the way to an `s3` store; never shown, since its address may hold a password.',

@@ -2,7 +2,7 @@
 import type { DescribeKeyCommandOutput, KMS } from '@aws-sdk/client-kms'
 import { Denied, Integrity, Unavailable } from '../errors.ts'
 import { KEY_BYTES } from '../format/derive.ts'
-import { kmsFailure } from './aws-kms-errors.ts'
+import { kmsFailure } from './aws-kms/errors.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
 
 /** The calls that are made: the aggregated client of the SDK has them. */

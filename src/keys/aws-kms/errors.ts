@@ -1,5 +1,5 @@
 /** What AWS KMS answers where it does not do what it was asked, as inner errors. */
-import { Denied, Integrity, Unavailable } from '../errors.ts'
+import { Denied, Integrity, Unavailable } from '../../errors.ts'
 
 /** The bytes, or what they are bound to, are wrong. */
 const BROKEN: ReadonlySet<string> = new Set([

@@ -1,0 +1,61 @@
+/** Who guards the master keys: the group `keys`. */
+import { z } from 'zod'
+import { awsCredentials, httpEndpoint } from './aws-settings.ts'
+import { duration, path, secret } from './shapes.ts'
+
+const alias = z.string().regex(/^[a-z0-9-]{1,15}$/, 'an alias is 1 to 15 characters of a-z, 0-9 and -')
+
+const localManager = z.strictObject({
+  type: z.literal('local').describe('`local`: master keys that Sealgate holds itself.'),
+  file: path('The master keys file, made on first start. Default: `master-keys.json` inside `data`.').optional(),
+  keys: secret('The content of a master keys file, in place of `file`.').optional(),
+  passphrase: secret(
+    'Derives the master keys (scrypt) instead of keeping them in the file.',
+    z.string().min(12, 'use at least 12 characters'),
+  ).optional(),
+})
+
+const memoryManager = z.strictObject({
+  type: z
+    .literal('memory')
+    .describe('`memory`: a master key that is lost when the process ends. Only with a `memory` backend.'),
+})
+
+const awsKeyId = z.string().regex(/^[\w:/-]{1,2048}$/, 'write a key id, an ARN, or alias/ and a name')
+
+const awsKmsManager = z.strictObject({
+  type: z.literal('aws-kms').describe('`aws-kms`: a symmetric key of AWS KMS.'),
+  keyId: awsKeyId.describe('Key of AWS KMS: id, ARN, `alias/name` or ARN of an alias.'),
+  formerKeyIds: z
+    .array(awsKeyId)
+    .default([])
+    .describe(
+      'Keys of AWS KMS that bucket keys were wrapped by before. Only what these and `keyId` have wrapped is opened.',
+    ),
+  region: z
+    .string()
+    .regex(/^[a-z0-9-]{1,63}$/, 'write a region, for example eu-central-1')
+    .describe('Region of the key; of a multi-region key any that has a replica.'),
+  endpoint: httpEndpoint.optional().describe('Address of the service, if it is not that of AWS in `region`.'),
+  ...awsCredentials('the key manager'),
+  caFile: path('Certificates (PEM) of the authorities to trust, in place of those of the system.').optional(),
+  timeout: duration('5s', { least: '100ms', most: '1m' }).describe('How long one call of the key manager may take.'),
+})
+
+export const keys = z.strictObject({
+  active: alias.default('local').describe('Alias of the key manager that wraps new bucket keys.'),
+  managers: z
+    .record(
+      alias,
+      z.discriminatedUnion('type', [localManager, memoryManager, awsKmsManager], {
+        error: 'write a map whose `type` is local, memory or aws-kms',
+      }),
+    )
+    .prefault({ local: { type: 'local' } })
+    .describe('Key managers by alias. The alias is written into every object: never rename one.'),
+  bucketKey: z
+    .strictObject({
+      lifetime: duration('24h', { least: '1h', most: '30d' }).describe('How long one bucket key seals new objects.'),
+    })
+    .prefault({}),
+})
