@@ -8,6 +8,7 @@ import { CREDENTIALS_FILE, credentialsOf, InEffect, type Live, readLive } from '
 import { contacted, probing, withConditionalWrites } from './compose/first-contact.ts'
 import { openManagers } from './compose/key-managers.ts'
 import { openS3Store } from './compose/s3-store.ts'
+import { timingOf } from './compose/timing.ts'
 import { MemoryStore } from './backends/memory.ts'
 import type { ObjectStore } from './backends/object-store.ts'
 import { bucketRule } from './config/bucket-rules.ts'
@@ -68,7 +69,7 @@ export async function openComponents(
 ): Promise<Components> {
   const inEffect = new InEffect(live)
   await loadChecksums()
-  const managers = await openManagers(settings, { random })
+  const managers = await openManagers(settings, { random, timing: timingOf({ clock, random }) })
   const { state, stateObjects } = await openState(settings)
   const declared = await openStore(settings.backend, 'backend', settings)
   const store = await contacted(declared, settings.backend, { state, random })

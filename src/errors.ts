@@ -14,6 +14,13 @@ abstract class SealgateError extends Error {
 export class Unavailable extends SealgateError {
   override readonly name = 'Unavailable'
   readonly kind = 'unavailable'
+  /** Milliseconds after which it may be worth to ask again, if anybody knows. */
+  readonly retryAfter: number | undefined
+
+  constructor(message: string, { retryAfter, ...options }: ErrorOptions & { readonly retryAfter?: number } = {}) {
+    super(message, options)
+    this.retryAfter = retryAfter
+  }
 }
 
 /** The request or the settings are wrong; repeating will not help. */

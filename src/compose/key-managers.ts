@@ -1,20 +1,26 @@
 /** Settings of key managers become key managers. What a provider's SDK needs is loaded only where it is used. */
 import { Agent } from 'node:https'
+import type { Timing } from '../attempts.ts'
 import { awsProvider } from '../backends/s3/credentials.ts'
 import type { Settings } from '../config/settings.ts'
 import { AwsKmsKeyManager } from '../keys/aws-kms.ts'
+import type { BreakerState } from '../keys/breaker.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
 import { LocalKeyManager } from '../keys/local.ts'
 import { parseMasterKeys, readMasterKeysFile } from '../keys/master-keys.ts'
 import { MemoryKeyManager } from '../keys/memory.ts'
+import { ResilientKeyManager } from '../keys/resilient.ts'
+import { alarm } from '../telemetry/channels.ts'
 import { readText } from './read-text.ts'
 
 interface Context {
   /** The system's CSPRNG. */
   readonly random: (bytes: number) => Buffer
+  readonly timing: Timing
 }
 
 type ManagerSettings = Settings['keys']['managers'][string]
+type RemoteSettings = Pick<AwsKmsSettings, 'retry' | 'breaker'>
 type AwsKmsSettings = Extract<ManagerSettings, { readonly type: 'aws-kms' }>
 
 /** By alias. Asks no provider yet. Throws `Invalid` for files that cannot be read. */
@@ -26,7 +32,7 @@ export async function openManagers({ keys }: Settings, context: Context): Promis
   return managers
 }
 
-async function openManager(alias: string, settings: ManagerSettings, { random }: Context): Promise<KeyManager> {
+async function openManager(alias: string, settings: ManagerSettings, { random, timing }: Context): Promise<KeyManager> {
   switch (settings.type) {
     case 'memory':
       return new MemoryKeyManager({ alias, random })
@@ -37,8 +43,22 @@ async function openManager(alias: string, settings: ManagerSettings, { random }:
       return new LocalKeyManager({ alias, masterKeys: await masterKeys, random })
     }
     case 'aws-kms':
-      return openAwsKms(alias, settings)
+      return resilient(await openAwsKms(alias, settings), settings, timing)
   }
+}
+
+/** A change of what is known of a manager is an alarm: it explains what clients are told meanwhile. */
+function resilient(manager: KeyManager, { retry, breaker }: RemoteSettings, timing: Timing): KeyManager {
+  const onBreaker = (state: BreakerState): void => {
+    if (state === 'open') {
+      alarm.publish({
+        what: 'a key manager does not answer',
+        detail: { manager: manager.alias, probing: breaker.probeInterval },
+      })
+    }
+    if (state === 'closed') alarm.publish({ what: 'a key manager answers again', detail: { manager: manager.alias } })
+  }
+  return new ResilientKeyManager(manager, { retry, breaker, timing, onBreaker })
 }
 
 async function openAwsKms(alias: string, settings: AwsKmsSettings): Promise<KeyManager> {

@@ -1,6 +1,5 @@
 /** Settings of an S3 store become a store: files are read, trust and credentials put together. */
 import { existsSync, readFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { parseCredentialsFile } from '../access/credentials.ts'
 import { S3Store } from '../backends/s3.ts'
 import { StoreClient } from '../backends/s3/client.ts'
@@ -11,6 +10,7 @@ import type { S3StoreSettings } from '../config/store-settings.ts'
 import { Denied } from '../errors.ts'
 import { alarm } from '../telemetry/channels.ts'
 import { readText } from './read-text.ts'
+import { timingOf } from './timing.ts'
 
 export interface S3StoreContext {
   /** The group of settings, for messages. */
@@ -23,7 +23,7 @@ export interface S3StoreContext {
 
 /** Opens nothing yet: the first request does. Throws `Invalid` for files that cannot be read. */
 export function openS3Store(settings: S3StoreSettings, context: S3StoreContext, profile?: Profile): S3Store {
-  const { role, clock } = context
+  const { role } = context
   const client = new StoreClient({
     endpoint: settings.endpoint,
     region: settings.region,
@@ -32,11 +32,7 @@ export function openS3Store(settings: S3StoreSettings, context: S3StoreContext, 
     transport: openTransport(settings, role),
     credentials: openCredentials(settings, context),
     retry: settings.retry,
-    timing: {
-      now: clock,
-      random: () => context.random(4).readUInt32BE() / 2 ** 32,
-      sleep: (milliseconds, signal) => sleep(milliseconds, undefined, signal === undefined ? {} : { signal }),
-    },
+    timing: timingOf(context),
   })
   return new S3Store({ client, profile: profile ?? PROFILES[settings.profile], region: settings.region })
 }

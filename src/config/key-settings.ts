@@ -1,7 +1,8 @@
 /** Who guards the master keys: the group `keys`. */
 import { z } from 'zod'
 import { awsCredentials, httpEndpoint } from './aws-settings.ts'
-import { duration, path, secret } from './shapes.ts'
+import { retryPolicy } from './retry-settings.ts'
+import { count, duration, path, secret } from './shapes.ts'
 
 const alias = z.string().regex(/^[a-z0-9-]{1,15}$/, 'an alias is 1 to 15 characters of a-z, 0-9 and -')
 
@@ -21,6 +22,25 @@ const memoryManager = z.strictObject({
     .describe('`memory`: a master key that is lost when the process ends. Only with a `memory` backend.'),
 })
 
+/** Of every key manager that is somewhere else. */
+const remote = {
+  timeout: duration('5s', { least: '100ms', most: '1m' }).describe('How long one call of the key manager may take.'),
+  retry: retryPolicy({
+    attempts: 'How often a call that was not answered is made at most.',
+    defaults: { attempts: 3, budget: '10s', baseDelay: '100ms', maxDelay: '2s' },
+  }).prefault({}),
+  breaker: z
+    .strictObject({
+      failures: count({ least: 1, most: 1_000 })
+        .default(5)
+        .describe('Calls in a row without an answer after which the key manager is not asked any more.'),
+      probeInterval: duration('5s', { least: '100ms', most: '10m' }).describe(
+        'How long it is not asked then; after that one call tries.',
+      ),
+    })
+    .prefault({}),
+}
+
 const awsKeyId = z.string().regex(/^[\w:/-]{1,2048}$/, 'write a key id, an ARN, or alias/ and a name')
 
 const awsKmsManager = z.strictObject({
@@ -39,7 +59,7 @@ const awsKmsManager = z.strictObject({
   endpoint: httpEndpoint.optional().describe('Address of the service, if it is not that of AWS in `region`.'),
   ...awsCredentials('the key manager'),
   caFile: path('Certificates (PEM) of the authorities to trust, in place of those of the system.').optional(),
-  timeout: duration('5s', { least: '100ms', most: '1m' }).describe('How long one call of the key manager may take.'),
+  ...remote,
 })
 
 export const keys = z.strictObject({

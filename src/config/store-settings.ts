@@ -1,6 +1,7 @@
 /** Where objects and state are kept: the two groups of settings that name a store. */
 import { z } from 'zod'
 import { awsCredentials, httpEndpoint } from './aws-settings.ts'
+import { retryPolicy } from './retry-settings.ts'
 import { count, duration, path, secret } from './shapes.ts'
 
 /** Kept equal to the table of profiles by a test. */
@@ -32,19 +33,10 @@ const tls = z.strictObject({
     ),
 })
 
-const retry = z.strictObject({
-  attempts: count({ least: 1, most: 20 })
-    .default(4)
-    .describe(
-      'How often a request is sent at most. Bodies that cannot be sent again are not: the client gets 503 and its SDK retries.',
-    ),
-  budget: duration('30s', { least: '0s', most: '10m' }).describe(
-    'After this long no further attempt of a request begins.',
-  ),
-  baseDelay: duration('100ms', { least: '1ms', most: '1m' }).describe(
-    'Longest wait before the second attempt; it doubles with each further one, and each wait is drawn at random below it.',
-  ),
-  maxDelay: duration('5s', { least: '1ms', most: '5m' }).describe('Longest wait before any attempt.'),
+const retry = retryPolicy({
+  attempts:
+    'How often a request is sent at most. Bodies that cannot be sent again are not: the client gets 503 and its SDK retries.',
+  defaults: { attempts: 4, budget: '30s', baseDelay: '100ms', maxDelay: '5s' },
 })
 
 /** What only a store of type `s3` has. */

@@ -31,8 +31,10 @@ export function toS3Error(error: unknown): S3Error {
     if (answer !== undefined) return new NativeError(answer, error)
     return new S3Error(REFUSALS[refusal], { ...(SPOKEN.has(refusal) ? { message } : {}), cause: error })
   }
-  if (error instanceof Unavailable)
-    return new S3Error('ServiceUnavailable', { cause: error, headers: { 'retry-after': '1' } })
+  if (error instanceof Unavailable) {
+    const seconds = Math.ceil((error.retryAfter ?? 1_000) / 1_000)
+    return new S3Error('ServiceUnavailable', { cause: error, headers: { 'retry-after': String(seconds) } })
+  }
   if (error instanceof Denied) return new S3Error('AccessDenied', { cause: error })
   if (error instanceof Invalid) return new S3Error('InvalidRequest', { cause: error })
   if (error instanceof Integrity) return new S3Error('InternalError', { cause: error })

@@ -4,7 +4,7 @@ import type { TransportOptions } from '../../src/backends/s3/agent.ts'
 import { StoreClient } from '../../src/backends/s3/client.ts'
 import { StoreCredentials } from '../../src/backends/s3/credentials.ts'
 import { type Profile, PROFILES } from '../../src/backends/s3/profiles.ts'
-import type { RetryPolicy, Timing } from '../../src/backends/s3/retry.ts'
+import type { RetryPolicy, Timing } from '../../src/attempts.ts'
 import { Transport, type TransportRequest } from '../../src/backends/s3/transport.ts'
 import { ACCESS_KEY, SECRET_KEY } from './gateway.ts'
 

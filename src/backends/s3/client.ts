@@ -1,4 +1,5 @@
 /** Signed requests to one store: addressing, credentials, regions, retries. What an answer means is the caller's business. */
+import { type RetryPolicy, startAttempts, type Timing } from '../../attempts.ts'
 import { Denied, Unavailable } from '../../errors.ts'
 import { encodeComponent, encodePath } from '../../s3/auth/canonical-request.ts'
 import { type SigningCredentials, signRequest } from '../../s3/auth/sign.ts'
@@ -16,7 +17,7 @@ import {
   readFailure,
   toError,
 } from './errors.ts'
-import { type RetryPolicy, retryAfter, startAttempts, type Timing } from './retry.ts'
+import { retryAfter } from './retry.ts'
 import { type Transport, TransportError, type TransportResponse } from './transport.ts'
 import { NO_BODY, type OutgoingBody } from './upload-body.ts'
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { retryAfter, startAttempts } from '../../../src/backends/s3/retry.ts'
+import { startAttempts } from '../../../src/attempts.ts'
+import { retryAfter } from '../../../src/backends/s3/retry.ts'
 
 test('waits lie within their bounds, attempts and time within theirs', async () => {
   const policies = fc.record({
