@@ -3,6 +3,8 @@
 interface Entry<V> {
   readonly value: V
   readonly expires: number
+  /** When it may not even be used for want of something better. */
+  readonly ends: number
 }
 
 /** Times are milliseconds of the clock it is given. Values that leave are only let go of, never altered. */
@@ -10,29 +12,44 @@ export class BoundedCache<V> {
   readonly #entries = new Map<string, Entry<V>>()
   readonly #limit: number
   readonly #clock: () => number
+  readonly #onEvicted: () => void
 
-  constructor(limit: number, clock: () => number) {
+  /** `onEvicted` is told of every entry that leaves for want of room. */
+  constructor(limit: number, clock: () => number, onEvicted: () => void = () => undefined) {
     this.#limit = limit
     this.#clock = clock
+    this.#onEvicted = onEvicted
   }
 
   get(key: string): V | undefined {
-    const entry = this.#entries.get(key)
-    if (entry === undefined) return undefined
-    this.#entries.delete(key)
-    if (entry.expires <= this.#clock()) return undefined
-    // A Map iterates in order of insertion, so the entry used last stands last.
-    this.#entries.set(key, entry)
-    return entry.value
+    const entry = this.#touch(key)
+    return entry !== undefined && entry.expires > this.#clock() ? entry.value : undefined
   }
 
-  set(key: string, value: V, lifetime: number): void {
+  /** Also what has expired, for as long as `set` gave it grace. */
+  getStale(key: string): V | undefined {
+    return this.#touch(key)?.value
+  }
+
+  set(key: string, value: V, lifetime: number, grace = 0): void {
+    const expires = this.#clock() + lifetime
     this.#entries.delete(key)
-    this.#entries.set(key, { value, expires: this.#clock() + lifetime })
+    this.#entries.set(key, { value, expires, ends: expires + grace })
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= this.#limit) break
       this.#entries.delete(oldest)
+      this.#onEvicted()
     }
+  }
+
+  #touch(key: string): Entry<V> | undefined {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return undefined
+    this.#entries.delete(key)
+    if (entry.ends <= this.#clock()) return undefined
+    // A Map iterates in order of insertion, so the entry used last stands last.
+    this.#entries.set(key, entry)
+    return entry
   }
 
   delete(key: string): void {

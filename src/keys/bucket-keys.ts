@@ -6,7 +6,7 @@ import { Integrity, Internal, Invalid, Unavailable } from '../errors.ts'
 import { kidOf, KEY_BYTES } from '../format/derive.ts'
 import { BoundedCache } from './bounded-cache.ts'
 import type { BucketKey, BucketKeys, KeyManager, WrappedBucketKey } from './key-manager.ts'
-import { claimOf, KeyCache } from './key-cache.ts'
+import { type CacheEvent, claimOf, KeyCache } from './key-cache.ts'
 import type { Keyring, KeyringRecord, KeySlot } from './keyring.ts'
 import { SingleFlight } from './single-flight.ts'
 
@@ -15,9 +15,10 @@ export interface KeyAlarm {
   /**
    * `keyring-record`: a record of the keyring is damaged or forged and was ignored in favour of the envelope's own key;
    * `active-record`: so is the shared key of a period, and this process seals under a key of its own instead;
-   * `keyring-unavailable`: an object was opened without asking the keyring, because the state store does not answer.
+   * `keyring-unavailable`: an object was opened without asking the keyring, because the state store does not answer;
+   * `earlier-period`: objects are sealed under the key of an earlier period, because there is no way to a new one now.
    */
-  readonly kind: 'keyring-record' | 'active-record' | 'keyring-unavailable'
+  readonly kind: 'keyring-record' | 'active-record' | 'keyring-unavailable' | 'earlier-period'
   readonly namespace: string
   readonly kid?: Buffer
   readonly cause: unknown
@@ -37,7 +38,10 @@ export interface BucketKeysOptions {
   readonly cacheEntries?: number
   /** How long an open key is used without asking its manager again; default 1 hour. */
   readonly cacheSeconds?: number
+  /** How much longer while its manager is unavailable; default 24 hours. */
+  readonly graceSeconds?: number
   readonly onAlarm?: (alarm: KeyAlarm) => void
+  readonly onCache?: (event: CacheEvent) => void
 }
 
 const HOUR = 3_600
@@ -45,6 +49,8 @@ const DAY = 86_400
 const DAY_MS = DAY * 1_000
 /** Milliseconds for which "the keyring has no such record" is believed. */
 const ABSENCE_LIFETIME = 30_000
+/** Milliseconds for which the key of an earlier period serves before the way to a new one is tried again. */
+const EARLIER_LIFETIME = 5_000
 
 /** Throws `Invalid` if the lifetime is outside 1 hour to 30 days or the active alias names no manager. */
 export function createBucketKeys(options: BucketKeysOptions): BucketKeys {
@@ -72,15 +78,19 @@ class KeyringBucketKeys implements BucketKeys {
   readonly #clock: () => number
   readonly #alarm: (alarm: KeyAlarm) => void
   readonly #cacheLifetime: number
+  readonly #graceLifetime: number
   readonly #keys: KeyCache
   readonly #actives: BoundedCache<BucketKey>
+  /** The key that was last sealed under, by manager and namespace. */
+  readonly #latest: BoundedCache<BucketKey>
   /** `null`: known to be absent. */
   readonly #records: BoundedCache<KeyringRecord | null>
   readonly #activeFlights = new SingleFlight<BucketKey>()
   readonly #recordFlights = new SingleFlight<KeyringRecord | undefined>()
 
   constructor(options: BucketKeysOptions, lifetimeSeconds: number) {
-    const { managers, activeAlias, keyring, clock, cacheEntries = 4_096, cacheSeconds = HOUR, onAlarm } = options
+    const { managers, activeAlias, keyring, clock, onAlarm, onCache = () => undefined } = options
+    const { cacheEntries = 4_096, cacheSeconds = HOUR, graceSeconds = DAY } = options
     this.#keyring = keyring
     this.#managers = managers
     this.#activeAlias = activeAlias
@@ -88,8 +98,17 @@ class KeyringBucketKeys implements BucketKeys {
     this.#clock = clock
     this.#alarm = onAlarm ?? (() => undefined)
     this.#cacheLifetime = cacheSeconds * 1_000
-    this.#keys = new KeyCache({ managers, clock, cacheEntries, cacheLifetime: this.#cacheLifetime })
+    this.#graceLifetime = graceSeconds * 1_000
+    this.#keys = new KeyCache({
+      managers,
+      clock,
+      cacheEntries,
+      cacheLifetime: this.#cacheLifetime,
+      grace: this.#graceLifetime,
+      onCache,
+    })
     this.#actives = new BoundedCache(cacheEntries, clock)
+    this.#latest = new BoundedCache(cacheEntries, clock)
     this.#records = new BoundedCache(cacheEntries, clock)
   }
 
@@ -104,10 +123,28 @@ class KeyringBucketKeys implements BucketKeys {
     const cached = this.#actives.get(name)
     if (cached !== undefined) return cached
     return this.#activeFlights.run(name, async () => {
-      const key = await this.#shared({ namespace, manager: alias, period })
-      this.#actives.set(name, key, this.#cacheLifetime)
-      return key
+      const slot = { namespace, manager: alias, period }
+      try {
+        const key = await this.#shared(slot)
+        this.#actives.set(name, key, this.#cacheLifetime)
+        this.#latest.set(`${alias}/${namespace}`, key, this.#cacheLifetime + this.#graceLifetime)
+        return key
+      } catch (error) {
+        const key = await this.#earlier(slot, error)
+        this.#actives.set(name, key, EARLIER_LIFETIME)
+        return key
+      }
     })
+  }
+
+  /** While there is no way to the key of this period, the last one serves, as long as replicas would still seal under it (docs/format.md, "Bucket keys"). */
+  async #earlier({ namespace, manager }: KeySlot, error: unknown): Promise<BucketKey> {
+    const latest = error instanceof Unavailable ? this.#latest.get(`${manager}/${namespace}`) : undefined
+    if (latest === undefined || !this.#isInWindow(latest)) throw error
+    // Whoever retired it may have done so because it leaked. A state store that is away too cannot tell.
+    if (await this.#isRetired(latest.kid).catch(() => false)) throw error
+    this.#alarm({ kind: 'earlier-period', namespace, kid: latest.kid, cause: error })
+    return latest
   }
 
   async open(wrapped: WrappedBucketKey, namespace: string): Promise<BucketKey> {
@@ -240,14 +277,20 @@ class KeyringBucketKeys implements BucketKeys {
   }
 
   /** Refuses a key whose day lies outside [today − window − 1, today + 1]: an old, leaked key must not come back into use. */
-  #checkDay({ day, kid }: BucketKey): void {
+  #checkDay(key: BucketKey): void {
+    if (this.#isInWindow(key)) return
+    const { day, kid } = key
     const today = Math.floor(this.#clock() / DAY_MS)
-    const window = Math.ceil(this.#lifetimeSeconds / DAY)
-    if (day >= today - window - 1 && day <= today + 1) return
     throw new Integrity(
       'unwrap failure',
       `key ${kid.toString('hex')} was made on day ${day}, too far from today, ${today}`,
     )
+  }
+
+  #isInWindow({ day }: BucketKey): boolean {
+    const today = Math.floor(this.#clock() / DAY_MS)
+    const window = Math.ceil(this.#lifetimeSeconds / DAY)
+    return day >= today - window - 1 && day <= today + 1
   }
 }
 

@@ -1,10 +1,13 @@
 /** Wrapped bucket keys in, open ones out: one unwrap for each at a time, checked against its kid, cached. */
 import { hash } from 'node:crypto'
-import { Integrity } from '../errors.ts'
+import { Integrity, Unavailable } from '../errors.ts'
 import { kidOf, lengthPrefixed, sameBytes } from '../format/derive.ts'
 import { BoundedCache } from './bounded-cache.ts'
 import type { BucketKey, KeyManager, WrappedBucketKey } from './key-manager.ts'
 import { SingleFlight } from './single-flight.ts'
+
+/** What became of a look for an open key: for who counts. */
+export type CacheEvent = 'hit' | 'miss' | 'stale' | 'evicted'
 
 export interface KeyCacheOptions {
   readonly managers: ReadonlyMap<string, KeyManager>
@@ -13,6 +16,9 @@ export interface KeyCacheOptions {
   readonly cacheEntries: number
   /** Milliseconds. */
   readonly cacheLifetime: number
+  /** Milliseconds for which a key is used after that while its manager is unavailable. */
+  readonly grace: number
+  readonly onCache: (event: CacheEvent) => void
 }
 
 export class KeyCache {
@@ -25,24 +31,41 @@ export class KeyCache {
 
   constructor(options: KeyCacheOptions) {
     this.#options = options
-    this.#cache = new BoundedCache(options.cacheEntries, options.clock)
+    this.#cache = new BoundedCache(options.cacheEntries, options.clock, () => options.onCache('evicted'))
   }
 
   /** What is open already. */
   peek(wrapped: WrappedBucketKey, namespace: string): BucketKey | undefined {
-    return this.#cache.get(claimOf(wrapped, namespace))
+    const found = this.#cache.get(claimOf(wrapped, namespace))
+    if (found !== undefined) this.#options.onCache('hit')
+    return found
   }
 
-  /** Throws `Integrity('unwrap failure')` if the bytes do not open to a key of this kid in this namespace; `Unavailable` or `Denied` if its manager cannot tell. */
+  /**
+   * Throws `Integrity('unwrap failure')` if the bytes do not open to a key of this kid in this namespace; `Unavailable` or
+   * `Denied` if its manager cannot tell. A manager that is away does not take back what it has opened; one that refuses does.
+   */
   async open(wrapped: WrappedBucketKey, namespace: string): Promise<BucketKey> {
     const claim = claimOf(wrapped, namespace)
     const cached = this.#cache.get(claim)
-    return cached ?? this.#flights.run(claim, async () => this.keep(await this.#unwrap(wrapped, namespace)))
+    if (cached !== undefined) return cached
+    return this.#flights.run(claim, async () => {
+      this.#options.onCache('miss')
+      try {
+        return this.keep(await this.#unwrap(wrapped, namespace))
+      } catch (error) {
+        const stale = error instanceof Unavailable ? this.#cache.getStale(claim) : undefined
+        if (stale === undefined) throw error
+        this.#options.onCache('stale')
+        return stale
+      }
+    })
   }
 
   /** Remembers a key that was just made or opened. */
   keep(key: BucketKey): BucketKey {
-    this.#cache.set(claimOf(key, key.namespace), key, this.#options.cacheLifetime)
+    const { cacheLifetime, grace } = this.#options
+    this.#cache.set(claimOf(key, key.namespace), key, cacheLifetime, grace)
     return key
   }
 
