@@ -31,7 +31,7 @@ import { StateBucketDocuments } from './state/bucket-documents.ts'
 import { StateKeyring } from './state/keyring.ts'
 import { StateStore } from './state/state-store.ts'
 import { Uploads } from './state/uploads.ts'
-import { alarm } from './telemetry/channels.ts'
+import { alarm, keyCache } from './telemetry/channels.ts'
 
 /** Milliseconds since 1970. */
 export const clock = (): number => Date.now()
@@ -118,12 +118,17 @@ function bucketKeysOf(
   managers: ReadonlyMap<string, KeyManager>,
   keyring: StateKeyring,
 ): BucketKeys {
+  const { active, bucketKey, cache } = settings.keys
   return createBucketKeys({
     managers,
-    activeAlias: settings.keys.active,
+    activeAlias: active,
     keyring,
     clock,
-    lifetimeSeconds: settings.keys.bucketKey.lifetime / 1_000,
+    lifetimeSeconds: bucketKey.lifetime / 1_000,
+    cacheEntries: cache.entries,
+    cacheSeconds: cache.lifetime / 1_000,
+    graceSeconds: cache.grace / 1_000,
+    onCache: (event) => keyCache.publish({ event }),
     onAlarm: ({ kind, namespace, kid, cause }) => {
       alarm.publish({ what: `key alarm: ${kind}`, detail: { namespace, kid: kid?.toString('hex') ?? '' }, cause })
     },

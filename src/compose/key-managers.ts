@@ -10,7 +10,7 @@ import { LocalKeyManager } from '../keys/local.ts'
 import { parseMasterKeys, readMasterKeysFile } from '../keys/master-keys.ts'
 import { MemoryKeyManager } from '../keys/memory.ts'
 import { ResilientKeyManager } from '../keys/resilient.ts'
-import { alarm } from '../telemetry/channels.ts'
+import { alarm, keyManager } from '../telemetry/channels.ts'
 import { readText } from './read-text.ts'
 
 interface Context {
@@ -49,14 +49,19 @@ async function openManager(alias: string, settings: ManagerSettings, { random, t
 
 /** A change of what is known of a manager is an alarm: it explains what clients are told meanwhile. */
 function resilient(manager: KeyManager, { retry, breaker }: RemoteSettings, timing: Timing): KeyManager {
+  const { alias } = manager
+  let away = false
   const onBreaker = (state: BreakerState): void => {
-    if (state === 'open') {
+    keyManager.publish({ manager: alias, state })
+    // Not at every trial.
+    if (state === 'open' && !away) {
       alarm.publish({
         what: 'a key manager does not answer',
-        detail: { manager: manager.alias, probing: breaker.probeInterval },
+        detail: { manager: alias, probing: breaker.probeInterval },
       })
     }
-    if (state === 'closed') alarm.publish({ what: 'a key manager answers again', detail: { manager: manager.alias } })
+    if (state === 'closed') alarm.publish({ what: 'a key manager answers again', detail: { manager: alias } })
+    if (state !== 'half-open') away = state === 'open'
   }
   return new ResilientKeyManager(manager, { retry, breaker, timing, onBreaker })
 }

@@ -78,4 +78,17 @@ export const keys = z.strictObject({
       lifetime: duration('24h', { least: '1h', most: '30d' }).describe('How long one bucket key seals new objects.'),
     })
     .prefault({}),
+  cache: z
+    .strictObject({
+      lifetime: duration('1h', { least: '1s', most: '30d' }).describe(
+        'How long an open bucket key is used without asking its key manager again.',
+      ),
+      grace: duration('24h', { least: '0s', most: '30d' }).describe(
+        'How much longer while the key manager does not answer. One that refuses takes its keys back at the end of `lifetime`.',
+      ),
+      entries: count({ least: 16, most: 1_000_000 })
+        .default(4_096)
+        .describe('Open bucket keys kept at most, in each worker.'),
+    })
+    .prefault({}),
 })

@@ -52,6 +52,17 @@ export interface WaitingEvent {
   readonly bucket: string
 }
 
+/** What came of a look for an open bucket key, or that one left the cache for want of room. `stale`: used although it is old, because its manager is away. */
+export interface KeyCacheEvent {
+  readonly event: 'hit' | 'miss' | 'stale' | 'evicted'
+}
+
+/** What is known of a key manager elsewhere: `open` means that it has not answered and is not asked. */
+export interface KeyManagerEvent {
+  readonly manager: string
+  readonly state: 'closed' | 'open' | 'half-open'
+}
+
 interface Channel<T> {
   publish(message: T): void
   subscribe(listener: (message: T) => void): () => void
@@ -77,3 +88,5 @@ export const plaintextSeen: Channel<PlaintextEvent> = typed('sealgate:plaintext'
 export const plaintextLeft: Channel<PlaintextLeftEvent> = typed('sealgate:plaintext-left')
 export const configurationWaits: Channel<WaitingEvent> = typed('sealgate:configuration-waits')
 export const alarm: Channel<AlarmEvent> = typed('sealgate:alarm')
+export const keyCache: Channel<KeyCacheEvent> = typed('sealgate:key-cache')
+export const keyManager: Channel<KeyManagerEvent> = typed('sealgate:key-manager')

@@ -1,6 +1,6 @@
 /** Metrics in Prometheus' text format, fed by the channels. */
 import { AggregatorRegistry, Counter, Gauge, Registry } from 'prom-client'
-import { plaintextLeft, plaintextSeen } from './channels.ts'
+import { keyCache, keyManager, plaintextLeft, plaintextSeen } from './channels.ts'
 
 export interface Metrics {
   readonly contentType: string
@@ -35,6 +35,7 @@ export function collectMetrics({ worker = false }: { readonly worker?: boolean }
   })
   const label = boundedLabel()
   const stops = [
+    ...countKeys(registry),
     plaintextSeen.subscribe(({ bucket }) => seen.inc({ bucket: label(bucket) })),
     plaintextLeft.subscribe((event) => {
       const labels = { bucket: label(event.bucket) }
@@ -52,6 +53,26 @@ export function collectMetrics({ worker = false }: { readonly worker?: boolean }
       for (const stop of stops) stop()
     },
   }
+}
+
+function countKeys(registry: Registry): readonly (() => void)[] {
+  const cache = new Counter({
+    registers: [registry],
+    labelNames: ['event'],
+    name: 'sealgate_key_cache_total',
+    help: 'Looks for an open bucket key that were a hit, a miss, or stale (used although old, because its key manager is away), and keys evicted for want of room.',
+  })
+  const breaker = new Gauge({
+    registers: [registry],
+    labelNames: ['manager'],
+    name: 'sealgate_key_manager_open',
+    help: '1 while a key manager has not answered and is not asked (the circuit breaker is open or tries), 0 otherwise.',
+    aggregator: 'max',
+  })
+  return [
+    keyCache.subscribe(({ event }) => cache.inc({ event })),
+    keyManager.subscribe(({ manager, state }) => breaker.set({ manager }, state === 'closed' ? 0 : 1)),
+  ]
 }
 
 /** What all workers of this cluster have to tell, asked of each when somebody asks for it. */

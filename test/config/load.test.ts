@@ -64,6 +64,7 @@ describe('settings from nothing', () => {
         active: 'local',
         managers: { local: { type: 'local', file: 'sealgate-data/master-keys.json' } },
         bucketKey: { lifetime: 86_400_000 },
+        cache: { lifetime: 3_600_000, grace: 86_400_000, entries: 4_096 },
       },
       buckets: [],
       checksums: { default: 'small', onGet: 'always' },

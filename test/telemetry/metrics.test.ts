@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import { plaintextLeft, plaintextSeen } from '../../src/telemetry/channels.ts'
+import { keyCache, keyManager, plaintextLeft, plaintextSeen } from '../../src/telemetry/channels.ts'
 import { collectMetrics, type Metrics } from '../../src/telemetry/metrics.ts'
 
 let metrics: Metrics
@@ -26,6 +26,19 @@ test('bucket names beyond a bound are counted together', async () => {
   const found = await lines()
   expect(found).toHaveLength(201)
   expect(found).toContain('sealgate_plaintext_seen_total{bucket="other"} 9800')
+})
+
+test('looks for bucket keys are counted by what came of them, and a key manager that is away is a gauge', async () => {
+  metrics = collectMetrics()
+  for (const event of ['hit', 'hit', 'stale'] as const) keyCache.publish({ event })
+  for (const state of ['open', 'half-open'] as const) keyManager.publish({ manager: 'main', state })
+  expect(await lines()).toEqual([
+    'sealgate_key_cache_total{event="hit"} 2',
+    'sealgate_key_cache_total{event="stale"} 1',
+    'sealgate_key_manager_open{manager="main"} 1',
+  ])
+  keyManager.publish({ manager: 'main', state: 'closed' })
+  expect(await lines()).toContain('sealgate_key_manager_open{manager="main"} 0')
 })
 
 test('nothing is counted after the end', async () => {
