@@ -19,7 +19,7 @@ const MAY: Record<string, { folders: string[]; packages: string[] }> = {
   'backends/s3': { folders: ['s3'], packages: ['node:net', 'node:stream', 'undici', '@aws-sdk/credential-providers'] },
   state: { folders: ['format', 'keys', 'backends'], packages: [] },
   gateway: { folders: ['s3', 'format', 'keys', 'backends', 'state', 'telemetry'], packages: [] },
-  jobs: { folders: ['format', 'state', 'backends', 'telemetry'], packages: [] },
+  jobs: { folders: ['format', 'keys', 'state', 'backends', 'telemetry'], packages: [] },
   http: {
     folders: ['gateway', 's3', 'access', 'backends', 'telemetry'],
     packages: ['node:http', 'node:https', 'node:net', 'node:stream', 'fastify'],
