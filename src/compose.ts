@@ -48,6 +48,9 @@ export interface Components {
   readonly gateway: Gateway
   readonly state: StateStore
   readonly abandonedUploads: AbandonedUploads
+  readonly keyring: StateKeyring
+  /** By alias. */
+  readonly managers: ReadonlyMap<string, KeyManager>
   /** Tries a remote backend anew and remembers what it finds; absent for others. */
   readonly probeBackend?: () => Promise<readonly Finding[] | undefined>
   /** Settings and credentials as they are now. */
@@ -101,6 +104,8 @@ export async function openComponents(
     gateway,
     state,
     abandonedUploads,
+    keyring,
+    managers,
     ...probing(declared, settings.backend, { state, random }),
     inEffect,
     dependencies: dependenciesOf(store, stateObjects, [...managers.values()]),

@@ -1,10 +1,11 @@
-/** `sealgate keys`: the master keys file. */
+/** `sealgate keys`: master keys, and the bucket keys that they wrap. */
 import { Command } from 'commander'
 import { clock, random } from '../compose.ts'
 import { Invalid } from '../errors.ts'
 import { generateMasterKey } from '../keys/master-keys.ts'
 import { report } from './client-options.ts'
 import { type CommandContext, settingsOf } from './context.ts'
+import { keyringCommands } from './keyring.ts'
 
 interface GenerateFlags {
   readonly config?: string
@@ -14,7 +15,7 @@ interface GenerateFlags {
 }
 
 export function keysCommand(context: CommandContext): Command {
-  const keys = new Command('keys').description('master keys')
+  const keys = new Command('keys').description('master keys, and the bucket keys that they wrap')
   keys
     .command('generate')
     .description('add a master key to the file of a local key manager')
@@ -46,5 +47,6 @@ export function keysCommand(context: CommandContext): Command {
         `master key ${id} added to ${file}. ${use} Back the file up.`,
       )
     })
+  for (const command of keyringCommands(context)) keys.addCommand(command)
   return keys
 }

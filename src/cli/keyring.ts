@@ -1,0 +1,182 @@
+/** `sealgate keys status`, `rewrap` and `export`: the keyring, which holds every wrapped bucket key (docs/format.md, "Bucket keys, keyring and rotation"). */
+import { writeFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { type Components, openComponents } from '../compose.ts'
+import { Invalid, Unavailable } from '../errors.ts'
+import { type RewrapReport, rewrapKeyring } from '../jobs/rewrap-keyring.ts'
+import { formatKeyringRecord, type KeyringRecord } from '../keys/keyring.ts'
+import { report } from './client-options.ts'
+import { type CommandContext, settingsOf, stoppable } from './context.ts'
+
+interface KeyringFlags {
+  readonly config?: string
+  readonly json?: boolean
+}
+
+interface RewrapFlags extends KeyringFlags {
+  readonly from?: string
+  readonly to?: string
+  readonly dryRun?: boolean
+}
+
+interface ExportFlags extends KeyringFlags {
+  readonly out: string
+}
+
+const CONFIG = ['-c, --config <file>', 'settings (YAML): where the state and the key managers are'] as const
+const JSON_LINES = ['--json', 'JSON lines in place of text'] as const
+
+export const keyringCommands = (context: CommandContext): readonly Command[] => [
+  new Command('status')
+    .description('how many bucket keys each key manager has wrapped')
+    .option(...CONFIG)
+    .option(...JSON_LINES)
+    .addHelpText(
+      'after',
+      '\nExample:\n  sealgate keys status\n\nA key manager whose row says 0 is not needed to read any object of this keyring.\n',
+    )
+    .action((flags: KeyringFlags) => withKeyring(context, flags, (opened) => status(context, flags, opened))),
+  new Command('rewrap')
+    .description(
+      'wrap every bucket key anew, under the newest master key or by another key manager; no object is touched',
+    )
+    .option(...CONFIG)
+    .option('--from <alias>', 'only keys that this key manager has wrapped; default: all')
+    .option('--to <alias>', 'the key manager that wraps them from now on; default: the one that had')
+    .option('--dry-run', 'open and wrap each key, and change nothing')
+    .option(...JSON_LINES)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sealgate keys rewrap\n  sealgate keys rewrap --from old --to main\n\nThe gateway may run meanwhile. A run that broke off is started again. Every gateway must have both key managers in its settings before;\nan old one may go once `keys status` says that nothing is wrapped by it, and the keyring is then part of what a backup needs.\n',
+    )
+    .action((flags: RewrapFlags) =>
+      withKeyring(context, flags, (opened, signal) => rewrap(context, flags, opened, signal)),
+    ),
+  new Command('export')
+    .description('write the keyring into one file, for `decrypt --keyring` and for backups')
+    .option(...CONFIG)
+    .requiredOption('-o, --out <file>', 'the file, which must not be there yet')
+    .option(...JSON_LINES)
+    .addHelpText(
+      'after',
+      '\nExample:\n  sealgate keys export --out keyring.json\n\nThe file holds wrapped keys only: without their key manager they open nothing.\n',
+    )
+    .action((flags: ExportFlags) => withKeyring(context, flags, (opened) => exportKeyring(context, flags, opened))),
+]
+
+async function withKeyring(
+  context: CommandContext,
+  flags: KeyringFlags,
+  work: (opened: Components, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const settings = settingsOf(context, flags.config)
+  if (settings.state.type === 'memory') throw new Invalid('a state store in memory can be seen by the gateway alone')
+  await stoppable(context, async (signal) => {
+    const components = await openComponents(settings)
+    try {
+      await work(components, signal)
+    } finally {
+      await components.close()
+    }
+  })
+}
+
+interface Tally {
+  active: number
+  retired: number
+  oldest: number
+}
+
+async function status(context: CommandContext, flags: KeyringFlags, { keyring, managers }: Components): Promise<void> {
+  const tallies = new Map<string, Tally>([...managers.keys()].map((alias) => [alias, emptyTally()]))
+  let unreadable = 0
+  for await (const entries of keyring.entries()) {
+    for (const { record } of entries) {
+      if (record === undefined) unreadable += 1
+      else count(tallies, record)
+    }
+  }
+  for (const [alias, { active, retired, oldest }] of [...tallies].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const configured = managers.has(alias)
+    const since = active + retired === 0 ? undefined : new Date(oldest).toISOString()
+    const note = configured ? '' : '  NOT IN THE SETTINGS: what it wrapped cannot be read'
+    report(
+      context,
+      flags,
+      { manager: alias, configured, active, retired, ...(since === undefined ? {} : { oldest: since }) },
+      `${alias.padEnd(15)}  ${String(active + retired).padStart(7)} keys${since === undefined ? '' : `, the oldest of ${since}`}${note}`,
+    )
+  }
+  if (unreadable > 0) report(context, flags, { unreadable }, `${unreadable} records are damaged`)
+}
+
+const emptyTally = (): Tally => ({ active: 0, retired: 0, oldest: Number.POSITIVE_INFINITY })
+
+function count(tallies: Map<string, Tally>, record: KeyringRecord): void {
+  const tally = tallies.get(record.alias) ?? emptyTally()
+  tally[record.status] += 1
+  tally.oldest = Math.min(tally.oldest, record.created)
+  tallies.set(record.alias, tally)
+}
+
+async function rewrap(
+  context: CommandContext,
+  flags: RewrapFlags,
+  { keyring, managers }: Components,
+  signal: AbortSignal,
+): Promise<void> {
+  const { from, to, dryRun = false } = flags
+  let why: unknown
+  const done = await rewrapKeyring(
+    { keyring, managers },
+    {
+      ...(from === undefined ? {} : { from }),
+      ...(to === undefined ? {} : { to }),
+      dryRun,
+      signal,
+      onRecord: ({ kid, namespace, alias, outcome, cause }) => {
+        why ??= cause
+        if (outcome === 'rewrapped' && flags.json !== true) return
+        report(context, flags, { kid, namespace, manager: alias, outcome }, `${outcome}  ${kid}  ${namespace}`)
+      },
+    },
+  )
+  const { examined, rewrapped, changed, failed, unreadable } = done
+  report(
+    context,
+    flags,
+    { examined, rewrapped, changed, failed, unreadable, dryRun },
+    `${rewrapped} of ${examined} bucket keys ${dryRun ? 'can be ' : ''}wrapped anew${others(done)}`,
+  )
+  if (failed > 0) {
+    const message = `${failed} bucket keys could not be wrapped anew and stay as they are; run it again`
+    throw why instanceof Unavailable ? new Unavailable(message, { cause: why }) : new Error(message, { cause: why })
+  }
+}
+
+function others({ changed, failed, unreadable }: RewrapReport): string {
+  const parts = Object.entries({ 'changed by somebody else': changed, failed, damaged: unreadable })
+  return parts.flatMap(([what, number]) => (number === 0 ? [] : [`, ${number} ${what}`])).join('')
+}
+
+async function exportKeyring(context: CommandContext, flags: ExportFlags, { keyring }: Components): Promise<void> {
+  const records: string[] = []
+  let unreadable = 0
+  for await (const entries of keyring.entries()) {
+    for (const { record } of entries) {
+      if (record === undefined) unreadable += 1
+      else records.push(formatKeyringRecord(record))
+    }
+  }
+  try {
+    writeFileSync(flags.out, `[\n${records.join(',\n')}\n]\n`, { flag: 'wx', mode: 0o600 })
+  } catch (cause) {
+    throw new Invalid(`--out ${flags.out} cannot be written, or is there already`, { cause })
+  }
+  report(
+    context,
+    flags,
+    { keys: records.length, unreadable, file: flags.out },
+    `${records.length} bucket keys written to ${flags.out}${unreadable === 0 ? '' : `; ${unreadable} damaged records were left out`}`,
+  )
+}
