@@ -13,16 +13,21 @@ const source = join(root, 'src', 'main.ts')
 process.setSourceMapsEnabled(true)
 await import(pathToFileURL(existsSync(source) ? await bundle() : join(root, 'dist', 'main.js')).href)
 
-/** Several processes may start at once: each writes its own file and moves it into place whole. */
+/** Several processes may start at once: each writes its own files and moves them into place whole. */
 async function bundle() {
   const { build, stop } = await import('esbuild')
   const folder = join(root, 'node_modules', '.cache', 'sealgate')
-  const target = join(folder, 'main.mjs')
-  const mine = join(folder, `main-${process.pid}.mjs`)
+  const mine = (name) => join(folder, `${name}-${process.pid}.mjs`)
+  const target = (name) => join(folder, `${name}.mjs`)
   mkdirSync(folder, { recursive: true })
   await build({
-    entryPoints: [source],
-    outfile: mine,
+    // Threads begin with files of their own; src/compose/pkcs11.ts looks for this one beside the program.
+    entryPoints: [
+      { in: source, out: `main-${process.pid}` },
+      { in: join(root, 'src', 'keys', 'pkcs11', 'worker.ts'), out: `pkcs11-worker-${process.pid}` },
+    ],
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
     bundle: true,
     packages: 'external',
     platform: 'node',
@@ -33,6 +38,6 @@ async function bundle() {
   })
   // Its helper process would live as long as the gateway.
   await stop()
-  renameSync(mine, target)
-  return target
+  for (const name of ['pkcs11-worker', 'main']) renameSync(mine(name), target(name))
+  return target('main')
 }

@@ -9,8 +9,10 @@ import type { KeyManager } from '../keys/key-manager.ts'
 import { LocalKeyManager } from '../keys/local.ts'
 import { parseMasterKeys, readMasterKeysFile } from '../keys/master-keys.ts'
 import { MemoryKeyManager } from '../keys/memory.ts'
+import { Pkcs11KeyManager } from '../keys/pkcs11.ts'
 import { ResilientKeyManager } from '../keys/resilient.ts'
 import { alarm, keyManager } from '../telemetry/channels.ts'
+import { pkcs11Parts } from './pkcs11.ts'
 import { readText } from './read-text.ts'
 
 interface Context {
@@ -44,6 +46,8 @@ async function openManager(alias: string, settings: ManagerSettings, { random, t
     }
     case 'aws-kms':
       return resilient(await openAwsKms(alias, settings), settings, timing)
+    case 'pkcs11':
+      return resilient(new Pkcs11KeyManager({ ...(await pkcs11Parts(alias, settings)), random }), settings, timing)
   }
 }
 

@@ -62,13 +62,62 @@ const awsKmsManager = z.strictObject({
   ...remote,
 })
 
+const tokenText = z
+  .string()
+  .regex(/^(?! )[^\p{Cc}]{1,64}(?<! )$/u, 'write it as the token tells it, without spaces at its ends')
+
+const pkcs11Key = z
+  .strictObject({
+    label: tokenText.optional().describe('CKA_LABEL of the key.'),
+    id: z
+      .string()
+      .regex(/^([0-9a-fA-F]{2}){1,128}$/, 'write pairs of hex digits')
+      .transform((text) => text.toLowerCase())
+      .optional()
+      .describe('CKA_ID of the key, in hex.'),
+    mechanism: z
+      .enum(['aes-gcm', 'aes-key-wrap'], 'write aes-gcm or aes-key-wrap')
+      .default('aes-gcm')
+      .describe('How the key wraps bucket keys. `aes-key-wrap` does not bind them to bucket and day.'),
+  })
+  .refine(({ label, id }) => label !== undefined || id !== undefined, 'name the key by label or id')
+
+const pkcs11Manager = z.strictObject({
+  type: z
+    .literal('pkcs11')
+    .describe('`pkcs11`: an AES-256 key in an HSM, by PKCS#11. Needs the package `pkcs11js` (docs/keys.md).'),
+  module: path('Path of the PKCS#11 library that came with the HSM, `/usr/lib/softhsm/libsofthsm2.so` for instance.'),
+  token: z
+    .strictObject({
+      label: tokenText.optional().describe('Label of the token.'),
+      serial: tokenText.optional().describe('Serial number of the token.'),
+      slot: count({ least: 0, most: 2 ** 48 - 1 })
+        .optional()
+        .describe('Number of its slot, as the library counts.'),
+    })
+    .refine((token) => Object.keys(token).length > 0, 'name the token by label, serial or slot'),
+  pin: secret(
+    'PIN of the user of the token; this or `pinFile` is required. A wrong one is tried once: so many lock a token.',
+  ),
+  key: pkcs11Key,
+  formerKeys: z
+    .array(pkcs11Key)
+    .max(16, 'name at most 16')
+    .default([])
+    .describe('Keys of the token that bucket keys were wrapped by before.'),
+  sessions: count({ least: 1, most: 32 })
+    .default(2)
+    .describe('Sessions with the token at most, in each worker. Each has a thread of its own.'),
+  ...remote,
+})
+
 export const keys = z.strictObject({
   active: alias.default('local').describe('Alias of the key manager that wraps new bucket keys.'),
   managers: z
     .record(
       alias,
-      z.discriminatedUnion('type', [localManager, memoryManager, awsKmsManager], {
-        error: 'write a map whose `type` is local, memory or aws-kms',
+      z.discriminatedUnion('type', [localManager, memoryManager, awsKmsManager, pkcs11Manager], {
+        error: 'write a map whose `type` is local, memory, aws-kms or pkcs11',
       }),
     )
     .prefault({ local: { type: 'local' } })

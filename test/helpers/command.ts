@@ -25,10 +25,12 @@ export interface Started {
 export class Workplace {
   readonly folder = mkdtempSync(join(tmpdir(), 'sealgate-test-'))
   readonly #env: Readonly<Record<string, string>>
+  readonly #bin: string
 
-  /** Every command gets `env`; the listeners take free ports unless it says otherwise. */
-  constructor(env: Readonly<Record<string, string>> = {}) {
+  /** Every command gets `env`; the listeners take free ports unless it says otherwise. `bin` is that of an installation in place of this checkout. */
+  constructor(env: Readonly<Record<string, string>> = {}, bin = BIN) {
     this.#env = { SEALGATE_SERVER_LISTEN: '127.0.0.1:0', SEALGATE_ADMIN_LISTEN: 'off', ...env }
+    this.#bin = bin
   }
 
   path(name: string): string {
@@ -67,7 +69,10 @@ export class Workplace {
 
   #spawn(args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SEALGATE_')))
-    return spawn(process.execPath, [BIN, ...args], { cwd: this.folder, env: { ...inherited, ...this.#env, ...env } })
+    return spawn(process.execPath, [this.#bin, ...args], {
+      cwd: this.folder,
+      env: { ...inherited, ...this.#env, ...env },
+    })
   }
 }
 
