@@ -54,7 +54,6 @@ export const CKS_USER: ReadonlySet<number> = new Set([1, 3])
 
 /** Flags of tokens. */
 export const CKF_LOGIN_REQUIRED = 0x4
-export const CKF_TOKEN_INITIALIZED = 0x400
 export const CKF_USER_PIN_FINAL_TRY = 0x20000
 export const CKF_USER_PIN_LOCKED = 0x40000
 

@@ -1,7 +1,7 @@
 /** What is wrong with a token, as inner errors. */
 import { Denied, Integrity, Unavailable } from '../../errors.ts'
 import { CKR, nameOf } from './cryptoki.ts'
-import { type Fault, type Reason, TokenFault } from './messages.ts'
+import type { Fault, Reason, TokenFault } from './messages.ts'
 
 /** The exact version that was tried. */
 export const PACKAGE = 'pkcs11js'

@@ -83,23 +83,27 @@ export class Token {
     switch (ask.op) {
       case 'open':
         return this.#open()
-      case 'login':
-        return this.#login(ask.pin)
       case 'wrap':
         return this.#wrap(buffer(ask.key), buffer(ask.context), buffer(ask.iv))
       case 'unwrap':
         return this.#unwrap(ask)
       case 'rewrap':
         return this.#rewrap(ask)
+      case 'login':
+        this.#login(buffer(ask.pin))
+        break
       case 'check':
-        return this.#check(buffer(ask.iv))
+        this.#check(buffer(ask.iv))
+        break
       case 'reset':
         this.#close()
-        return this.#finalize()
+        this.#finalize()
+        break
       case 'close':
         this.#close()
-        return ask.last ? this.#finalize() : undefined
+        if (ask.last) this.#finalize()
     }
+    return undefined
   }
 
   #open(): Value {
@@ -121,10 +125,10 @@ export class Token {
     return 'pin'
   }
 
-  #login(pin: Uint8Array): undefined {
+  #login(pin: Buffer): void {
     const { handle } = this.#opened()
     // The package takes a string only, which nobody can wipe; it lives as short as we can make it.
-    const text = buffer(pin).toString('utf8')
+    const text = pin.toString('utf8')
     tolerating(CKR.USER_ALREADY_LOGGED_IN, () => this.#cryptoki.C_Login(handle, CKU_USER, text))
     this.#findKeys()
   }
@@ -162,7 +166,7 @@ export class Token {
     }
   }
 
-  #check(iv: Buffer): undefined {
+  #check(iv: Buffer): void {
     this.#prove(iv)
     if (this.#formerMissing) throw new TokenFault({ reason: 'former key' })
   }
@@ -252,7 +256,7 @@ export class Token {
     if (session !== undefined) ignoringFaults(() => this.#cryptoki.C_CloseSession(session.handle))
   }
 
-  #finalize(): undefined {
+  #finalize(): void {
     ignoringFaults(() => this.#cryptoki.C_Finalize())
   }
 }

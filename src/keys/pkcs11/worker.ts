@@ -5,13 +5,13 @@ import type { Pkcs11Package } from './cryptoki.ts'
 import { type Answer, type Ask, type ThreadSettings, TokenFault } from './messages.ts'
 import { Token } from './token.ts'
 
-const settings = workerData as ThreadSettings
+const settings: ThreadSettings = workerData
 let token: Token | undefined
 
 function load(): Token {
-  const { PKCS11, CK_PARAMS_GCM } = attempt('package', () => {
-    return createRequire(settings.package)(settings.package) as Pkcs11Package
-  })
+  const { PKCS11, CK_PARAMS_GCM } = attempt<Pkcs11Package>('package', () =>
+    createRequire(settings.package)(settings.package),
+  )
   const cryptoki = new PKCS11()
   attempt('library', () => cryptoki.load(settings.module))
   return new Token(cryptoki, CK_PARAMS_GCM, settings)
