@@ -16,10 +16,10 @@ function backendEnv(store) {
   }
 }
 
-/** Starts it; with `tls` it serves HTTPS with a certificate of its own for `localhost`. */
-export async function startGateway(cache, store, { tls = false } = {}) {
+/** Starts it; with `tls` it serves HTTPS with a certificate of its own for `localhost`, `env` are further settings. */
+export async function startGateway(cache, store, { tls = false, env = {} } = {}) {
   const folder = mkdtempSync(join(cache, 'gateway-'))
-  const data = join(folder, 'data')
+  const data = env.SEALGATE_DATA ?? join(folder, 'data')
   const certificate = tls ? makeCertificate(folder) : undefined
   const settings = {
     SEALGATE_DATA: data,
@@ -32,6 +32,7 @@ export async function startGateway(cache, store, { tls = false } = {}) {
       SEALGATE_SERVER_TLS_KEY_FILE: certificate.key,
     }),
     ...backendEnv(store),
+    ...env,
   }
   const log = join(folder, 'gateway.log')
   const remove = () => rmSync(folder, { recursive: true, force: true })

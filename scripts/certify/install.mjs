@@ -56,6 +56,19 @@ export function python(cache, packages, name = 'python') {
   return bin
 }
 
+/** The `node_modules` folder of its own with what is asked for from npm, compiled where a package is to be. */
+export function nodePackages(cache, name, packages) {
+  const folder = join(cache, name)
+  const stamp = join(folder, `.has-${createHash('sha256').update(packages.join(' ')).digest('hex').slice(0, 16)}`)
+  if (!existsSync(stamp)) {
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
+    nice('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', ...packages])
+    writeFileSync(stamp, `${packages.join('\n')}\n`)
+  }
+  return join(folder, 'node_modules')
+}
+
 /** A program of Debian: as it is on this machine, or installed where `--system-packages` allows it. */
 export function debian({ systemPackages }, program, packages) {
   if (!existsSync(program) && systemPackages) {

@@ -5,6 +5,7 @@ import { boto3 } from './boto3.mjs'
 import { data } from './data.mjs'
 import { differential } from './differential.mjs'
 import { duplicity } from './duplicity.mjs'
+import { kmsPkcs11 } from './kms-pkcs11.mjs'
 import { mc } from './mc.mjs'
 import { pgbackrest } from './pgbackrest.mjs'
 import { rclone } from './rclone.mjs'
@@ -21,6 +22,7 @@ import { terraform } from './terraform.mjs'
 
 const SDKS = [boto3, sdkJs, sdkGo, sdkJava, sdkRust, minioGo]
 const TOOLS = [awsCli, rclone, s5cmd, mc, s3cmd, s3fs]
+const KEY_MANAGERS = [kmsPkcs11]
 const BACKUPS = [restic, duplicity, barman, pgbackrest]
 
-export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader, scaleOut, differential, protocol]
+export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader, scaleOut, differential, protocol, ...KEY_MANAGERS]

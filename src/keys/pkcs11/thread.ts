@@ -67,6 +67,8 @@ export class TokenThread {
     this.#over = true
     this.#fail({ reason: 'silent' })
     void this.#worker.terminate()
+    // `terminate` would hold the process until the library lets go.
+    this.#worker.unref()
     return this.#ended
   }
 

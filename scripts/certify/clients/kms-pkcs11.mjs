@@ -1,0 +1,205 @@
+/** Not a client but gateways whose master key is in a token: SoftHSM, taken out, slow, with a wrong PIN and with a locked one. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CreateBucketCommand, GetObjectCommand, ListBucketsCommand, PutObjectCommand } from '@aws-sdk/client-s3'
+import { connect } from '../bare.mjs'
+import { startGateway } from '../gateway.mjs'
+import { contractTests, installPkcs11, makeToken } from '../pkcs11.mjs'
+import { assert, attempt, sleep } from '../shell.mjs'
+
+const TEXT = 'sealed under a key of a token'
+
+export const kmsPkcs11 = {
+  name: 'kms-pkcs11',
+  label: 'PKCS#11: SoftHSM',
+  notes:
+    'Not a client: key managers of type `pkcs11` with a real software token. SoftHSM neither counts wrong PINs nor is ever slow: a library between the two counts logins, sleeps, and says that the PIN is locked.',
+  leavesNothing: true,
+  cannot: (_options, store) => (store.embedded ? undefined : 'the store has no hand in it'),
+  install: installPkcs11,
+  async run(cx, tool) {
+    const folder = join(cx.gateway.folder, 'pkcs11')
+    mkdirSync(folder)
+    const token = makeToken(folder, tool, ['main', 'other'])
+    contract(cx, folder, token)
+    await life(cx, token)
+    await trouble(cx, token)
+    await pins(cx, folder, token)
+    await rotation(cx, token)
+  },
+}
+
+/** One check for each group of tests. */
+function contract({ record }, folder, token) {
+  const groups = new Map()
+  for (const test of contractTests(folder, token, attempt)) {
+    const name = test.ancestorTitles.at(-1)
+    groups.set(name, [...(groups.get(name) ?? []), test])
+  }
+  assert(groups.size > 0, 'no test ran')
+  for (const [name, tests] of groups) {
+    const failed = tests.filter(({ status }) => status === 'failed')
+    const passed = tests.filter(({ status }) => status === 'passed').length
+    const seconds = tests.reduce((sum, { duration = 0 }) => sum + duration, 0) / 1000
+    const why = failed.map((one) => `${one.fullName}: ${one.failureMessages.join(' ').split('\n')[0]}`)
+    record(name, failed.length === 0 && passed > 0, seconds, [`${passed} passed`, ...why].join('\n'))
+  }
+}
+
+/** A gateway with the token and a client of it, for `work` and no longer. */
+async function within({ cache, store }, env, work) {
+  const gateway = await startGateway(cache, store, { env })
+  const client = connect(gateway)
+  /** What needs no key. */
+  const list = () => client.send(new ListBucketsCommand({}))
+  const put = async (Bucket) => {
+    await client.send(new CreateBucketCommand({ Bucket })).catch((error) => {
+      if (error.name !== 'BucketAlreadyOwnedByYou') throw error
+    })
+    await client.send(new PutObjectCommand({ Bucket, Key: 'one', Body: TEXT }))
+  }
+  const get = async (Bucket) => {
+    const { Body } = await client.send(new GetObjectCommand({ Bucket, Key: 'one' }))
+    assert((await Body.transformToString()) === TEXT, 'the bytes differ')
+  }
+  const log = () => readFileSync(gateway.log, 'utf8')
+  try {
+    return await work({ put, get, list, log })
+  } finally {
+    client.destroy()
+    await gateway.stop()
+  }
+}
+
+/** The status that a request was refused with. The client itself tries nothing twice here that matters: it is asked for the last answer. */
+const refused = async (request) => {
+  try {
+    await request
+  } catch (error) {
+    return error.$metadata?.httpStatusCode ?? 0
+  }
+  throw new Error('it was not refused')
+}
+
+async function until(work, seconds) {
+  const end = Date.now() + seconds * 1000
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (Date.now() > end) throw error
+      await sleep(200)
+    }
+  }
+}
+
+async function life({ check, ...cx }, token) {
+  for (const mechanism of ['aes-gcm', 'aes-key-wrap']) {
+    await check(`an object is written and read, also by a gateway that starts anew, ${mechanism}`, async () => {
+      const data = join(cx.gateway.folder, `data-${mechanism}`)
+      const env = { ...token.settings({ key: { label: 'main', mechanism } }), SEALGATE_DATA: data }
+      await within(cx, env, async ({ put, get }) => {
+        await put('life')
+        await get('life')
+      })
+      await within(cx, env, ({ get }) => get('life'))
+    })
+  }
+}
+
+async function trouble({ check, ...cx }, token) {
+  await within(cx, token.settings(), async ({ put, get, list, log }) => {
+    await put('before')
+    await check('a token that was taken out: what is open is read and written, the rest is 503, and nothing is when it is back', async () => {
+      token.takeOut()
+      await sleep(1500)
+      await get('before')
+      await put('before')
+      const status = await refused(put('meanwhile'))
+      assert(status === 503, `it was answered with ${status}`)
+      token.putBack()
+      await until(() => put('meanwhile'), 5)
+      await get('meanwhile')
+    })
+    await check('a token that takes 30 seconds: 503 in time, the others are not kept, and nothing is when it is quick again', async () => {
+      token.say('slow 30')
+      const at = Date.now()
+      const slow = refused(put('while-slow'))
+      let others = 0
+      for (let i = 0; i < 20; i += 1) {
+        const before = Date.now()
+        await list()
+        others = Math.max(others, Date.now() - before)
+        await sleep(50)
+      }
+      await get('before')
+      const status = await slow
+      assert(status === 503, `it was answered with ${status}`)
+      assert(others < 500, `another request took ${others} ms`)
+      token.say('')
+      await until(() => put('while-slow'), 40)
+      return `other requests: at most ${others} ms; recovered after ${((Date.now() - at) / 1000).toFixed(0)} s`
+    })
+    await check('no PIN in the log', () => assert(!log().includes(token.pin), 'the log has it'))
+  })
+  await check('a token that never answers does not keep a gateway from its end', async () => {
+    let at = 0
+    await within(cx, token.settings(), async ({ put }) => {
+      token.say('slow 600')
+      await refused(put('stuck'))
+      at = Date.now()
+    })
+    token.say('')
+    const seconds = (Date.now() - at) / 1000
+    assert(seconds < 15, `it took ${seconds} s`)
+    return `${seconds.toFixed(1)} s`
+  })
+}
+
+async function pins({ check, ...cx }, folder, token) {
+  await check('a wrong PIN is tried once, refused with 403 and told without it', async () => {
+    const wrong = join(folder, 'wrong-pin')
+    writeFileSync(wrong, 'wrong-9999\n')
+    const logins = await token.loginsOf(() =>
+      within(cx, token.settings({ pinFile: wrong }), async ({ put, log }) => {
+        for (const bucket of ['pin-a', 'pin-b', 'pin-c']) {
+          const status = await refused(put(bucket))
+          assert(status === 403, `it was answered with ${status}`)
+        }
+        assert(log().includes('CKR_PIN_INCORRECT'), 'the log does not say why')
+        assert(!log().includes('wrong-9999'), 'the log has the PIN')
+      }),
+    )
+    assert(logins === 1, `${logins} tries`)
+  })
+  await check('a locked PIN is refused with the remedy, and used as soon as it is unlocked', () =>
+    within(cx, token.settings(), async ({ put, log }) => {
+      token.say('locked')
+      const status = await refused(put('locked'))
+      assert(status === 403, `it was answered with ${status}`)
+      assert(log().includes('C_InitPIN'), 'the log does not say what helps')
+      token.say('')
+      await until(() => put('locked'), 5)
+    }),
+  )
+}
+
+async function rotation({ check, ...cx }, token) {
+  await check('another key wraps from now on, the former one still opens', async () => {
+    const data = join(cx.gateway.folder, 'data-rotation')
+    const env = { SEALGATE_DATA: data }
+    await within(cx, { ...token.settings(), ...env }, ({ put }) => put('old'))
+    token.makeKey('next', '09')
+    const rotated = token.settings({ key: { label: 'next' }, formerKeys: [{ label: 'main' }] })
+    await within(cx, { ...rotated, ...env }, async ({ put, get }) => {
+      await get('old')
+      await put('new')
+      await get('new')
+    })
+    const alone = token.settings({ key: { label: 'next' } })
+    await within(cx, { ...alone, ...env }, async ({ get }) => {
+      await get('new')
+      await refused(get('old'))
+    })
+  })
+}
