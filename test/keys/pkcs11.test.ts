@@ -216,6 +216,31 @@ describe('tokens', () => {
     expect(token.calls.filter((call) => call === 'C_Finalize')).toHaveLength(1)
   })
 
+  it('two managers with one library go on when one of them has to begin anew with it', async () => {
+    const [one, two] = [start(), start({ keys: [{ label: 'other' }] }, 'second')]
+    await Promise.all([one.health(), two.health()])
+    token.remove()
+    await expect(one.health()).rejects.toMatchObject({ kind: 'unavailable' })
+    token.back()
+    const made = await Promise.all([one.generate(CONTEXT), two.generate(CONTEXT)])
+    expect((await two.unwrap(made[1].wrapped, CONTEXT)).equals(made[1].key)).toBe(true)
+    await one.close()
+    await expect(two.health()).resolves.toBeUndefined()
+    expect(token.state.initialised).toBe(true)
+    await two.close()
+    expect(token.state.initialised).toBe(false)
+  })
+
+  it('a mistake of one manager does not end the sessions of another', async () => {
+    const one = start()
+    await one.health()
+    token.forgetCalls()
+    await expect(start({ keys: [{ label: 'nowhere' }] }).health()).rejects.toMatchObject({ kind: 'denied' })
+    expect(token.calls).not.toContain('C_Finalize')
+    await one.health()
+    expect(token.calls.filter((call) => call === 'C_Login')).toHaveLength(0)
+  })
+
   it('what one says of wrong bytes in general terms is no trouble of its own', async () => {
     const manager = start()
     const { wrapped } = await manager.generate(CONTEXT)

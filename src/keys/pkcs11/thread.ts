@@ -50,8 +50,11 @@ export class TokenThread {
 
   /** The bytes of the question are gone afterwards. Throws `TokenFault`. */
   ask(question: Ask): Promise<Value> {
-    if (this.#over) return Promise.reject(new TokenFault({ reason: 'silent' }))
     const bytes = Object.values(question).filter((value): value is Bytes => value instanceof Uint8Array)
+    if (this.#over) {
+      for (const one of bytes) one.fill(0)
+      return Promise.reject(new TokenFault({ reason: 'silent' }))
+    }
     return new Promise((resolve, reject) => {
       this.#question = { resolve, reject }
       this.#worker.ref()

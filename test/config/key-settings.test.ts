@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest'
+import { loadSettings } from '../../src/config/load.ts'
+
+const load = (hsm: object) =>
+  loadSettings({
+    env: { SEALGATE_KEYS_ACTIVE: 'hsm', SEALGATE_KEYS_MANAGERS: JSON.stringify({ hsm: { type: 'pkcs11', ...hsm } }) },
+    readFile: (path) => (path === '/run/pin' ? '2468\n' : ''),
+  }).keys.managers.hsm
+
+const WHOLE = { module: '/lib/hsm.so', token: { label: 'vault' }, pinFile: '/run/pin', key: { label: 'main' } }
+
+it('a token needs a library, a PIN, and a way to find it and its key', () => {
+  expect(load(WHOLE)).toMatchObject({
+    pin: '2468',
+    sessions: 2,
+    timeout: 5_000,
+    key: { mechanism: 'aes-gcm' },
+    formerKeys: [],
+  })
+  expect(load({ ...WHOLE, key: { id: 'AB01', mechanism: 'aes-key-wrap' } })).toMatchObject({ key: { id: 'ab01' } })
+})
+
+it.each([
+  [{ token: {} }, 'name the token by label, serial or slot'],
+  [{ key: {} }, 'name the key by label or id'],
+  [{ key: { mechanism: 'aes-gcm' } }, 'name the key by label or id'],
+  [{ formerKeys: [{}] }, 'name the key by label or id'],
+  [{ key: { id: 'abc' } }, 'pairs of hex digits'],
+  [{ key: { label: 'main', mechanism: 'rsa' } }, 'aes-gcm or aes-key-wrap'],
+  [{ token: { label: ' vault' } }, 'without spaces at its ends'],
+  [{ sessions: 0 }, 'from 1 to 32'],
+  [{ pinFile: undefined }, 'keys.managers.hsm.pin'],
+])('%j is refused', (change, hint) => {
+  expect(() => load({ ...WHOLE, ...change })).toThrow(hint)
+})
