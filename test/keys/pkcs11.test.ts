@@ -325,7 +325,7 @@ describe('a slow token', () => {
     await expect(manager.unwrap(wrapped, CONTEXT)).rejects.toMatchObject({ kind: 'unavailable' })
     clearInterval(ticking)
     expect(Date.now() - before).toBeLessThan(2_000)
-    expect(turns).toBeGreaterThan(10)
+    expect(turns).toBeGreaterThan(3)
     // The thread was replaced.
     expect((await manager.unwrap(wrapped, CONTEXT)).equals(key)).toBe(true)
     expect(token.threads).toBe(2)

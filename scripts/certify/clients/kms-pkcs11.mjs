@@ -144,14 +144,18 @@ async function trouble({ check, ...cx }, token) {
   })
   await check('a token that never answers does not keep a gateway from its end', async () => {
     let at = 0
-    await within(cx, token.settings(), async ({ put }) => {
+    const env = { ...token.settings(), SEALGATE_DATA: join(cx.gateway.folder, 'data-stuck') }
+    await within(cx, env, async ({ put, list }) => {
+      await put('before')
       token.say('slow 600')
       await refused(put('stuck'))
+      await list()
       at = Date.now()
     })
     token.say('')
     const seconds = (Date.now() - at) / 1000
     assert(seconds < 15, `it took ${seconds} s`)
+    await within(cx, env, ({ get }) => get('before'))
     return `${seconds.toFixed(1)} s`
   })
 }
@@ -166,7 +170,7 @@ async function pins({ check, ...cx }, folder, token) {
           const status = await refused(put(bucket))
           assert(status === 403, `it was answered with ${status}`)
         }
-        assert(log().includes('CKR_PIN_INCORRECT'), 'the log does not say why')
+        await until(() => assert(log().includes('CKR_PIN_INCORRECT'), 'the log does not say why'), 5)
         assert(!log().includes('wrong-9999'), 'the log has the PIN')
       }),
     )
@@ -177,10 +181,10 @@ async function pins({ check, ...cx }, folder, token) {
       token.say('locked')
       const status = await refused(put('locked'))
       assert(status === 403, `it was answered with ${status}`)
-      assert(log().includes('C_InitPIN'), 'the log does not say what helps')
+      await until(() => assert(log().includes('C_InitPIN'), 'the log does not say what helps'), 5)
       token.say('')
       await until(() => put('locked'), 5)
-    }),
+    }).finally(() => token.say('')),
   )
 }
 
