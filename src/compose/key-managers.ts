@@ -22,7 +22,7 @@ interface Context {
 }
 
 type ManagerSettings = Settings['keys']['managers'][string]
-type RemoteSettings = Pick<AwsKmsSettings, 'retry' | 'breaker'>
+type RemoteSettings = Exclude<ManagerSettings, { readonly type: 'local' | 'memory' }>
 type AwsKmsSettings = Extract<ManagerSettings, { readonly type: 'aws-kms' }>
 
 /** By alias. Asks no provider yet. Throws `Invalid` for files that cannot be read. */
@@ -34,21 +34,18 @@ export async function openManagers({ keys }: Settings, context: Context): Promis
   return managers
 }
 
-async function openManager(alias: string, settings: ManagerSettings, { random, timing }: Context): Promise<KeyManager> {
-  switch (settings.type) {
-    case 'memory':
-      return new MemoryKeyManager({ alias, random })
-    case 'local': {
-      const { keys, file, passphrase } = settings
-      const masterKeys =
-        keys === undefined ? readMasterKeysFile(file ?? '', passphrase) : parseMasterKeys(keys, passphrase)
-      return new LocalKeyManager({ alias, masterKeys: await masterKeys, random })
-    }
-    case 'aws-kms':
-      return resilient(await openAwsKms(alias, settings), settings, timing)
-    case 'pkcs11':
-      return resilient(new Pkcs11KeyManager({ ...(await pkcs11Parts(alias, settings)), random }), settings, timing)
-  }
+async function openManager(alias: string, settings: ManagerSettings, context: Context): Promise<KeyManager> {
+  const { random, timing } = context
+  if (settings.type === 'memory') return new MemoryKeyManager({ alias, random })
+  if (settings.type !== 'local') return resilient(await openRemote(alias, settings, context), settings, timing)
+  const { keys, file, passphrase } = settings
+  const masterKeys = keys === undefined ? readMasterKeysFile(file ?? '', passphrase) : parseMasterKeys(keys, passphrase)
+  return new LocalKeyManager({ alias, masterKeys: await masterKeys, random })
+}
+
+async function openRemote(alias: string, settings: RemoteSettings, { random }: Context): Promise<KeyManager> {
+  if (settings.type === 'aws-kms') return openAwsKms(alias, settings)
+  return new Pkcs11KeyManager({ ...(await pkcs11Parts(alias, settings)), random })
 }
 
 /** A change of what is known of a manager is an alarm: it explains what clients are told meanwhile. */

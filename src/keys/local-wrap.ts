@@ -1,7 +1,7 @@
 /** How a bucket key K is wrapped under a master key M that we hold: `u8 1 ‖ master id(8) ‖ Seal(M, "sealgate/v1/local", ctx, K)` (docs/format.md, "Envelope"). */
 import { Integrity } from '../errors.ts'
 import { KEY_BYTES, lengthPrefixed, openSmall, type RandomSource, sealSmall } from '../format/derive.ts'
-import type { KeyContext } from './key-manager.ts'
+import type { KeyContext, KeyManager } from './key-manager.ts'
 import type { MasterKey } from './master-keys.ts'
 
 const LABEL = 'sealgate/v1/local'
@@ -38,4 +38,18 @@ export function unwrapLocal(masters: ReadonlyMap<string, MasterKey>, wrapped: Bu
     throw new Integrity('unwrap failure', `the key wrapped under ${id} does not open in this namespace and day`)
   }
   return key
+}
+
+/** The same key under the master key that wraps now, by a manager that has to open it for that. */
+export async function rewrapByOpening(
+  manager: Pick<KeyManager, 'unwrap' | 'wrap'>,
+  wrapped: Buffer,
+  context: KeyContext,
+): Promise<Buffer> {
+  const key = await manager.unwrap(wrapped, context)
+  try {
+    return await manager.wrap(key, context)
+  } finally {
+    key.fill(0)
+  }
 }

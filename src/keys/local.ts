@@ -2,7 +2,7 @@
 import { Unavailable } from '../errors.ts'
 import { drawn, KEY_BYTES, type RandomSource } from '../format/derive.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
-import { unwrapLocal, wrapLocal } from './local-wrap.ts'
+import { rewrapByOpening, unwrapLocal, wrapLocal } from './local-wrap.ts'
 import type { MasterKeys } from './master-keys.ts'
 
 /** Provider tag `l`. Owns the master keys it is given: `close` wipes them. */
@@ -34,13 +34,8 @@ export class LocalKeyManager implements KeyManager {
     return unwrapLocal(this.#masterKeys.all, wrapped, context)
   }
 
-  async rewrap(wrapped: Buffer, context: KeyContext): Promise<Buffer> {
-    const key = await this.unwrap(wrapped, context)
-    try {
-      return await this.wrap(key, context)
-    } finally {
-      key.fill(0)
-    }
+  rewrap(wrapped: Buffer, context: KeyContext): Promise<Buffer> {
+    return rewrapByOpening(this, wrapped, context)
   }
 
   async health(): Promise<void> {

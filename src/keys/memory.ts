@@ -2,7 +2,7 @@
 import { Unavailable } from '../errors.ts'
 import { drawn, KEY_BYTES, type RandomSource } from '../format/derive.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
-import { unwrapLocal, wrapLocal } from './local-wrap.ts'
+import { rewrapByOpening, unwrapLocal, wrapLocal } from './local-wrap.ts'
 import { type MasterKey, masterIdOf } from './master-keys.ts'
 
 /** Provider tag `m`. What it wrapped cannot be unwrapped after `close` or by another instance. */
@@ -33,13 +33,8 @@ export class MemoryKeyManager implements KeyManager {
     return unwrapLocal(new Map([[master.id.toString('hex'), master]]), wrapped, context)
   }
 
-  async rewrap(wrapped: Buffer, context: KeyContext): Promise<Buffer> {
-    const key = await this.unwrap(wrapped, context)
-    try {
-      return await this.wrap(key, context)
-    } finally {
-      key.fill(0)
-    }
+  rewrap(wrapped: Buffer, context: KeyContext): Promise<Buffer> {
+    return rewrapByOpening(this, wrapped, context)
   }
 
   async health(): Promise<void> {
