@@ -1,7 +1,6 @@
 /** Settings of key managers become key managers. What a provider's SDK needs is loaded only where it is used. */
 import { Agent } from 'node:https'
 import type { Timing } from '../attempts.ts'
-import { awsProvider } from '../backends/s3/credentials.ts'
 import type { Settings } from '../config/settings.ts'
 import { AwsKmsKeyManager } from '../keys/aws-kms.ts'
 import type { BreakerState } from '../keys/breaker.ts'
@@ -12,8 +11,10 @@ import { MemoryKeyManager } from '../keys/memory.ts'
 import { Pkcs11KeyManager } from '../keys/pkcs11.ts'
 import { ResilientKeyManager } from '../keys/resilient.ts'
 import { alarm, keyManager } from '../telemetry/channels.ts'
+import { awsCredentialsOf } from './aws-credentials.ts'
 import { pkcs11Parts } from './pkcs11.ts'
 import { readText } from './read-text.ts'
+import { openVaultTransit } from './vault-transit.ts'
 
 interface Context {
   /** The system's CSPRNG. */
@@ -43,8 +44,9 @@ async function openManager(alias: string, settings: ManagerSettings, context: Co
   return new LocalKeyManager({ alias, masterKeys: await masterKeys, random })
 }
 
-async function openRemote(alias: string, settings: RemoteSettings, { random }: Context): Promise<KeyManager> {
+async function openRemote(alias: string, settings: RemoteSettings, { random, timing }: Context): Promise<KeyManager> {
   if (settings.type === 'aws-kms') return openAwsKms(alias, settings)
+  if (settings.type === 'vault-transit') return openVaultTransit(alias, settings, timing)
   return new Pkcs11KeyManager({ ...(await pkcs11Parts(alias, settings)), random })
 }
 
@@ -83,13 +85,10 @@ async function openAwsKms(alias: string, settings: AwsKmsSettings): Promise<KeyM
 }
 
 /** As the SDK takes them: it asks again shortly before they expire. */
-function credentialsOf({ accessKeyId, secretAccessKey, sessionToken, auth, awsProfile }: AwsKmsSettings) {
-  const provider = awsProvider(auth, awsProfile)
+function credentialsOf(settings: AwsKmsSettings) {
+  const provider = awsCredentialsOf(settings)
   return async () => {
-    const found =
-      accessKeyId === undefined || secretAccessKey === undefined
-        ? await provider()
-        : { accessKeyId, secretAccessKey, sessionToken, expiration: undefined }
+    const found = await provider()
     return {
       accessKeyId: found.accessKeyId,
       secretAccessKey: found.secretAccessKey,

@@ -114,6 +114,7 @@ function checkManagers({ keys, backend }: ParsedSettings): Problem[] {
       })
     }
     if (manager.type === 'aws-kms') problems.push(...checkAwsCredentials(path, manager))
+    if (manager.type === 'vault-transit') problems.push(...checkVault(path, manager))
     if (manager.type === 'memory' && backend.type !== 'memory') {
       const hint = 'every object would be lost with the process: use type local, or a memory backend'
       problems.push({ path: [...path, 'type'], value: 'memory', hint })
@@ -121,6 +122,25 @@ function checkManagers({ keys, backend }: ParsedSettings): Problem[] {
   }
   return problems
 }
+
+type VaultManager = Extract<ParsedSettings['keys']['managers'][string], { readonly type: 'vault-transit' }>
+
+function checkVault(path: readonly string[], { address, login, certFile, keyFile }: VaultManager): Problem[] {
+  const problems = login.method === 'aws' ? checkAwsCredentials([...path, 'login'], login) : []
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    problems.push({ path: [...path, 'certFile'], hint: 'certFile and keyFile go together' })
+  }
+  if (login.method === 'cert' && certFile === undefined) {
+    problems.push({ path: [...path, 'login', 'method'], hint: 'cert needs certFile and keyFile' })
+  }
+  if (address.startsWith('http:') && !LOOPBACK.test(address)) {
+    const hint = 'keys and tokens would go over the network in the clear: write https://'
+    problems.push({ path: [...path, 'address'], value: address, hint })
+  }
+  return problems
+}
+
+const LOOPBACK = /^http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/
 
 function checkCredentials({ credentials = [] }: ParsedSettings): Problem[] {
   return credentials.flatMap(({ accessKey }, at) => {

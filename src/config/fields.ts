@@ -116,6 +116,7 @@ function fileFieldOf(field: Field): Field {
 
 function fieldsInside(node: SchemaNode, path: readonly string[]): Field[] {
   if (node.items !== undefined) return fieldsBelow(node.items, [...path, ANY_PLACE])
+  if (node.oneOf !== undefined) return mergeSame(node.oneOf.flatMap((option) => fieldsBelow(option, path)))
   if (typeof node.additionalProperties === 'object') return fieldsBelow(node.additionalProperties, [...path, ANY_NAME])
   return []
 }
@@ -125,7 +126,7 @@ function kindOf(node: SchemaNode): Field['kind'] {
   if (node.anyOf?.some((option) => option.type === 'integer') === true) return 'text or number'
   if (node.type === 'boolean') return 'boolean'
   if (node.type === 'array') return 'list'
-  if (node.type === 'object') return 'map'
+  if (node.type === 'object' || node.oneOf !== undefined) return 'map'
   return node.type === 'integer' || node.type === 'number' ? 'number' : 'text'
 }
 

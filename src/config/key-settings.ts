@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { awsCredentials, httpEndpoint } from './aws-settings.ts'
 import { retryPolicy } from './retry-settings.ts'
 import { count, duration, path, secret } from './shapes.ts'
+import { vaultTransit } from './vault-settings.ts'
 
 const alias = z.string().regex(/^[a-z0-9-]{1,15}$/, 'an alias is 1 to 15 characters of a-z, 0-9 and -')
 
@@ -41,6 +42,8 @@ const remote = {
     .prefault({}),
 }
 
+const caFile = path('Certificates (PEM) of the authorities to trust, in place of those of the system.').optional()
+
 const awsKeyId = z.string().regex(/^[\w:/-]{1,2048}$/, 'write a key id, an ARN, or alias/ and a name')
 
 const awsKmsManager = z.strictObject({
@@ -58,7 +61,7 @@ const awsKmsManager = z.strictObject({
     .describe('Region of the key; of a multi-region key any that has a replica.'),
   endpoint: httpEndpoint.optional().describe('Address of the service, if it is not that of AWS in `region`.'),
   ...awsCredentials('the key manager'),
-  caFile: path('Certificates (PEM) of the authorities to trust, in place of those of the system.').optional(),
+  caFile,
   ...remote,
 })
 
@@ -111,13 +114,15 @@ const pkcs11Manager = z.strictObject({
   ...remote,
 })
 
+const vaultTransitManager = z.strictObject({ ...vaultTransit, caFile, ...remote })
+
 export const keys = z.strictObject({
   active: alias.default('local').describe('Alias of the key manager that wraps new bucket keys.'),
   managers: z
     .record(
       alias,
-      z.discriminatedUnion('type', [localManager, memoryManager, awsKmsManager, pkcs11Manager], {
-        error: 'write a map whose `type` is local, memory, aws-kms or pkcs11',
+      z.discriminatedUnion('type', [localManager, memoryManager, awsKmsManager, vaultTransitManager, pkcs11Manager], {
+        error: 'write a map whose `type` is local, memory, aws-kms, vault-transit or pkcs11',
       }),
     )
     .prefault({ local: { type: 'local' } })
