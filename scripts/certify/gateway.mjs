@@ -67,8 +67,9 @@ export async function startGateway(cache, store, { tls = false, env = {} } = {})
   }
 }
 
-function makeCertificate(folder) {
-  const [cert, key] = [join(folder, 'server.crt'), join(folder, 'server.key')]
+/** A certificate for loopback that signs itself, and its key, in files of that name. */
+export function makeCertificate(folder, name = 'server') {
+  const [cert, key] = [join(folder, `${name}.crt`), join(folder, `${name}.key`)]
   const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
   sh('openssl', [
     'req',

@@ -1,7 +1,7 @@
 /** Installers: package registries only, into the cache folder, each thing once. They throw with the reason where something is missing. */
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { has, sh } from './shell.mjs'
 
 const GO_ENV = { CGO_ENABLED: '0', GOFLAGS: '-trimpath' }
@@ -31,7 +31,7 @@ export function build(cache, source, { needs, sources, product, command }) {
   const hash = createHash('sha256')
   for (const file of sources) hash.update(readFileSync(join(source, file)))
   const wanted = hash.digest('hex')
-  const made = join(folder, product)
+  const made = resolve(folder, product)
   if (existsSync(made) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return made
   mkdirSync(folder, { recursive: true })
   for (const file of sources) cpSync(join(source, file), join(folder, file))

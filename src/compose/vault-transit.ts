@@ -20,7 +20,8 @@ type AwsLogin = Extract<VaultSettings['login'], { readonly method: 'aws' }>
 /** Asks nothing yet. Throws `Invalid` for certificates that cannot be read. */
 export function openVaultTransit(alias: string, settings: VaultSettings, timing: Timing): KeyManager {
   const { address, namespace, mount, keyName, login, timeout } = settings
-  for (const name of TLS_FILES) if (settings[name] !== undefined) readText(settings[name], `keys.managers.${alias}.${name}`)
+  for (const name of TLS_FILES)
+    if (settings[name] !== undefined) readText(settings[name], `keys.managers.${alias}.${name}`)
   const client = new VaultClient({ alias, address, namespace, timeout, tls: () => readTls(settings) })
   const auth = vaultAuth(login, {
     readFile: (path) => readFile(path, 'utf8'),
@@ -33,7 +34,7 @@ export function openVaultTransit(alias: string, settings: VaultSettings, timing:
     now: timing.now,
     random: timing.random,
     after: (milliseconds, work) => {
-      const timer = setTimeout(work, milliseconds).unref()
+      const timer = setTimeout(() => void work(), milliseconds).unref()
       return () => clearTimeout(timer)
     },
     onTrouble: (what) => alarm.publish({ what: `a key manager loses Vault: ${what}`, detail: { manager: alias } }),
@@ -44,10 +45,13 @@ export function openVaultTransit(alias: string, settings: VaultSettings, timing:
 const TLS_FILES = ['caFile', 'certFile', 'keyFile'] as const
 
 async function readTls({ caFile, certFile, keyFile }: VaultSettings): Promise<VaultTls> {
-  const read = async (path: string | undefined, name: keyof VaultTls): Promise<VaultTls> =>
-    path === undefined ? {} : { [name]: await readFile(path, 'utf8') }
-  const parts = await Promise.all([read(caFile, 'ca'), read(certFile, 'cert'), read(keyFile, 'key')])
-  return Object.assign({}, ...parts) as VaultTls
+  const read = async (path: string | undefined) => (path === undefined ? undefined : readFile(path, 'utf8'))
+  const [ca, cert, key] = await Promise.all([read(caFile), read(certFile), read(keyFile)])
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+  }
 }
 
 /** GetCallerIdentity as Vault sends it on: to the STS of the region, with a header that ties it to this Vault where one is asked for. */

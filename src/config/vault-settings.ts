@@ -4,9 +4,7 @@ import { awsCredentials, httpEndpoint } from './aws-settings.ts'
 import { path } from './shapes.ts'
 
 const PATH_HINT = 'write a path of Vault without /v1/, for example transit or team/transit'
-const mountPath = z
-  .string()
-  .regex(/^(?!.*\.\.)[\w.-]{1,100}(\/[\w.-]{1,100}){0,9}$/, PATH_HINT)
+const mountPath = z.string().regex(/^(?!.*\.\.)[\w.-]{1,100}(\/[\w.-]{1,100}){0,9}$/, PATH_HINT)
 const mount = mountPath
   .optional()
   .describe('Where the method is mounted in Vault, below `auth/`, if not under its own name.')
@@ -82,6 +80,8 @@ export const vaultTransit = {
       error: 'write a map whose `method` is token, approle, cert, userpass, jwt, kubernetes or aws',
     })
     .describe('How to come by a token of Vault.'),
-  certFile: path('Client certificate (PEM). It is read anew for each connection, as are `keyFile` and `caFile`.').optional(),
+  certFile: path(
+    'Client certificate (PEM). It is read anew for each connection, as are `keyFile` and `caFile`.',
+  ).optional(),
   keyFile: path('Its private key (PEM).').optional(),
 }

@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import type { TLSSocket } from 'node:tls'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -14,7 +13,6 @@ interface Key {
   readonly convergent: boolean
   readonly versions: Buffer[]
   minDecryption: number
-  trimmedBelow: number
 }
 
 interface Token {
@@ -26,7 +24,10 @@ interface Token {
 }
 
 /** What becomes of a request before it is looked at: a failure, silence, or an answer of something else than Vault. */
-export type Fault = { readonly status: number; readonly errors?: readonly string[] } | 'silence' | { readonly body: string }
+export type Fault =
+  | { readonly status: number; readonly errors?: readonly string[] }
+  | 'silence'
+  | { readonly body: string }
 
 /** How many seconds tokens live. */
 export interface Leases {
@@ -35,6 +36,7 @@ export interface Leases {
   readonly renewable: boolean
 }
 
+const RIGHT_KIND = { type: 'aes256-gcm96', derived: true, convergent: false }
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 const HOUR = 3_600
@@ -42,6 +44,8 @@ const HOUR = 3_600
 export class VaultServer {
   readonly #server: Server
   readonly #scheme: 'http' | 'https'
+  readonly #mounts = new Set(['transit'])
+  /** By mount and name. */
   readonly #keys = new Map<string, Key>()
   readonly #tokens = new Map<string, Token>()
   readonly #born = new Map<string, number>()
@@ -76,29 +80,35 @@ export class VaultServer {
   }
 
   async stop(): Promise<void> {
-    this.#server.closeAllConnections()
+    this.dropConnections()
     await new Promise((resolve) => this.#server.close(resolve))
   }
 
-  createKey(name: string, { type = 'aes256-gcm96', derived = true, convergent = false } = {}): void {
-    const versions = [randomBytes(32)]
-    this.#keys.set(name, { type, derived, convergent, versions, minDecryption: 1, trimmedBelow: 1 })
+  dropConnections(): void {
+    this.#server.closeAllConnections()
   }
 
-  rotateKey(name: string): void {
-    this.#keys.get(name)?.versions.push(randomBytes(32))
+  createKey(name: string): void {
+    this.#keys.set(`transit/${name}`, { ...RIGHT_KIND, versions: [randomBytes(32)], minDecryption: 1 })
   }
 
-  /** `trim` removes the versions below for good. */
-  limitKey(name: string, { minDecryption, trim = false }: { minDecryption: number; trim?: boolean }): void {
+  /** A command line of Vault's own program, as far as operators of Transit keys need it. */
+  run(command: string): void {
+    const [, verb = '', ...rest] = command.split(' ')
+    const [path = '', ...pairs] = rest.filter((word) => !word.startsWith('-'))
+    const fields = Object.fromEntries(pairs.map((pair) => pair.split('=', 2)))
+    const [, at = '', action = ''] = /^(\S+?\/keys\/[^/]+)(?:\/(.+))?$/.exec(path) ?? []
+    const name = at.replace('/keys/', '/')
     const key = this.#keys.get(name)
-    if (key === undefined) return
-    if (trim) key.trimmedBelow = minDecryption
-    else key.minDecryption = minDecryption
-  }
-
-  deleteKey(name: string): void {
-    this.#keys.delete(name)
+    if (verb === 'secrets') this.#mounts.add(/-path=(\S+)/.exec(command)?.[1] ?? '')
+    else if (verb === 'delete') this.#keys.delete(name)
+    else if (action === 'rotate') key?.versions.push(randomBytes(32))
+    else if (action === 'config' && key !== undefined) key.minDecryption = Number(fields['min_decryption_version'] ?? 1)
+    else if (action === '') {
+      const { type = '', derived, convergent_encryption: convergent } = fields
+      const kind = { type, derived: derived === 'true', convergent: convergent === 'true' }
+      this.#keys.set(name, { ...kind, versions: [randomBytes(32)], minDecryption: 1 })
+    }
   }
 
   /** A login at `path`, such as `auth/approle/login`. */
@@ -191,14 +201,20 @@ export class VaultServer {
   }
 
   #transit(path: string, body: Fields): Fields {
-    const [mount, operation, ...rest] = path.split('/')
-    if (mount !== 'transit') throw new VaultFault(404, 'no handler for route')
+    const [mount = '', operation = '', ...rest] = path.split('/')
+    if (!this.#mounts.has(mount)) throw new VaultFault(404, `no handler for route "${path}"`)
     const name = rest.at(-1) ?? ''
-    const key = this.#keys.get(name)
+    const key = this.#keys.get(`${mount}/${name}`)
     if (operation === 'keys') {
       if (key === undefined) throw new VaultFault(404)
       const { type, derived, convergent, versions } = key
-      return { name, type, derived, latest_version: versions.length, ...(derived ? { convergent_encryption: convergent } : {}) }
+      return {
+        name,
+        type,
+        derived,
+        latest_version: versions.length,
+        ...(derived ? { convergent_encryption: convergent } : {}),
+      }
     }
     if (key === undefined) throw new VaultFault(400, 'encryption key not found')
     const context = Buffer.from(String(body['context']), 'base64')
@@ -252,7 +268,6 @@ function decrypt(key: Key, context: Buffer, text: string): Buffer {
   if (version < key.minDecryption) {
     throw new VaultFault(400, 'ciphertext or signature version is disallowed by policy (too old)')
   }
-  if (version < key.trimmedBelow) throw new VaultFault(400, 'no such key version')
   const sealed = Buffer.from(base64.replaceAll(/[\r\n]/g, ''), 'base64')
   if (sealed.length < NONCE_BYTES + TAG_BYTES) throw new VaultFault(400, 'invalid ciphertext length')
   const decipher = createDecipheriv('aes-256-gcm', secretOf(key, version, context), sealed.subarray(0, NONCE_BYTES))

@@ -15,7 +15,7 @@ let server: VaultServer
 let address: string
 let files: Record<string, string>
 let trouble: string[]
-let timers: { at: number; work: () => void }[]
+let timers: { at: number; work: () => Promise<void> }[]
 let sessions: VaultSession[]
 
 beforeEach(async () => {
@@ -66,19 +66,9 @@ async function pass(milliseconds: number): Promise<void> {
     if (due === undefined) break
     timers.splice(timers.indexOf(due), 1)
     now = Math.max(now, due.at)
-    const seen = server.calls.length
-    due.work()
-    await settled(seen)
+    await due.work()
   }
   now = end
-}
-
-/** Until nothing has been asked for a while. */
-async function settled(seen: number): Promise<void> {
-  for (let quiet = 0, last = seen; quiet < 4; quiet = server.calls.length === last ? quiet + 1 : 0) {
-    last = server.calls.length
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
 }
 
 const count = (call: string): number => server.calls.filter((one) => one === call).length

@@ -6,6 +6,7 @@ import { data } from './data.mjs'
 import { differential } from './differential.mjs'
 import { duplicity } from './duplicity.mjs'
 import { kmsPkcs11 } from './kms-pkcs11.mjs'
+import { kmsVault } from './kms-vault.mjs'
 import { mc } from './mc.mjs'
 import { pgbackrest } from './pgbackrest.mjs'
 import { rclone } from './rclone.mjs'
@@ -22,7 +23,7 @@ import { terraform } from './terraform.mjs'
 
 const SDKS = [boto3, sdkJs, sdkGo, sdkJava, sdkRust, minioGo]
 const TOOLS = [awsCli, rclone, s5cmd, mc, s3cmd, s3fs]
-const KEY_MANAGERS = [kmsPkcs11]
+const KEY_MANAGERS = [kmsPkcs11, kmsVault]
 const BACKUPS = [restic, duplicity, barman, pgbackrest]
 
 export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader, scaleOut, differential, protocol, ...KEY_MANAGERS]

@@ -115,6 +115,7 @@ function requestOf(
       }
     }
     case 'aws':
+    default:
       return {
         path: 'login',
         remedy: 'look at role, and at the principal that it is bound to',

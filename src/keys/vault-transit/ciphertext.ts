@@ -18,6 +18,7 @@ export interface Ciphertext {
 export function parseCiphertext(wrapped: Buffer): Ciphertext {
   const text = wrapped.length > MAX_LENGTH ? '' : wrapped.toString('latin1')
   const version = CIPHERTEXT.exec(text)?.[1]
-  if (version === undefined) throw new Integrity('unwrap failure', `${wrapped.length} bytes are no ciphertext of Transit`)
+  if (version === undefined)
+    throw new Integrity('unwrap failure', `${wrapped.length} bytes are no ciphertext of Transit`)
   return { text, version: Number(version) }
 }

@@ -53,7 +53,9 @@ export function transitFailure(
   }
   if (says(NO_VERSION)) return new Denied(`${what}: the key version ${version ?? '?'} was trimmed away`)
   if (says(NO_ENGINE)) {
-    return new Denied(`${what}: there is no secrets engine at mount; set it right, or: ${command(key, 'secrets enable', `-path=${key.mount} transit`)}`)
+    return new Denied(
+      `${what}: there is no secrets engine at mount; set it right, or: ${command(key, 'secrets enable', `-path=${key.mount} transit`)}`,
+    )
   }
   if (isMissing(answer)) return new Denied(`${what}: there is no such key; make it: ${creation(key, key.name)}`)
   if (BROKEN.some(says)) return new Integrity('unwrap failure', what)

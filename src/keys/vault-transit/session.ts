@@ -19,7 +19,7 @@ export interface SessionParts {
   /** 0 ≤ x < 1. */
   readonly random: () => number
   /** Runs `work` once after that many milliseconds, and keeps no process alive for it. Returns how to call it off. */
-  readonly after: (milliseconds: number, work: () => void) => () => void
+  readonly after: (milliseconds: number, work: () => Promise<void>) => () => void
   /** Of what somebody should look at while the token is still good. */
   readonly onTrouble: (what: string) => void
 }
@@ -40,7 +40,6 @@ const WHOLE_SHARE = 1 / 2
 const SHORTEST_WAIT = 1_000
 /** Timers of the system end at 24 days. */
 const LONGEST_WAIT = 24 * 3_600_000
-const RETRY_WAIT = 5_000
 const CLOSING_MILLISECONDS = 1_000
 
 export class VaultSession {
@@ -84,7 +83,12 @@ export class VaultSession {
     this.#cancel()
     this.#held = undefined
     if (first && token !== undefined && auth.kind === 'login') {
-      const revocation = { method: 'POST', path: 'auth/token/revoke-self', token, timeout: CLOSING_MILLISECONDS } as const
+      const revocation = {
+        method: 'POST',
+        path: 'auth/token/revoke-self',
+        token,
+        timeout: CLOSING_MILLISECONDS,
+      } as const
       await client.send(revocation).catch(() => undefined)
     }
     await client.close()
@@ -188,7 +192,7 @@ export class VaultSession {
     this.#cancel()
     if (this.#closed || held.expires === Number.POSITIVE_INFINITY) return
     const drawn = wait * (1 - random() / 10)
-    this.#cancel = after(Math.min(LONGEST_WAIT, Math.max(SHORTEST_WAIT, drawn)), () => void this.#tend(held))
+    this.#cancel = after(Math.min(LONGEST_WAIT, Math.max(SHORTEST_WAIT, drawn)), () => this.#tend(held))
   }
 
   /** Renews, or gets another token while the old one still serves. */
@@ -202,7 +206,7 @@ export class VaultSession {
     } catch (error) {
       if (!(error instanceof Unavailable)) this.#trouble('Vault gives it no other token, and the one it has ends soon')
       const left = held.expires - this.#parts.now()
-      if (this.#held === held && left > 0) this.#plan(held, Math.max(RETRY_WAIT, left / 4))
+      if (this.#held === held && left > 0) this.#plan(held, left / 4)
     }
   }
 

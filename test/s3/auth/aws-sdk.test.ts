@@ -1,5 +1,5 @@
 // What the AWS SDK for JavaScript puts on the wire, caught before it leaves, must be accepted; and what we sign must be what it signs.
-import { createHash, createHmac } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import {
   CreateMultipartUploadCommand,
@@ -19,6 +19,7 @@ import { presignUrl, signRequest } from '../../../src/s3/auth/sign.ts'
 import { parseTarget } from '../../../src/s3/address.ts'
 import { chunkedDecoder } from '../../../src/s3/aws-chunked.ts'
 import { Headers } from '../../../src/s3/headers.ts'
+import { Sha256 } from '../../helpers/sha256.ts'
 import { ACCESS_KEY, CREDENTIALS, NOW, SECRET } from './fixtures.ts'
 
 interface Caught {
@@ -140,25 +141,6 @@ describe('Requests of the AWS SDK are accepted', () => {
     expect(receive({ method: 'PUT', url, headers, body: Buffer.alloc(0) }).caller.kind).toBe('presigned')
   })
 })
-
-/** The hash the SDK's signer asks for. */
-class Sha256 {
-  readonly #hash
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    if (secret === undefined) this.#hash = createHash('sha256')
-    else this.#hash = createHmac('sha256', typeof secret === 'string' ? secret : bytesOf(secret))
-  }
-  update(data: string | ArrayBuffer | ArrayBufferView): void {
-    this.#hash.update(typeof data === 'string' ? data : bytesOf(data))
-  }
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest()
-  }
-  reset(): void {}
-}
-
-const bytesOf = (data: ArrayBuffer | ArrayBufferView): Buffer =>
-  data instanceof ArrayBuffer ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength)
 
 describe("Our signatures are those of the SDK's signer", () => {
   const theirs = new SignatureV4({
