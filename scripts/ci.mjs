@@ -30,10 +30,12 @@ function run(command, cwd) {
 async function serve(command, cwd, url) {
   console.log(`\n$ ${command} &`)
   const child = spawn('bash', ['-euo', 'pipefail', '-c', command], { cwd, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
+  const { pid } = child
+  if (pid === undefined) throw new Error(`${command} did not start`)
   const ended = new Promise((resolve) => child.on('exit', (code) => resolve(code)))
   // The shell dies of the signal at once; what counts is that the gateway behind it ends too.
   const stop = async () => {
-    process.kill(-child.pid, 'SIGTERM')
+    process.kill(-pid, 'SIGTERM')
     await ended
     for (let tries = 0; tries < STOP_SECONDS * 4; tries += 1) {
       const answers = await fetch(url).then(
