@@ -50,7 +50,7 @@ export async function runCell(options, store, client) {
     cell.version = tool.version ?? ''
     gateway = options.bare
       ? bareTarget(options.cache, store)
-      : await startGateway(options.cache, store, { tls: client.tls })
+      : await startGateway(options.cache, store, { tls: client.tls, env: client.settings })
     const before = await bucketsOf(store)
     const context = { ...options, store, gateway, check, record, ...expectations(options, store) }
     await client.run(context, tool)

@@ -25,8 +25,6 @@ export async function startGateway(cache, store, { tls = false, env = {} } = {})
     SEALGATE_DATA: data,
     SEALGATE_SERVER_LISTEN: '127.0.0.1:0',
     SEALGATE_ADMIN_LISTEN: 'off',
-    // The clients are on this machine.
-    SEALGATE_SERVER_CUSTOMER_KEYS_OVER_HTTP: 'true',
     ...(certificate && {
       SEALGATE_SERVER_TLS_CERT_FILE: certificate.cert,
       SEALGATE_SERVER_TLS_KEY_FILE: certificate.key,

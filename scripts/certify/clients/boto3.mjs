@@ -5,13 +5,14 @@
 import { join } from 'node:path'
 import { python } from '../install.mjs'
 import { sh } from '../shell.mjs'
-import { sdkEnv, runProgram } from './program.mjs'
+import { runProgram, sdkEnv, SETTINGS } from './program.mjs'
 
 const VERSION = '1.44.5'
 
 export const boto3 = {
   name: 'boto3',
   label: 'boto3',
+  settings: SETTINGS,
   install: ({ cache }) => ({ bin: python(cache, [`boto3==${VERSION}`]), version: VERSION }),
   run(cx, { bin }) {
     for (const name of ['boto3-checks', 'boto3-fidelity']) {

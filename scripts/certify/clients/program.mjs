@@ -1,6 +1,9 @@
 /** Programs of several checks: each prints a line for every check, `ok`, or `FAIL` with the reason, tabs between, seconds before it. */
 import { assert } from '../shell.mjs'
 
+/** What a gateway is told for them: they give keys of customers, and are on this machine. */
+export const SETTINGS = { SEALGATE_SERVER_CUSTOMER_KEYS_OVER_HTTP: 'true' }
+
 /** What such a program gets to know of the gateway. */
 export function sdkEnv({ gateway, store, md5Etags, conditional }, bucket) {
   return {

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from '../install.mjs'
 import { sh } from '../shell.mjs'
-import { runProgram, sdkEnv } from './program.mjs'
+import { runProgram, sdkEnv, SETTINGS } from './program.mjs'
 
 const HERE = dirname(fileURLToPath(import.meta.url))
 
@@ -11,6 +11,7 @@ function library({ name, label, version, how, start }) {
   return {
     name,
     label,
+    settings: SETTINGS,
     install: ({ cache }) => ({ made: build(cache, join(HERE, name), how), version }),
     run(cx, { made }) {
       const [file, ...args] = start(made)
