@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { BenchClient, type Exchange } from './client.ts'
 import { check, type Row } from './gateway.ts'
-import { cpuSeconds, median, ROOT, type Running, start } from './processes.ts'
+import { cpuSeconds, median, ROOT, type Running, startSealgate } from './processes.ts'
 
 const MIB = 1024 * 1024
 /** Each is some seconds of CPU, which the kernel counts in hundredths. */
@@ -60,10 +60,8 @@ export async function benchAgainst(checkout: string): Promise<Row[]> {
 }
 
 async function startVersion(checkout: string, data: string): Promise<Version> {
-  const env = { SEALGATE_DATA: data, SEALGATE_SERVER_LISTEN: '127.0.0.1:0', SEALGATE_ADMIN_LISTEN: 'off' }
-  const command = [process.execPath, '--single-threaded-gc', join(checkout, 'bin', 'sealgate.mjs'), 'serve']
-  const running = await start(command, env, /ready at (http:\/\/\S+)/)
-  return { running, client: new BenchClient(running.match[1] ?? '', join(data, 'aws-credentials')) }
+  const { running, endpoint, credentials } = await startSealgate(data, { checkout })
+  return { running, client: new BenchClient(endpoint, credentials) }
 }
 
 async function fill(client: BenchClient): Promise<void> {

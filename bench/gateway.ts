@@ -3,7 +3,17 @@ import { createCipheriv, createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { BenchClient, type Exchange } from './client.ts'
-import { anonymousBytes, bundle, bytesRead, cpuSeconds, median, ROOT, type Running, start } from './processes.ts'
+import {
+  anonymousBytes,
+  bundle,
+  bytesRead,
+  cpuSeconds,
+  median,
+  ROOT,
+  type Running,
+  start,
+  startSealgate,
+} from './processes.ts'
 
 const MIB = 1024 * 1024
 const BODY_BYTES = 64 * MIB
@@ -48,19 +58,12 @@ export async function benchGateway(parts: readonly string[]): Promise<Row[]> {
 }
 
 async function startPair(folder: string): Promise<Pair> {
-  const data = join(folder, 'data')
-  const env = { SEALGATE_DATA: data, SEALGATE_SERVER_LISTEN: '127.0.0.1:0', SEALGATE_ADMIN_LISTEN: 'off' }
-  const gateway = await start(
-    // As `npm start` runs it.
-    [process.execPath, '--single-threaded-gc', join(ROOT, 'bin', 'sealgate.mjs'), 'serve'],
-    env,
-    /ready at (http:\/\/\S+)/,
-  )
+  const { running: gateway, endpoint, credentials } = await startSealgate(join(folder, 'data'))
   const copy = await start([process.execPath, await bundle('bench/copy-server.ts'), folder], {}, /listening (\d+)/)
   return {
     gateway,
     copy,
-    toGateway: new BenchClient(gateway.match[1] ?? '', join(data, 'aws-credentials')),
+    toGateway: new BenchClient(endpoint, credentials),
     toCopy: new BenchClient(`http://127.0.0.1:${copy.match[1]}`),
   }
 }

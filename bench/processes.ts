@@ -53,6 +53,26 @@ export async function start(
   }
 }
 
+export interface Sealgate {
+  readonly running: Running
+  readonly endpoint: string
+  /** The file of the credential that its first start made. */
+  readonly credentials: string
+}
+
+/** A gateway as `npm start` runs it, on a free port, with `data` as its folder; of another checkout if one is named. */
+export async function startSealgate(
+  data: string,
+  { checkout = ROOT, env = {} }: { readonly checkout?: string; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<Sealgate> {
+  const running = await start(
+    [process.execPath, '--single-threaded-gc', join(checkout, 'bin', 'sealgate.mjs'), 'serve'],
+    { SEALGATE_DATA: data, SEALGATE_SERVER_LISTEN: '127.0.0.1:0', SEALGATE_ADMIN_LISTEN: 'off', ...env },
+    /ready at (http:\/\/\S+)/,
+  )
+  return { running, endpoint: running.match[1] ?? '', credentials: join(data, 'aws-credentials') }
+}
+
 const START_MILLISECONDS = 60_000
 
 function awaitLine(child: ChildProcess, ready: RegExp): Promise<RegExpExecArray> {

@@ -7,7 +7,7 @@ import { createCipheriv, randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { BenchClient, type Exchange } from './client.ts'
 import { check, ownCpu, type Row } from './gateway.ts'
-import { anonymousBytes, bundle, cpuSeconds, median, ROOT, type Running, start } from './processes.ts'
+import { anonymousBytes, bundle, cpuSeconds, median, ROOT, type Running, start, startSealgate } from './processes.ts'
 
 const MIB = 1024 * 1024
 const LARGE_BYTES = 64 * MIB
@@ -89,12 +89,12 @@ async function startField(minio: string, folder: string): Promise<Field> {
 
 async function startGateway(folder: string, endpoint: string, profile: string, workers = 1): Promise<Server> {
   const data = mkdtempSync(join(folder, 'data-'))
-  const running = await start(
-    [process.execPath, '--single-threaded-gc', join(ROOT, 'bin', 'sealgate.mjs'), 'serve'],
-    {
-      SEALGATE_DATA: data,
-      SEALGATE_SERVER_LISTEN: '127.0.0.1:0',
-      SEALGATE_ADMIN_LISTEN: 'off',
+  const {
+    running,
+    endpoint: address,
+    credentials,
+  } = await startSealgate(data, {
+    env: {
       SEALGATE_SERVER_WORKERS: String(workers),
       SEALGATE_BACKEND_TYPE: 's3',
       SEALGATE_BACKEND_ENDPOINT: endpoint,
@@ -102,9 +102,8 @@ async function startGateway(folder: string, endpoint: string, profile: string, w
       SEALGATE_BACKEND_ACCESS_KEY_ID: ACCESS.accessKey,
       SEALGATE_BACKEND_SECRET_ACCESS_KEY: ACCESS.secret,
     },
-    /ready at (http:\/\/\S+)/,
-  )
-  return { running, client: new BenchClient(running.match[1] ?? '', join(data, 'aws-credentials')) }
+  })
+  return { running, client: new BenchClient(address, credentials) }
 }
 
 /** CPU of the process for 64 MiB bodies: the gateway, the copying proxy and the plainly sealing proxy in turn; cipher and CRC32 alone beside them. */
