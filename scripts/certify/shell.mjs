@@ -48,6 +48,19 @@ export function assert(condition, message) {
 
 export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
+/** Does `work` again and again until it succeeds, for so many seconds at most; then throws what it threw. */
+export async function until(work, seconds) {
+  const end = Date.now() + seconds * 1_000
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (Date.now() > end) throw error
+      await sleep(100)
+    }
+  }
+}
+
 /** A port of the loopback address that was free a moment ago. */
 export function freePort() {
   return new Promise((resolve, reject) => {

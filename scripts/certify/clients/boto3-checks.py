@@ -6,7 +6,8 @@ import urllib.request
 
 from botocore.exceptions import ClientError
 
-from boto3_program import MIB, check, refused, run, s3
+from boto3_program import MIB, refused, s3
+from program import check, run
 
 BUCKET = os.environ["BUCKET"]
 MD5_ETAGS = os.environ["ETAGS"] == "md5"

@@ -8,7 +8,8 @@ import urllib.request
 from datetime import datetime, timedelta, timezone
 from urllib.parse import quote
 
-from boto3_program import MIB, check, refused, run, s3
+from boto3_program import MIB, refused, s3
+from program import check, run
 
 # What a store keeps beside objects; those that have none of it refuse, and that is not checked here.
 NATIVE = os.environ["NATIVE"] == "yes"

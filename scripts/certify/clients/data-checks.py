@@ -1,11 +1,11 @@
 """What pyarrow and polars do with a gateway, one line printed for each check."""
 import os
 import sys
-import time
 
 import polars
 import pyarrow
 import pyarrow.parquet as parquet
+from program import check, run
 from pyarrow import fs
 
 BUCKET = os.environ["BUCKET"]
@@ -21,12 +21,6 @@ OPTIONS = {
 }
 ROWS = 200_000
 TABLE = pyarrow.table({"id": range(ROWS), "name": [f"the name of row number {i} ü" for i in range(ROWS)]})
-CHECKS = []
-
-
-def check(function):
-    CHECKS.append(function)
-    return function
 
 
 @check
@@ -76,13 +70,6 @@ def polars_scan_parquet_with_a_filter():
     assert total == sum(range(ROWS)), total
 
 
-for function in CHECKS:
-    started = time.monotonic()
-    try:
-        function()
-        verdict, detail = "ok", ""
-    except Exception as error:
-        verdict, detail = "FAIL", f"{type(error).__name__}: {error}".replace("\n", " ").replace("\t", " ")[:1500]
-    print(verdict, f"{time.monotonic() - started:.3f}", function.__name__.replace("_", " "), detail, sep="\t", flush=True)
+run()
 sys.stdout.flush()
 os._exit(0)  # Arrow's S3 threads may hang at the end of the interpreter.

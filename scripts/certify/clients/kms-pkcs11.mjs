@@ -5,7 +5,7 @@ import { CreateBucketCommand, GetObjectCommand, ListBucketsCommand, PutObjectCom
 import { connect } from '../bare.mjs'
 import { startGateway } from '../gateway.mjs'
 import { contractTests, installPkcs11, makeToken } from '../pkcs11.mjs'
-import { assert, attempt, sleep } from '../shell.mjs'
+import { assert, attempt, sleep, until } from '../shell.mjs'
 
 const TEXT = 'sealed under a key of a token'
 
@@ -79,18 +79,6 @@ const refused = async (request) => {
     return error.$metadata?.httpStatusCode ?? 0
   }
   throw new Error('it was not refused')
-}
-
-async function until(work, seconds) {
-  const end = Date.now() + seconds * 1000
-  for (;;) {
-    try {
-      return await work()
-    } catch (error) {
-      if (Date.now() > end) throw error
-      await sleep(200)
-    }
-  }
 }
 
 async function life({ check, ...cx }, token) {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { connect } from '../bare.mjs'
 import { startGateway } from '../gateway.mjs'
-import { assert, attempt, sleep } from '../shell.mjs'
+import { assert, attempt, sleep, until } from '../shell.mjs'
 import { documentedPolicy, installVault, makeToken, prepareLogins, startVault } from '../vault.mjs'
 
 const BYTES = 300_000
@@ -119,18 +119,6 @@ class Traffic {
     const after = error.$response?.headers?.['retry-after']
     assert(/^\d+$/.test(after ?? ''), `Retry-After is ${after}`)
   }
-
-  async until(work, seconds) {
-    const end = Date.now() + seconds * 1_000
-    for (;;) {
-      try {
-        return await work()
-      } catch (error) {
-        if (Date.now() > end) throw error
-        await sleep(100)
-      }
-    }
-  }
 }
 
 async function endToEnd({ check }, vault, traffic, managers) {
@@ -242,7 +230,7 @@ async function outage(check, traffic, managers, { what, begin, end }) {
       await traffic.refused(() => traffic.read(one))
       await traffic.refused(() => traffic.write(managers[1]))
       await end()
-      await traffic.until(() => traffic.read(one), PROBE_SECONDS + 2)
+      await until(() => traffic.read(one), PROBE_SECONDS + 2)
     } finally {
       await readers.stop()
     }
@@ -251,8 +239,8 @@ async function outage(check, traffic, managers, { what, begin, end }) {
     return `rounds under way: ${answered} answered, ${refused} refused`
   })
   await check(`${what}: everything is as it was, without a restart of the gateway`, async () => {
-    const text = await traffic.until(() => traffic.readAll(), 3 * (PROBE_SECONDS + 2))
-    for (const manager of managers) await traffic.until(async () => traffic.read(await traffic.write(manager)), PROBE_SECONDS + 2)
+    const text = await until(() => traffic.readAll(), 3 * (PROBE_SECONDS + 2))
+    for (const manager of managers) await until(async () => traffic.read(await traffic.write(manager)), PROBE_SECONDS + 2)
     return text
   })
 }
