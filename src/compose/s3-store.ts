@@ -3,12 +3,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import { parseCredentialsFile } from '../access/credentials.ts'
 import { S3Store } from '../backends/s3.ts'
 import { StoreClient } from '../backends/s3/client.ts'
-import { awsProvider, type ProvidedCredentials, StoreCredentials } from '../backends/s3/credentials.ts'
+import { type ProvidedCredentials, StoreCredentials } from '../backends/s3/credentials.ts'
 import { type Profile, PROFILES } from '../backends/s3/profiles.ts'
 import { Transport } from '../backends/s3/transport.ts'
 import type { S3StoreSettings } from '../config/store-settings.ts'
 import { Denied } from '../errors.ts'
 import { alarm } from '../telemetry/channels.ts'
+import { awsCredentialsOf } from './aws-credentials.ts'
 import { readText } from './read-text.ts'
 import { timingOf } from './timing.ts'
 
@@ -58,11 +59,8 @@ function openTransport(settings: S3StoreSettings, role: string): Transport {
 }
 
 function openCredentials(settings: S3StoreSettings, { ownCredentials, clock }: S3StoreContext): StoreCredentials {
-  const { accessKeyId, secretAccessKey, sessionToken, auth, awsProfile } = settings
-  if (accessKeyId !== undefined && secretAccessKey !== undefined) {
-    const fixed = { accessKeyId, secretAccessKey, sessionToken }
-    return new StoreCredentials({ provider: async () => fixed, check: () => undefined, now: clock })
-  }
+  const provider = awsCredentialsOf(settings)
+  if (settings.accessKeyId !== undefined) return new StoreCredentials({ provider, check: () => undefined, now: clock })
   const check = ({ accessKeyId: found }: ProvidedCredentials): void => {
     // The shell of whoever tried the gateway still names our file: it is for clients, and no store knows it.
     if (ownCredentials === undefined || !existsSync(ownCredentials)) return
@@ -72,5 +70,5 @@ function openCredentials(settings: S3StoreSettings, { ownCredentials, clock }: S
       `the credentials for the store are those of Sealgate's own clients (${ownCredentials}); unset AWS_SHARED_CREDENTIALS_FILE and AWS_PROFILE, or set accessKeyId and secretAccessKey`,
     )
   }
-  return new StoreCredentials({ provider: awsProvider(auth, awsProfile), check, now: clock })
+  return new StoreCredentials({ provider, check, now: clock })
 }

@@ -43,9 +43,12 @@ export function toS3Error(error: unknown): S3Error {
 
 /** What is missing, with its name, as S3 tells it. Operations on two places have named the one that is not the request's. */
 export function named(error: unknown, bucket: string, key: string): unknown {
-  const found = toS3Error(error)
-  const { code, status, message, headers, cause = error } = found
-  const name = code === 'NoSuchBucket' ? { BucketName: bucket } : code === 'NoSuchKey' ? { Key: key } : undefined
-  if (name === undefined || Object.keys(name).some((element) => Object.hasOwn(found.extra, element))) return error
-  return new NativeError({ status, code, message, attributes: headers, extra: { ...name, ...found.extra } }, cause)
+  const { code, message, headers, extra, cause = error } = toS3Error(error)
+  if (code === 'NoSuchBucket' && extra['BucketName'] === undefined) {
+    return new S3Error(code, { message, headers, cause, extra: { BucketName: bucket, ...extra } })
+  }
+  if (code === 'NoSuchKey' && extra['Key'] === undefined) {
+    return new S3Error(code, { message, headers, cause, extra: { Key: key, ...extra } })
+  }
+  return error
 }
