@@ -4,6 +4,7 @@
  */
 import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto'
 import { Internal } from '../errors.ts'
+import { ownMemory, type SecretBytes, takeSecret } from '../secret-bytes.ts'
 import { TAG_BYTES } from './sizes.ts'
 
 /** Uniformly random bytes from the CSPRNG. Handed in, so that the format itself is a function of its arguments. */
@@ -36,30 +37,44 @@ const HASH_BYTES = 64
 const CIPHER = 'aes-256-gcm'
 const EMPTY = Buffer.alloc(0)
 
-/** X: `bytes` (at most 16,320) of HKDF-Expand(SHA-512, prk, label ‖ 0 ‖ data). */
+/** Where the input of a derivation is put together: of one block it holds no secret, of several it is wiped. */
+const SCRATCH = ownMemory(4_096)
+
+/**
+ * X: `bytes` (at most 16,320) of HKDF-Expand(SHA-512, prk, label ‖ 0 ‖ data), in memory that nobody else uses: whoever asked for a key
+ * wipes it. Throws `Internal` for a key that has been disposed of.
+ */
 export function expand(prk: Buffer, label: string, data: Buffer, bytes: number): Buffer {
   const blocks = Math.ceil(bytes / HASH_BYTES)
   if (bytes < 1 || blocks > 255) throw new Internal(`cannot expand a key to ${bytes} bytes`)
+  if (prk.length === 0) throw new Internal('a key was used after its end')
   // The last block, label ‖ 0 ‖ data, the counter: one buffer, since each call of a MAC costs more than its bytes.
   const infoBytes = label.length + 1
-  const input = Buffer.allocUnsafe(HASH_BYTES + infoBytes + data.length + 1)
+  const inputBytes = HASH_BYTES + infoBytes + data.length + 1
+  const input = inputBytes > SCRATCH.length ? ownMemory(inputBytes) : SCRATCH.subarray(0, inputBytes)
   input.write(label, HASH_BYTES, 'latin1')
   input[HASH_BYTES + label.length] = 0
   data.copy(input, HASH_BYTES + infoBytes)
-  let out = EMPTY
-  for (let block = 1; block <= blocks; block++) {
-    input[input.length - 1] = block
-    const mac = createHmac('sha512', prk)
-    const last = mac.update(block === 1 ? input.subarray(HASH_BYTES) : input).digest()
+  input[inputBytes - 1] = 1
+  const first = createHmac('sha512', prk).update(input.subarray(HASH_BYTES)).digest()
+  if (blocks === 1) return first.subarray(0, bytes)
+  const out = ownMemory(blocks * HASH_BYTES)
+  let last = first
+  for (let block = 2; ; block++) {
     last.copy(input)
-    out = block === 1 ? last : Buffer.concat([out, last])
+    last.copy(out, (block - 2) * HASH_BYTES)
+    last.fill(0)
+    if (block > blocks) break
+    input[inputBytes - 1] = block
+    last = createHmac('sha512', prk).update(input).digest()
   }
+  input.fill(0, 0, HASH_BYTES)
   return out.subarray(0, bytes)
 }
 
 /** The key that HKDF-Extract (RFC 5869) with SHA-512 makes of another one: its first 32 bytes. */
-export function extract(salt: Buffer, key: Buffer): Buffer {
-  return createHmac('sha512', salt).update(key).digest().subarray(0, KEY_BYTES)
+export function extract(salt: Buffer, key: Buffer): SecretBytes {
+  return takeSecret(createHmac('sha512', salt).update(key).digest().subarray(0, KEY_BYTES))
 }
 
 /** `Seal`: salt(24) ‖ ciphertext ‖ tag under a key of its own, bound to `label` and `data`. */
@@ -67,6 +82,7 @@ export function sealSmall(prk: Buffer, label: string, data: Buffer, plaintext: B
   const salt = drawn(random, SALT_BYTES)
   const secrets = expand(prk, label, Buffer.concat([salt, data]), KEY_BYTES + NONCE_BYTES)
   const body = encrypt(secrets.subarray(0, KEY_BYTES), secrets.subarray(KEY_BYTES), plaintext)
+  secrets.fill(0)
   return Buffer.concat([salt, body])
 }
 
@@ -75,7 +91,9 @@ export function openSmall(prk: Buffer, label: string, data: Buffer, sealed: Buff
   if (sealed.length < SEAL_OVERHEAD) return undefined
   const salt = sealed.subarray(0, SALT_BYTES)
   const secrets = expand(prk, label, Buffer.concat([salt, data]), KEY_BYTES + NONCE_BYTES)
-  return decrypt(secrets.subarray(0, KEY_BYTES), secrets.subarray(KEY_BYTES), sealed.subarray(SALT_BYTES))
+  const opened = decrypt(secrets.subarray(0, KEY_BYTES), secrets.subarray(KEY_BYTES), sealed.subarray(SALT_BYTES))
+  secrets.fill(0)
+  return opened
 }
 
 /** AES-256-GCM of a small plaintext: ciphertext ‖ tag. The caller answers for the nonce. */
@@ -105,7 +123,7 @@ export function decrypt(key: Buffer, nonce: Buffer, sealed: Buffer, aad: Buffer 
 /** The key identifier of a bucket key: 16 bytes that name it and tell nothing about it. Never write to them. */
 export const kidOf = derivedOnce((bucketKey) => expand(bucketKey, LABELS.kid, EMPTY, 16))
 
-/** A derivation that each bucket key undergoes once, since thousands of objects ask for it. Keys are never altered in place (docs/decisions/0005-key-hygiene.md). */
+/** A derivation that each bucket key undergoes once, since thousands of objects ask for it. It ends with its key; a key is never altered while anybody can ask. */
 export function derivedOnce(derive: (bucketKey: Buffer) => Buffer): (bucketKey: Buffer) => Buffer {
   const derived = new WeakMap<Buffer, Buffer>()
   return (bucketKey) => {
@@ -118,8 +136,8 @@ export function derivedOnce(derive: (bucketKey: Buffer) => Buffer): (bucketKey: 
 }
 
 /** A new object key R: for every PUT and every CreateMultipartUpload. */
-export function newObjectKey(random: RandomSource): Buffer {
-  return drawn(random, KEY_BYTES)
+export function newObjectKey(random: RandomSource): SecretBytes {
+  return takeSecret(drawn(random, KEY_BYTES))
 }
 
 /** A new generation: 8 random bytes that name one write of a body or of metadata. */

@@ -3,6 +3,7 @@
  * prefix, which state records carry, and the foot, which keeps the envelope of an object's creation in its body.
  */
 import { Integrity, Internal } from '../errors.ts'
+import { type SecretBytes, takeSecret } from '../secret-bytes.ts'
 import {
   decrypt,
   drawn,
@@ -115,12 +116,12 @@ export function sealCustomerEnvelope(input: CustomerEnvelopeInput): Buffer {
 export function openCustomerKey(
   { kid, wrapSalt }: Pick<Envelope, 'kid' | 'wrapSalt'>,
   customerKey: Buffer,
-): Buffer | undefined {
+): SecretBytes | undefined {
   const key = customerBucketKey(customerKey, wrapSalt)
   return sameBytes(kidOf(key), kid) ? key : undefined
 }
 
-function customerBucketKey(customerKey: Buffer, wrapSalt: Buffer): Buffer {
+function customerBucketKey(customerKey: Buffer, wrapSalt: Buffer): SecretBytes {
   if (customerKey.length !== KEY_BYTES) throw new Internal(`a customer's key of ${customerKey.length} bytes`)
   return extract(wrapSalt, customerKey)
 }
@@ -132,7 +133,9 @@ function checkedBits(flags: EnvelopeContent['flags'], inlineKey: boolean): numbe
 
 function sealed(head: Buffer, key: Buffer, wrapSalt: Buffer, content: EnvelopeContent): Buffer {
   const { kek, nonce } = wrappingKey(key, { head, wrapSalt, namespace: content.namespace, key: content.key })
-  return Buffer.concat([head, wrapSalt, encrypt(kek, nonce, content.objectKey)])
+  const sealedKey = encrypt(kek, nonce, content.objectKey)
+  kek.fill(0)
+  return Buffer.concat([head, wrapSalt, sealedKey])
 }
 
 /** An envelope from its base64url or its raw bytes. Throws `Integrity('envelope failure')`; nothing is opened yet. */
@@ -148,16 +151,17 @@ export function parseEnvelope(source: string | Buffer): Envelope {
  * R. `bucketKey` is K, opened by its manager. Throws `Integrity('unwrap failure')` if K is another key than the envelope
  * names, or if the envelope was not sealed for this namespace and key.
  */
-export function openEnvelope(envelope: Envelope, bucketKey: Buffer, namespace: string, key: string): Buffer {
+export function openEnvelope(envelope: Envelope, bucketKey: Buffer, namespace: string, key: string): SecretBytes {
   if (!sameBytes(kidOf(bucketKey), envelope.kid)) throw new Integrity('unwrap failure', 'another bucket key')
   const { raw, wrapSalt } = envelope
   const head = raw.subarray(0, raw.length - SALT_BYTES - SEALED_KEY_BYTES)
   const wrapping = wrappingKey(bucketKey, { head, wrapSalt, namespace, key })
   const objectKey = decrypt(wrapping.kek, wrapping.nonce, envelope.sealedKey)
+  wrapping.kek.fill(0)
   if (objectKey === undefined) {
     throw new Integrity('unwrap failure', 'the envelope was sealed for another name or was changed')
   }
-  return objectKey
+  return takeSecret(objectKey)
 }
 
 /** The start of an envelope up to the wrapped K, which names a bucket key inside a state record. Its only flag is `inlineKey`. */

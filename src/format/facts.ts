@@ -3,6 +3,7 @@
  * listed key (docs/format.md, "Facts"). One key for each K keeps a page of 1,000 cheap.
  */
 import { Internal } from '../errors.ts'
+import { takeSecret } from '../secret-bytes.ts'
 import {
   decrypt,
   derivedOnce,
@@ -38,7 +39,7 @@ const NO_MD5 = Buffer.alloc(16)
 const EMPTY = Buffer.alloc(0)
 
 /** The key that all facts under one bucket key share. Never write to it. */
-export const factsKey = derivedOnce((bucketKey) => expand(bucketKey, LABELS.facts, EMPTY, KEY_BYTES))
+export const factsKey = derivedOnce((bucketKey) => takeSecret(expand(bucketKey, LABELS.facts, EMPTY, KEY_BYTES)))
 
 /** Seals facts for one name. `factsKey` and `kid` are of the same bucket key. */
 export function sealFacts(input: {

@@ -55,6 +55,11 @@ export class RangeOpener {
     return out
   }
 
+  /** Nothing more is read, whatever was left. */
+  dispose(): void {
+    this.#segments.dispose()
+  }
+
   /** Throws `Integrity('payload failure')` unless `done`. */
   end(): void {
     if (!this.#done) throw new Integrity('payload failure', 'the stored bytes end before the range does')
@@ -109,6 +114,11 @@ export class ObjectOpener {
       this.#at += buffer.length
     }
     return out
+  }
+
+  /** Nothing more is read, whatever was left. */
+  dispose(): void {
+    this.#segments.dispose()
   }
 
   /** Verifies the end of the object and gives the plaintext that was held back. */
@@ -170,6 +180,12 @@ class SegmentsReader {
       if (this.#opener.remaining === 0) this.#next()
     }
     return { verified, taken }
+  }
+
+  /** Wipes what was derived for the segment that is being read. */
+  dispose(): void {
+    this.#opener?.dispose()
+    this.#opener = undefined
   }
 
   #takeHeader(piece: Buffer, at: number, opener: SegmentOpener): number {

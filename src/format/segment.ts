@@ -108,8 +108,15 @@ export class SegmentSealer {
   /** The end of the short last chunk, which may be empty. */
   final(): Buffer[] {
     if (this.#ended) throw new Internal('a segment is sealed once')
+    const tag = this.#endChunk(this.#cipher ?? this.#secrets.cipher(this.#chunk))
+    this.dispose()
+    return [tag]
+  }
+
+  /** Nothing more is sealed: wipes what was derived. */
+  dispose(): void {
     this.#ended = true
-    return [this.#endChunk(this.#cipher ?? this.#secrets.cipher(this.#chunk))]
+    this.#secrets.wipe()
   }
 
   #endChunk(cipher: CipherGCM): Buffer {
@@ -174,7 +181,14 @@ export class SegmentOpener {
     while (at < piece.length) {
       at += this.#filled < this.#size ? this.#takeBody(piece, at) : this.#takeTag(piece, at, out)
     }
+    if (this.#remaining === 0) this.#secrets.wipe()
     return out
+  }
+
+  /** Nothing more is opened: wipes what was derived. */
+  dispose(): void {
+    this.#remaining = 0
+    this.#secrets.wipe()
   }
 
   #takeBody(piece: Buffer, at: number): number {
@@ -270,6 +284,7 @@ function storedEnd(plaintextBytes: number, chunk: number): number {
 /** What R and the first 32 bytes of a header give: the chunk key, the base nonce and the commitment. */
 class SegmentSecrets {
   readonly header: Buffer
+  readonly #secrets: Buffer
   readonly #key: Buffer
   readonly #baseNonce: Buffer
   readonly #nonce: Buffer
@@ -284,6 +299,7 @@ class SegmentSecrets {
     facts.salt.copy(this.header, 8, 0, SALT_BYTES)
     const committed = this.header.subarray(0, COMMITTED_BYTES)
     const secrets = expand(objectKey, LABELS.segment, committed, KEY_BYTES + NONCE_BYTES + COMMITTED_BYTES)
+    this.#secrets = secrets
     this.#key = secrets.subarray(0, KEY_BYTES)
     this.#baseNonce = secrets.subarray(KEY_BYTES, KEY_BYTES + NONCE_BYTES)
     this.#nonce = Buffer.from(this.#baseNonce)
@@ -296,6 +312,11 @@ class SegmentSecrets {
 
   decipher(chunk: number): DecipherGCM {
     return createDecipheriv(CIPHER, this.#key, this.#nonceOf(chunk), TAG_LENGTH)
+  }
+
+  /** Its owner makes no cipher any more. */
+  wipe(): void {
+    this.#secrets.fill(0)
   }
 
   /** base nonce XOR u96(chunk). No object has 2^32 chunks, so the counter touches the last four bytes alone. */

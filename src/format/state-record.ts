@@ -13,7 +13,10 @@ export function sealStateRecord(bucketKey: SealingKey, path: string, json: unkno
   const prefix = envelopePrefix(bucketKey)
   if (prefix.length > 0xffff) throw new Internal(`an envelope prefix of ${prefix.length} bytes`)
   const head = Buffer.of(VERSION, prefix.length >>> 8, prefix.length & 0xff)
-  const sealed = sealSmall(bucketKey.key, LABELS.state, lengthPrefixed(path), Buffer.from(text, 'utf8'), random)
+  const plaintext = Buffer.from(text, 'utf8')
+  const sealed = sealSmall(bucketKey.key, LABELS.state, lengthPrefixed(path), plaintext, random)
+  // It may hold an object's key.
+  plaintext.fill(0)
   return Buffer.concat([head, prefix, sealed])
 }
 
@@ -37,7 +40,10 @@ export function openStateRecord(bucketKey: Buffer, path: string, raw: Buffer): u
   if (plaintext === undefined) throw new Integrity('metadata failure', `the state record ${path} does not open`)
   try {
     return JSON.parse(plaintext.toString('utf8')) as unknown
-  } catch (error) {
-    throw new Integrity('metadata failure', `the state record ${path} is not JSON`, { cause: error })
+  } catch {
+    // The parser's message quotes what it read, and that may be a key.
+    throw new Integrity('metadata failure', `the state record ${path} is not JSON`)
+  } finally {
+    plaintext.fill(0)
   }
 }

@@ -43,13 +43,17 @@ export async function readWhole(gateway: Gateway, sealed: StoredObject, signal: 
 }
 
 async function* decodeWhole(opener: ObjectOpener, stored: Body): Body {
-  for await (const batch of stored) {
-    const plain: Buffer[] = []
-    for (const piece of batch) for (const part of opener.push(piece)) plain.push(part)
-    if (plain.length > 0) yield plain
+  try {
+    for await (const batch of stored) {
+      const plain: Buffer[] = []
+      for (const piece of batch) for (const part of opener.push(piece)) plain.push(part)
+      if (plain.length > 0) yield plain
+    }
+    const last = opener.end()
+    if (last.length > 0) yield last
+  } finally {
+    opener.dispose()
   }
-  const last = opener.end()
-  if (last.length > 0) yield last
 }
 
 /**
@@ -82,13 +86,17 @@ function getSpan(gateway: Gateway, sealed: StoredObject, layout: Layout, range: 
 }
 
 async function* decodeRange(opener: RangeOpener, stored: Body): Body {
-  for await (const batch of stored) {
-    const plain: Buffer[] = []
-    for (const piece of batch) for (const part of opener.push(piece)) plain.push(part)
-    if (plain.length > 0) yield plain
-    if (opener.done) break
+  try {
+    for await (const batch of stored) {
+      const plain: Buffer[] = []
+      for (const piece of batch) for (const part of opener.push(piece)) plain.push(part)
+      if (plain.length > 0) yield plain
+      if (opener.done) break
+    }
+    opener.end()
+  } finally {
+    opener.dispose()
   }
-  opener.end()
 }
 
 /** A body of a known small size as a list of its pieces. */

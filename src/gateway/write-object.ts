@@ -180,19 +180,23 @@ async function* sealStream(
 ): Body {
   const { sealer } = attempt
   const verifier = new PlaintextVerifier(claims)
-  yield [sealer.header]
-  for await (const batch of body) {
-    const sealed: Buffer[] = []
-    for (const piece of batch) {
-      verifier.update(piece)
-      for (const part of sealer.update(piece)) sealed.push(part)
+  try {
+    yield [sealer.header]
+    for await (const batch of body) {
+      const sealed: Buffer[] = []
+      for (const piece of batch) {
+        verifier.update(piece)
+        for (const part of sealer.update(piece)) sealed.push(part)
+      }
+      if (sealed.length > 0) yield sealed
     }
-    if (sealed.length > 0) yield sealed
+    // The last ciphertext bytes leave only now that length, digests and signatures have held.
+    const verified = verifier.finish(trailers())
+    onVerified(verified)
+    yield [...sealer.final(), ...ending(gateway, attempt, verified)]
+  } finally {
+    sealer.dispose()
   }
-  // The last ciphertext bytes leave only now that length, digests and signatures have held.
-  const verified = verifier.finish(trailers())
-  onVerified(verified)
-  yield [...sealer.final(), ...ending(gateway, attempt, verified)]
 }
 
 function ending(gateway: Gateway, { place, sealer, description }: Attempt, verified: VerifiedPlaintext): Buffer[] {

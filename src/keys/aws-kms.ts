@@ -2,6 +2,7 @@
 import type { DescribeKeyCommandOutput, KMS } from '@aws-sdk/client-kms'
 import { Denied, Integrity, Unavailable } from '../errors.ts'
 import { KEY_BYTES } from '../format/derive.ts'
+import { ownMemory } from '../secret-bytes.ts'
 import { kmsFailure } from './aws-kms/errors.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
 
@@ -160,7 +161,7 @@ function ownBytes(found: Uint8Array | undefined, length = found?.length): Buffer
   if (found === undefined || found.length !== length) {
     throw new Integrity('unwrap failure', `AWS KMS answered with ${found?.length ?? 0} bytes`)
   }
-  const own = Buffer.alloc(found.length)
+  const own = ownMemory(found.length)
   own.set(found)
   found.fill(0)
   return own

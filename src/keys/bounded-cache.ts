@@ -56,6 +56,19 @@ export class BoundedCache<V> {
     this.#entries.delete(key)
   }
 
+  /** Lets go of what nobody would get any more. */
+  forgetEnded(): void {
+    const now = this.#clock()
+    for (const [key, { ends }] of this.#entries) if (ends <= now) this.#entries.delete(key)
+  }
+
+  /** Everything that is there, which is let go of. */
+  drain(): V[] {
+    const values = [...this.#entries.values()].map(({ value }) => value)
+    this.#entries.clear()
+    return values
+  }
+
   get size(): number {
     return this.#entries.size
   }

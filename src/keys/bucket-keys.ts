@@ -4,6 +4,7 @@
  */
 import { Integrity, Internal, Invalid, Unavailable } from '../errors.ts'
 import { kidOf, KEY_BYTES } from '../format/derive.ts'
+import { takeSecret } from '../secret-bytes.ts'
 import { BoundedCache } from './bounded-cache.ts'
 import type { BucketKey, BucketKeys, KeyManager, WrappedBucketKey } from './key-manager.ts'
 import { type CacheEvent, claimOf, KeyCache } from './key-cache.ts'
@@ -172,6 +173,16 @@ class KeyringBucketKeys implements BucketKeys {
     }
   }
 
+  forgetExpired(): void {
+    this.#keys.forgetExpired()
+    for (const cache of [this.#actives, this.#latest]) cache.forgetEnded()
+  }
+
+  close(): void {
+    this.#keys.close()
+    for (const { key } of [...this.#actives.drain(), ...this.#latest.drain()]) key.dispose()
+  }
+
   async #openRecorded(wrapped: WrappedBucketKey, namespace: string): Promise<Recorded> {
     const { kid } = wrapped
     let record: KeyringRecord | undefined
@@ -264,7 +275,9 @@ class KeyringBucketKeys implements BucketKeys {
     if (manager === undefined) throw noManager(alias)
     const { tag } = manager
     const day = Math.floor(this.#clock() / DAY_MS)
-    const { key, wrapped } = await manager.generate({ namespace, day })
+    const made = await manager.generate({ namespace, day })
+    const { wrapped } = made
+    const key = takeSecret(made.key)
     if (key.length !== KEY_BYTES) throw new Internal(`key manager ${alias} made a key of ${key.length} bytes`)
     return { tag, alias, day, kid: kidOf(key), wrapped, namespace, key }
   }

@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto'
 import { Integrity, Unavailable } from '../errors.ts'
 import { kidOf, lengthPrefixed, sameBytes } from '../format/derive.ts'
+import { takeSecret } from '../secret-bytes.ts'
 import { BoundedCache } from './bounded-cache.ts'
 import type { BucketKey, KeyManager, WrappedBucketKey } from './key-manager.ts'
 import { SingleFlight } from './single-flight.ts'
@@ -23,9 +24,8 @@ export interface KeyCacheOptions {
 
 export class KeyCache {
   readonly #options: KeyCacheOptions
-  // Keys that leave the cache are not wiped: a stream may be sealing or opening under the very buffer for hours, and
-  // zeroes under its hands would be a key that everybody knows. The garbage collector takes them after their last holder
-  // (docs/decisions/0005-key-hygiene.md).
+  // Keys that leave the cache are let go of: a stream may be sealing or opening under one for hours, and it ends with its last
+  // holder (docs/decisions/0012-secrets-end.md).
   readonly #cache: BoundedCache<BucketKey>
   readonly #flights = new SingleFlight<BucketKey>()
 
@@ -69,6 +69,15 @@ export class KeyCache {
     return key
   }
 
+  forgetExpired(): void {
+    this.#cache.forgetEnded()
+  }
+
+  /** Ends all keys that it holds. */
+  close(): void {
+    for (const { key } of this.#cache.drain()) key.dispose()
+  }
+
   async #unwrap(wrapped: WrappedBucketKey, namespace: string): Promise<BucketKey> {
     const { tag, alias, day, kid } = wrapped
     const manager = this.#options.managers.get(alias)
@@ -78,8 +87,9 @@ export class KeyCache {
     if (wrapped.wrapped.length === 0) {
       throw new Integrity('unwrap failure', `key ${kid.toString('hex')} is neither inline nor in the keyring`)
     }
-    const key = await manager.unwrap(wrapped.wrapped, { namespace, day })
+    const key = takeSecret(await manager.unwrap(wrapped.wrapped, { namespace, day }))
     if (!sameBytes(kidOf(key), kid)) {
+      key.dispose()
       throw new Integrity('unwrap failure', `the wrapped key is not the key ${kid.toString('hex')}`)
     }
     return { tag, alias, day, kid, wrapped: wrapped.wrapped, namespace, key }

@@ -3,6 +3,8 @@
  * (docs/format.md, "Envelope" and "Bucket keys"). All keys are 32 bytes.
  */
 
+import type { SecretBytes } from '../secret-bytes.ts'
+
 /** One letter of the envelope's key reference (docs/format.md, provider tags). */
 export type ProviderTag = 'l' | 'm' | 'a' | 'v' | 'p' | 'k' | 'z' | 'g' | 'c'
 
@@ -13,6 +15,7 @@ export interface KeyContext {
 }
 
 export interface GeneratedKey {
+  /** In memory of its own (`ownMemory`). It is the caller's, who wipes it or makes it a secret. */
   readonly key: Buffer
   readonly wrapped: Buffer
 }
@@ -26,7 +29,7 @@ export interface KeyManager {
   generate(context: KeyContext): Promise<GeneratedKey>
   /** Another wrapped form of a key that is there already: it moves from one manager to this one. */
   wrap(key: Buffer, context: KeyContext): Promise<Buffer>
-  /** Throws `Integrity('unwrap failure')` if the bytes are not ours under this context. */
+  /** Throws `Integrity('unwrap failure')` if the bytes are not ours under this context. What it gives is as `GeneratedKey.key`. */
   unwrap(wrapped: Buffer, context: KeyContext): Promise<Buffer>
   /** The same key under the master key that new keys are wrapped by now; it stays with the provider where that can. Throws as `unwrap` does. */
   rewrap(wrapped: Buffer, context: KeyContext): Promise<Buffer>
@@ -45,10 +48,10 @@ export interface WrappedBucketKey {
   readonly wrapped: Buffer
 }
 
-/** An open bucket key. Holders never write to `key`. */
+/** An open bucket key. It has many holders: none writes to `key` or disposes of it, and it ends when the last lets go of it. */
 export interface BucketKey extends WrappedBucketKey {
   readonly namespace: string
-  readonly key: Buffer
+  readonly key: SecretBytes
 }
 
 /** Bucket keys for sealing and opening: cached, single-flighted, recorded in the keyring before first use. */
@@ -61,4 +64,8 @@ export interface BucketKeys {
   open(wrapped: WrappedBucketKey, namespace: string): Promise<BucketKey>
   /** The key of a kid recorded in the keyring; `undefined` if there is no record. */
   byKid(kid: Buffer, namespace: string): Promise<BucketKey | undefined>
+  /** Lets go of keys that would not be used any more. */
+  forgetExpired(): void
+  /** Ends every open key. Nothing may be under way. */
+  close(): void
 }

@@ -45,7 +45,7 @@ export class LocalKeyManager implements KeyManager {
   async close(): Promise<void> {
     this.#closed = true
     // Safe: nothing outside this manager holds these buffers, and every use of them is within one synchronous step.
-    for (const { key } of this.#masterKeys.all.values()) key.fill(0)
+    for (const { key } of this.#masterKeys.all.values()) key.dispose()
   }
 
   #open(): void {

@@ -1,20 +1,29 @@
 /**
- * Local master keys and the file they rest in, `master-keys.json` (docs/format.md, "Envelope"):
- * `{"version":1,"active":id,"keys":[{"id":hex,"created":RFC 3339,"key":base64url | "kdf":{"name":"scrypt","salt":base64url,"N":…,"r":…,"p":…}}]}`.
- * A `kdf` entry holds no key: the key is derived from a passphrase, once at start, and the id proves that the passphrase is the right one.
+ * Local master keys, and how they come from the file they rest in (`master-keys-file.ts`). An entry with `kdf` holds no key: the key is
+ * derived from a passphrase, once at start, and the id proves that the passphrase is the right one.
  */
 import { scrypt } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { z } from 'zod'
 import { Invalid, Unavailable } from '../errors.ts'
 import { drawn, expand, fromBase64url, KEY_BYTES, type RandomSource, toBase64url } from '../format/derive.ts'
-import { replaceSecretFile, writeSecretFile } from './secret-file.ts'
+import { type SecretBytes, takeSecret } from '../secret-bytes.ts'
+import {
+  endAll,
+  type Kdf,
+  type MasterKeyEntry,
+  type MasterKeysFile,
+  parseMasterKeysFile,
+  renderMasterKeysFile,
+} from './master-keys-file.ts'
+import { readSecretFile, replaceSecretFile, writeSecretFile } from './secret-file.ts'
+
+/** A passphrase: from a file in bytes, which its owner ends. What came as a string (settings, environment) nobody can wipe. */
+export type Passphrase = SecretBytes | string
 
 /** 32 uniformly random bytes and the name that wrapped keys call them by. */
 export interface MasterKey {
   /** 8 bytes: `X(key, "sealgate/v1/local-id", "", 8)`. */
   readonly id: Buffer
-  readonly key: Buffer
+  readonly key: SecretBytes
   /** RFC 3339. */
   readonly created: string
 }
@@ -31,7 +40,7 @@ export interface NewMasterKey {
   /** Milliseconds since 1970. */
   readonly now: number
   /** Derive the key from this instead of keeping it in the file. */
-  readonly passphrase?: string
+  readonly passphrase?: Passphrase
 }
 
 const ID_LABEL = 'sealgate/v1/local-id'
@@ -42,58 +51,35 @@ const SCRYPT_COST = { N: 131_072, r: 8, p: 1 } as const
 /** What a file may ask of this machine: 1 GiB. */
 const SCRYPT_MAX_MEMORY = 1 << 30
 
-const hexId = z.string().regex(/^[0-9a-f]{16}$/, 'an id is 16 lower-case hex digits')
-const powerOfTwo = z
-  .int()
-  .refine((n) => n >= 16_384 && Number.isInteger(Math.log2(n)), 'N is a power of two from 16384')
-const kdfSchema = z.strictObject({
-  name: z.literal('scrypt'),
-  salt: z.string(),
-  N: powerOfTwo,
-  r: z.int().min(1).max(64),
-  p: z.int().min(1).max(16),
-})
-const entrySchema = z
-  .strictObject({
-    id: hexId,
-    created: z.iso.datetime({ offset: true }),
-    key: z.string().optional(),
-    kdf: kdfSchema.optional(),
-  })
-  .refine((entry) => (entry.key === undefined) !== (entry.kdf === undefined), 'an entry has either "key" or "kdf"')
-const fileSchema = z.strictObject({ version: z.literal(1), active: hexId, keys: z.array(entrySchema).min(1) })
-
-type MasterKeysFile = z.infer<typeof fileSchema>
-type MasterKeyEntry = z.infer<typeof entrySchema>
-type Kdf = z.infer<typeof kdfSchema>
-
 /** The id of a master key; says nothing about the key to whoever does not have it. */
 export function masterIdOf(key: Buffer): Buffer {
   return expand(key, ID_LABEL, Buffer.alloc(0), ID_BYTES)
 }
 
-/** Reads the content of a `master-keys.json`. Throws `Invalid`, without quoting any of it, if it is malformed, an id is wrong, or the passphrase is missing or wrong. */
-export async function parseMasterKeys(text: string, passphrase?: string): Promise<MasterKeys> {
-  const file = parseFile(text)
-  const all = new Map<string, MasterKey>()
-  for (const entry of file.keys) {
-    if (all.has(entry.id)) throw new Invalid(`master keys: ${entry.id} stands there twice`)
-    all.set(entry.id, await openEntry(entry, passphrase))
+/**
+ * Reads the content of a `master-keys.json`, which it wipes where it can. Throws `Invalid`, without quoting any of it, if it is
+ * malformed, an id is wrong, or the passphrase is missing or wrong.
+ */
+export async function parseMasterKeys(content: Buffer | string, passphrase?: Passphrase): Promise<MasterKeys> {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content
+  try {
+    return await openFile(parseMasterKeysFile(bytes), passphrase)
+  } finally {
+    bytes.fill(0)
   }
-  const active = all.get(file.active)
-  if (active === undefined) throw new Invalid(`master keys: the active key ${file.active} is not among the keys`)
-  return { active, all }
 }
 
 /** As `parseMasterKeys`, from a file. Throws `Invalid` if it is missing, `Unavailable` if it cannot be read. */
-export async function readMasterKeysFile(path: string, passphrase?: string): Promise<MasterKeys> {
-  return parseMasterKeys(await readText(path), passphrase)
+export async function readMasterKeysFile(path: string, passphrase?: Passphrase): Promise<MasterKeys> {
+  return parseMasterKeys(await readContent(path), passphrase)
 }
 
 /** Writes a new file with one active master key: exclusive, 0600, durable. Throws `Invalid` if the file exists. */
 export async function createMasterKeysFile(path: string, fresh: NewMasterKey): Promise<void> {
-  const entry = await newEntry(fresh)
-  await writeSecretFile(path, render({ version: 1, active: entry.id, keys: [entry] }))
+  const { entry, secrets } = await newEntry(fresh, 0)
+  const content = renderMasterKeysFile({ version: 1, active: entry.id, keys: [entry], secrets })
+  endAll(secrets)
+  await writeSecretFile(path, content).finally(() => content.fill(0))
 }
 
 /**
@@ -104,55 +90,56 @@ export async function generateMasterKey(
   path: string,
   fresh: NewMasterKey & { readonly activate?: boolean },
 ): Promise<string> {
-  const entry = await newEntry(fresh)
+  let id = ''
   await replaceSecretFile(path, async () => {
-    const text = await readText(path)
+    const content = await readContent(path)
+    const file = parseMasterKeysFile(content)
     // Opens every entry: a file whose keys do not open is repaired, not extended.
-    await parseMasterKeys(text, fresh.passphrase)
-    const file = parseFile(text)
-    return render({ ...file, active: fresh.activate === true ? entry.id : file.active, keys: [...file.keys, entry] })
+    const opened = await parseMasterKeys(content, fresh.passphrase)
+    for (const { key } of opened.all.values()) key.dispose()
+    const { entry, secrets } = await newEntry(fresh, file.secrets.length)
+    id = entry.id
+    const extended = { ...file, keys: [...file.keys, entry], secrets: [...file.secrets, ...secrets] }
+    try {
+      return renderMasterKeysFile(fresh.activate === true ? { ...extended, active: entry.id } : extended)
+    } finally {
+      endAll(extended.secrets)
+    }
   })
-  return entry.id
+  return id
 }
 
-function parseFile(text: string): MasterKeysFile {
-  let json: unknown
+async function openFile(file: MasterKeysFile, passphrase: Passphrase | undefined): Promise<MasterKeys> {
+  const all = new Map<string, MasterKey>()
   try {
-    json = JSON.parse(text)
-  } catch {
-    // The parser's message quotes what it read, and that may be a key.
-    throw new Invalid('master keys: not valid JSON; expected the content of a master-keys.json')
+    for (const entry of file.keys) {
+      if (all.has(entry.id)) throw new Invalid(`master keys: ${entry.id} stands there twice`)
+      all.set(entry.id, await openEntry(entry, file.secrets, passphrase))
+    }
+    const active = all.get(file.active)
+    if (active === undefined) throw new Invalid(`master keys: the active key ${file.active} is not among the keys`)
+    return { active, all }
+  } catch (error) {
+    endAll([...file.secrets, ...[...all.values()].map(({ key }) => key)])
+    throw error
   }
-  const parsed = fileSchema.safeParse(json)
-  if (parsed.success) return parsed.data
-  const reasons = parsed.error.issues.map((issue) => `${issue.path.map(String).join('.') || 'file'}: ${issue.message}`)
-  throw new Invalid(`master keys: ${reasons.join('; ')}`)
 }
 
-const render = (file: MasterKeysFile): string => `${JSON.stringify(file, null, 2)}\n`
-
-async function openEntry(entry: MasterKeyEntry, passphrase: string | undefined): Promise<MasterKey> {
-  const key = entry.kdf === undefined ? decodeKey(entry) : await deriveKey(entry.id, entry.kdf, passphrase)
-  const id = masterIdOf(key)
-  if (id.toString('hex') !== entry.id) {
-    key.fill(0)
-    const why = entry.kdf === undefined ? 'the key is damaged: it does not match its id' : 'the passphrase is wrong'
-    throw new Invalid(`master keys: ${entry.id}: ${why}`)
-  }
-  return { id, key, created: entry.created }
+async function openEntry(
+  { id, created, key: place, kdf }: MasterKeyEntry,
+  secrets: MasterKeysFile['secrets'],
+  passphrase: Passphrase | undefined,
+): Promise<MasterKey> {
+  const key = kdf === undefined ? secrets[place ?? -1] : await deriveKey(id, kdf, passphrase)
+  if (key === undefined) throw new Invalid(`master keys: ${id}: "key" is not 32 bytes in base64url`)
+  const own = masterIdOf(key)
+  if (own.toString('hex') === id) return { id: own, key, created }
+  key.dispose()
+  const why = kdf === undefined ? 'the key is damaged: it does not match its id' : 'the passphrase is wrong'
+  throw new Invalid(`master keys: ${id}: ${why}`)
 }
 
-function decodeKey(entry: MasterKeyEntry): Buffer {
-  const decoded = fromBase64url(entry.key ?? '')
-  if (decoded?.length !== KEY_BYTES) throw new Invalid(`master keys: ${entry.id}: "key" is not 32 bytes in base64url`)
-  // Small buffers share a pool with everything else; a key gets memory of its own, which `close` can wipe.
-  const key = Buffer.allocUnsafeSlow(KEY_BYTES)
-  decoded.copy(key)
-  decoded.fill(0)
-  return key
-}
-
-async function deriveKey(id: string, kdf: Kdf, passphrase: string | undefined): Promise<Buffer> {
+async function deriveKey(id: string, kdf: Kdf, passphrase: Passphrase | undefined): Promise<SecretBytes> {
   if (passphrase === undefined)
     throw new Invalid(`master keys: ${id} is derived from a passphrase, and none is configured`)
   const salt = fromBase64url(kdf.salt)
@@ -161,38 +148,41 @@ async function deriveKey(id: string, kdf: Kdf, passphrase: string | undefined): 
   return runScrypt(passphrase, salt, kdf)
 }
 
-function runScrypt(passphrase: string, salt: Buffer, cost: Omit<Kdf, 'name' | 'salt'>): Promise<Buffer> {
+function runScrypt(passphrase: Passphrase, salt: Buffer, cost: Omit<Kdf, 'name' | 'salt'>): Promise<SecretBytes> {
   const needed = 128 * cost.N * cost.r + 128 * cost.r * cost.p
   if (needed > SCRYPT_MAX_MEMORY)
     return Promise.reject(new Invalid('master keys: the scrypt parameters ask for more than 1 GiB'))
   const { N, r, p } = cost
   return new Promise((resolve, reject) => {
     scrypt(passphrase, salt, KEY_BYTES, { N, r, p, maxmem: needed + (1 << 20) }, (error, key) => {
-      if (error === null) resolve(key)
+      if (error === null) resolve(takeSecret(key))
       else reject(new Unavailable('scrypt failed', { cause: error }))
     })
   })
 }
 
-async function newEntry({ random, now, passphrase }: NewMasterKey): Promise<MasterKeyEntry> {
+/** An entry whose key, if the file keeps one, comes to stand at `place` among the keys of the file. */
+async function newEntry(
+  { random, now, passphrase }: NewMasterKey,
+  place: number,
+): Promise<{ entry: MasterKeyEntry; secrets: SecretBytes[] }> {
   const created = new Date(now).toISOString()
   if (passphrase === undefined) {
-    const key = drawn(random, KEY_BYTES)
-    const entry = { id: masterIdOf(key).toString('hex'), created, key: toBase64url(key) }
-    key.fill(0)
-    return entry
+    const key = takeSecret(drawn(random, KEY_BYTES))
+    return { entry: { id: masterIdOf(key).toString('hex'), created, key: place }, secrets: [key] }
   }
   const salt = drawn(random, 16)
   const key = await runScrypt(passphrase, salt, SCRYPT_COST)
   const id = masterIdOf(key).toString('hex')
-  key.fill(0)
-  return { id, created, kdf: { name: 'scrypt', salt: toBase64url(salt), ...SCRYPT_COST } }
+  key.dispose()
+  return { entry: { id, created, kdf: { name: 'scrypt', salt: toBase64url(salt), ...SCRYPT_COST } }, secrets: [] }
 }
 
-async function readText(path: string): Promise<string> {
+async function readContent(path: string): Promise<SecretBytes> {
   try {
-    return await readFile(path, 'utf8')
+    return await readSecretFile(path)
   } catch (error) {
+    if (error instanceof Invalid) throw error
     const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
     if (missing) throw new Invalid(`master keys: there is no file ${path}`, { cause: error })
     throw new Unavailable(`master keys: cannot read ${path}`, { cause: error })

@@ -1,6 +1,7 @@
 /** A key manager for tests and throw-away stores: its master key lives and dies with the process. */
 import { Unavailable } from '../errors.ts'
 import { drawn, KEY_BYTES, type RandomSource } from '../format/derive.ts'
+import { takeSecret } from '../secret-bytes.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
 import { rewrapByOpening, unwrapLocal, wrapLocal } from './local-wrap.ts'
 import { type MasterKey, masterIdOf } from './master-keys.ts'
@@ -15,7 +16,7 @@ export class MemoryKeyManager implements KeyManager {
   constructor({ alias, random }: { alias: string; random: RandomSource }) {
     this.alias = alias
     this.#random = random
-    const key = drawn(random, KEY_BYTES)
+    const key = takeSecret(drawn(random, KEY_BYTES))
     this.#master = { id: masterIdOf(key), key, created: '' }
   }
 
@@ -42,7 +43,7 @@ export class MemoryKeyManager implements KeyManager {
   }
 
   async close(): Promise<void> {
-    this.#master?.key.fill(0)
+    this.#master?.key.dispose()
     this.#master = undefined
   }
 

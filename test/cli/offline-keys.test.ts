@@ -7,12 +7,13 @@ import { parseEnvelope, sealEnvelope } from '../../src/format/envelope.ts'
 import { formatKeyringRecord, type KeyringRecord } from '../../src/keys/keyring.ts'
 import { LocalKeyManager } from '../../src/keys/local.ts'
 import { type MasterKeys, masterIdOf } from '../../src/keys/master-keys.ts'
+import { takeSecret } from '../../src/secret-bytes.ts'
 
 const random = (bytes: number): Buffer => randomBytes(bytes)
 const context = { namespace: 'files', day: 20_000 }
 
 function newMaster(): MasterKeys {
-  const key = random(32)
+  const key = takeSecret(random(32))
   const active = { id: masterIdOf(key), key, created: '2026-01-01T00:00:00.000Z' }
   return { active, all: new Map([[active.id.toString('hex'), active]]) }
 }

@@ -14,6 +14,7 @@ import { readMasterKeysFile } from '../../src/keys/master-keys.ts'
 import { StateKeyring } from '../../src/state/keyring.ts'
 import { StateStore } from '../../src/state/state-store.ts'
 import { Uploads } from '../../src/state/uploads.ts'
+import { takeSecret } from '../../src/secret-bytes.ts'
 import { type Ran, Workplace } from '../helpers/command.ts'
 
 const DAY = 24 * 3_600_000
@@ -63,7 +64,7 @@ async function withStoresOf(age: number, work: (stores: Stores) => Promise<void>
 
 async function create(backend: LocalStore, uploads: Uploads, key: string): Promise<void> {
   const ref = { bucket, key, uploadId: await backend.createUpload(bucket, key, { metadata: {} }) }
-  const rest = { objectKey: random(32), envelope: random(40), area: undefined, checksum: undefined, initiated: 0 }
+  const rest = { objectKey: takeSecret(random(32)), envelope: random(40), area: undefined, checksum: undefined, initiated: 0 }
   await uploads.create(bucket, { ...ref, ...rest })
 }
 

@@ -19,6 +19,7 @@ import {
 import { AbandonedUploads } from '../../src/state/abandoned-uploads.ts'
 import { StateKeyring } from '../../src/state/keyring.ts'
 import { StateStore } from '../../src/state/state-store.ts'
+import { takeSecret } from '../../src/secret-bytes.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
 
 export const MINUTE = 60_000
@@ -82,7 +83,7 @@ export class Scene {
     for (let n = 0; n < count; n += 1) {
       const key = `many/${n}`
       const uploadId = await this.backend.createUpload(Bucket, key, { metadata: {} })
-      const rest = { objectKey: randomBytes(32), envelope: randomBytes(40), area: undefined, checksum: undefined }
+      const rest = { objectKey: takeSecret(randomBytes(32)), envelope: randomBytes(40), area: undefined, checksum: undefined }
       await uploads.create(Bucket, { bucket: Bucket, key, uploadId, ...rest, initiated: this.now })
     }
   }

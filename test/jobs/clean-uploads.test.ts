@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sealStateRecord } from '../../src/format/state-record.ts'
 import { encodeCreate } from '../../src/state/upload-records.ts'
 import { type AlarmEvent, alarm } from '../../src/telemetry/channels.ts'
+import { takeSecret } from '../../src/secret-bytes.ts'
 import { failingStore } from '../helpers/failing-store.ts'
 import { flip } from '../helpers/tamper.ts'
 import { Bucket, DAY, MINUTE, Scene, WEEK } from './abandoned.ts'
@@ -215,7 +216,7 @@ describe('an upload whose record does not open', () => {
     const { keys } = scene.running.gateway
     const key = await keys.active(Bucket)
     const ref = { bucket: Bucket, key: 'many/0', uploadId: 'stolen' }
-    const rest = { objectKey: small, envelope: small, area: undefined, checksum: undefined, initiated: 0 }
+    const rest = { objectKey: takeSecret(Buffer.from(small)), envelope: small, area: undefined, checksum: undefined, initiated: 0 }
     await scene.records.put(path, sealStateRecord(key, path, encodeCreate({ ...ref, ...rest }), randomBytes))
     await staysWithAlarm('f'.repeat(32), 'metadata failure')
   })

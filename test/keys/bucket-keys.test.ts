@@ -6,6 +6,7 @@ import { type BucketKeysOptions, createBucketKeys, type KeyAlarm } from '../../s
 import type { BucketKey, BucketKeys, GeneratedKey, KeyContext, KeyManager } from '../../src/keys/key-manager.ts'
 import { formatKeyringRecord, type KeyringRecord } from '../../src/keys/keyring.ts'
 import { MemoryKeyManager } from '../../src/keys/memory.ts'
+import { takeSecret } from '../../src/secret-bytes.ts'
 import { FakeKeyring } from './fake-keyring.ts'
 
 const DAY_MS = 86_400_000
@@ -83,7 +84,8 @@ const kindsOf = (): string[] => alarms.map(({ kind }) => kind)
 
 /** A key as another, older process would have made it, known to nobody here. */
 async function foreignKey(namespace: string, day: number, manager: KeyManager = main): Promise<BucketKey> {
-  const { key, wrapped } = await manager.generate({ namespace, day })
+  const made = await manager.generate({ namespace, day })
+  const { key, wrapped } = { ...made, key: takeSecret(made.key) }
   return { tag: manager.tag, alias: manager.alias, day, kid: kidOf(key), wrapped, namespace, key }
 }
 

@@ -7,6 +7,7 @@ import { MemoryKeyManager } from '../../src/keys/memory.ts'
 import { StateKeyring } from '../../src/state/keyring.ts'
 import { StateStore } from '../../src/state/state-store.ts'
 import { Uploads } from '../../src/state/uploads.ts'
+import { takeSecret } from '../../src/secret-bytes.ts'
 
 const DAY = 24 * 3_600_000
 const random = (bytes: number): Buffer => randomBytes(bytes)
@@ -22,7 +23,7 @@ test('a completed upload whose state was never deleted, or got a late part, is f
     clock: () => now,
   })
   const uploads = new Uploads({ state, keys, clock: () => now, random })
-  const objectKey = randomBytes(32)
+  const objectKey = takeSecret(randomBytes(32))
   for (const uploadId of ['crashed', 'late', 'open']) {
     const ref = { bucket: 'b', key: 'k', uploadId }
     const rest = { objectKey, envelope: randomBytes(40), area: undefined, checksum: undefined, initiated: now }

@@ -6,6 +6,7 @@ import { MemoryKeyManager } from '../../src/keys/memory.ts'
 import { StateKeyring } from '../../src/state/keyring.ts'
 import { StateStore } from '../../src/state/state-store.ts'
 import { Uploads } from '../../src/state/uploads.ts'
+import { takeSecret } from '../../src/secret-bytes.ts'
 
 const HOUR = 3_600_000
 const ref = (uploadId: string) => ({ bucket: 'b', key: 'k', uploadId })
@@ -30,7 +31,7 @@ test('answers of completed uploads are forgotten after a day, and nothing else i
   await uploads.finish(ref('old'), 'b', DONE)
   await uploads.create('b', {
     ...ref('open'),
-    objectKey: randomBytes(32),
+    objectKey: takeSecret(randomBytes(32)),
     envelope: randomBytes(40),
     area: undefined,
     checksum: undefined,

@@ -20,6 +20,7 @@ import { openArea, openTail } from '../../src/format/tail.ts'
 import type { TailRecord } from '../../src/format/tail-record.ts'
 import { mergeTlvs, type Tlv } from '../../src/format/tlv.ts'
 import { type KeyringRecord, parseKeyringRecord } from '../../src/keys/keyring.ts'
+import { takeSecret } from '../../src/secret-bytes.ts'
 import { unwrapLocal } from '../../src/keys/local-wrap.ts'
 import { describeAttempt, describeFacts } from './families/records.ts'
 import { decodeKey } from './vector-file.ts'
@@ -70,7 +71,7 @@ function keyringOf(header: Header): KeyringRecord[] {
 }
 
 function bucketKeyOf(header: Header, wrapped: WrappedKeyFields, namespace: string): Buffer {
-  const key = bytesOf(header, 'master-key')
+  const key = takeSecret(bytesOf(header, 'master-key'))
   const id = expand(key, 'sealgate/v1/local-id', Buffer.alloc(0), 8)
   const masters = new Map([[id.toString('hex'), { id, key, created: '' }]])
   const unwrap = ({ wrapped: bytes, day }: WrappedKeyFields): Buffer => {

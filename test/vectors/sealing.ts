@@ -21,6 +21,7 @@ import { MIN_SEGMENT_BYTES } from '../../src/format/sizes.ts'
 import { finishObject, sealArea } from '../../src/format/tail.ts'
 import type { ChecksumValue, TailEntry } from '../../src/format/tail-record.ts'
 import { type Tlv, userMetadataTlv } from '../../src/format/tlv.ts'
+import { takeSecret } from '../../src/secret-bytes.ts'
 import { wrapLocal } from '../../src/keys/local-wrap.ts'
 import type { MasterKey } from '../../src/keys/master-keys.ts'
 
@@ -60,7 +61,7 @@ export function plaintextOf(bytes: number): Buffer {
 
 /** A local master key made from a text. */
 export function masterKey(text: string): MasterKey {
-  const key = createHash('sha256').update(`master key ${text}`).digest()
+  const key = takeSecret(createHash('sha256').update(`master key ${text}`).digest())
   return { id: expand(key, 'sealgate/v1/local-id', Buffer.alloc(0), 8), key, created: '2026-01-01T00:00:00Z' }
 }
 

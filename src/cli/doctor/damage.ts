@@ -7,6 +7,7 @@ import { Integrity } from '../../errors.ts'
 import { CHUNK_BYTES, HEADER_BYTES, TAG_BYTES } from '../../format/sizes.ts'
 import { LocalKeyManager } from '../../keys/local.ts'
 import { masterIdOf } from '../../keys/master-keys.ts'
+import { takeSecret } from '../../secret-bytes.ts'
 import { exportRaw } from '../inspect.ts'
 import { type OpenBucketKey, openRawObject } from '../raw-object.ts'
 import { check } from './finding.ts'
@@ -50,7 +51,7 @@ export async function examineOffline(examination: Examination, { key, text }: Sa
 
 /** A fresh master key that claims to be the one that the envelope names. */
 const underWrongMasterKey: OpenBucketKey = (envelope, namespace) => {
-  const wrong = { id: masterIdOf(random(32)), key: random(32), created: new Date(0).toISOString() }
+  const wrong = { id: masterIdOf(random(32)), key: takeSecret(random(32)), created: new Date(0).toISOString() }
   const masterKeys = { active: wrong, all: new Map([[envelope.wrapped.toString('hex', 1, 9), wrong]]) }
   const manager = new LocalKeyManager({ alias: envelope.alias, masterKeys, random })
   return manager.unwrap(envelope.wrapped, { namespace, day: envelope.day })

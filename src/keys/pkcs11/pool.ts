@@ -1,5 +1,6 @@
 /** Threads with a session each, and who waits for one. */
 import { Unavailable } from '../../errors.ts'
+import { ownMemory, type SecretBytes, takeSecret } from '../../secret-bytes.ts'
 import { isLost, isRefusedPin, pkcs11Failure, refusedPin } from './errors.ts'
 import { type Library, libraryOf } from './library.ts'
 import { type Ask, type Bytes, type ThreadSettings, TokenFault, type Value } from './messages.ts'
@@ -32,7 +33,7 @@ interface Task {
 export class TokenPool {
   readonly #parts: PoolParts
   readonly #library: Library
-  readonly #pin: Buffer
+  readonly #pin: SecretBytes
   readonly #threads = new Set<TokenThread>()
   readonly #idle: TokenThread[] = []
   readonly #waiting: Task[] = []
@@ -47,7 +48,7 @@ export class TokenPool {
   constructor(parts: PoolParts) {
     this.#parts = parts
     this.#library = libraryOf(parts.settings.module)
-    this.#pin = bytesOf(Buffer.from(parts.pin))
+    this.#pin = takeSecret(Buffer.from(parts.pin))
   }
 
   /** Throws inner errors. */
@@ -74,7 +75,7 @@ export class TokenPool {
     await this.#library.inTurn(async () => {
       for (const thread of this.#threads) await this.#closeThread(thread)
     })
-    this.#pin.fill(0)
+    this.#pin.dispose()
   }
 
   #serveWaiting(): void {
@@ -211,7 +212,7 @@ export class TokenPool {
 
 /** A copy in memory of its own, to be handed over. */
 export function bytesOf(bytes: Uint8Array): Bytes & Buffer<ArrayBuffer> {
-  const own = Buffer.from(new ArrayBuffer(bytes.length))
+  const own = ownMemory(bytes.length)
   own.set(bytes)
   return own
 }

@@ -1,5 +1,5 @@
 /** What stands in the JSON of an answer. */
-import { decodeBase64 } from './base64.ts'
+import { decodeBase64 } from '../base64.ts'
 
 export type Fields = Readonly<Record<string, unknown>>
 

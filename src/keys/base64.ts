@@ -1,4 +1,5 @@
 /** base64 from bytes to bytes: the text of a key as a string of the language could never be wiped. */
+import { ownMemory } from '../secret-bytes.ts'
 
 const ALPHABET = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/')
 const PADDING = 0x3d
@@ -7,7 +8,7 @@ for (const [value, character] of ALPHABET.entries()) VALUES[character] = value
 
 /** In a buffer of its own. */
 export function encodeBase64(bytes: Buffer): Buffer {
-  const text = Buffer.alloc(Math.ceil(bytes.length / 3) * 4, PADDING)
+  const text = ownMemory(Math.ceil(bytes.length / 3) * 4).fill(PADDING)
   for (let at = 0, to = 0; at < bytes.length; at += 3, to += 4) {
     const left = bytes.length - at
     const group = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0)
@@ -22,7 +23,7 @@ export function encodeBase64(bytes: Buffer): Buffer {
 export function decodeBase64(text: Buffer): Buffer | undefined {
   if (text.length % 4 !== 0) return undefined
   const padding = text.at(-1) !== PADDING ? 0 : text.at(-2) !== PADDING ? 1 : 2
-  const bytes = Buffer.alloc((text.length / 4) * 3 - padding)
+  const bytes = ownMemory((text.length / 4) * 3 - padding)
   for (let at = 0, to = 0; at < text.length; at += 4, to += 3) {
     let group = 0
     for (let sextet = at; sextet < at + 4; sextet++) {
@@ -41,3 +42,34 @@ export function decodeBase64(text: Buffer): Buffer | undefined {
 }
 
 const SHIFTS = [16, 8, 0]
+
+/** Without padding, in a buffer of its own. */
+export function encodeBase64url(bytes: Buffer): Buffer {
+  const text = encodeBase64(bytes)
+  translate(text, BASE64, BASE64URL)
+  const padding = text.indexOf(PADDING)
+  return padding < 0 ? text : text.subarray(0, padding)
+}
+
+/** In a buffer of its own; `undefined` for what `encodeBase64url` would not write. */
+export function decodeBase64url(text: Buffer): Buffer | undefined {
+  if (BASE64.some((character) => text.includes(character)) || text.includes(PADDING)) return undefined
+  const padded = ownMemory(Math.ceil(text.length / 4) * 4).fill(PADDING)
+  text.copy(padded)
+  translate(padded, BASE64URL, BASE64)
+  try {
+    return decodeBase64(padded)
+  } finally {
+    padded.fill(0)
+  }
+}
+
+const BASE64 = Buffer.from('+/')
+const BASE64URL = Buffer.from('-_')
+
+function translate(text: Buffer, from: Buffer, to: Buffer): void {
+  for (const [at, character] of text.entries()) {
+    const place = from.indexOf(character)
+    if (place >= 0) text[at] = to[place] ?? 0
+  }
+}
