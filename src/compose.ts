@@ -42,6 +42,8 @@ export const random = (bytes: number): Buffer => randomBytes(bytes)
 const TAIL_CACHE_BYTES = 32 * 1024 * 1024
 /** S3 names an owner; Sealgate has credentials, not accounts. */
 const OWNER = { id: '5ea16a7e'.repeat(8), displayName: 'sealgate' }
+/** How often open keys whose time is over are looked for. */
+const FORGET_MILLISECONDS = 60_000
 const DEFAULT_REGION = 'us-east-1'
 
 export interface Components {
@@ -78,6 +80,7 @@ export async function openComponents(
   const store = await contacted(declared, settings.backend, { state, random })
   const keyring = new StateKeyring(state)
   const keys = bucketKeysOf(settings, managers, keyring)
+  const forgetting = setInterval(() => keys.forgetExpired(), FORGET_MILLISECONDS).unref()
   const background = new Background()
   const uploads = new Uploads({ state, keys, clock, random })
   const abandonedUploads = new AbandonedUploads({ state, keys, keyring })
@@ -112,7 +115,9 @@ export async function openComponents(
     waiting: () => waitingConfigurations(store),
     close: async () => {
       stopHousekeeping()
+      clearInterval(forgetting)
       await background.idle()
+      keys.close()
       await Promise.all([store.close(), stateObjects.close(), ...[...managers.values()].map((one) => one.close())])
     },
   }

@@ -1,11 +1,18 @@
 /**
- * Bytes of a key, and their end (docs/decisions/0012-secrets-end.md). They lie in memory of their own outside the collector's heap,
- * so that there is one copy of them, and are zeroed as soon as nobody can reach them: never under the hands of a stream that
- * works with them for hours, and with nobody counting holders. A single owner ends them earlier by `dispose`.
+ * Bytes of a key, and their end (docs/decisions/0012-secrets-end.md). They lie outside the collector's heap, so that there is one copy
+ * of them, and are zeroed when nobody can reach them any more: never under the hands of a stream that works with them for
+ * hours, and with nobody counting holders. A single owner ends them earlier by `dispose`.
  */
 
-/** A key. Whoever holds a piece of it (`subarray`) holds all of it. It prints as `<secret>`. */
-export interface SecretBytes extends Buffer {
+declare const secret: unique symbol
+
+/** A key that ends when its last holder lets go of it. Whoever holds a piece of it (`subarray`) holds all of it. It prints as `<secret>`. */
+export interface Secret extends Buffer {
+  readonly [secret]: true
+}
+
+/** A key with memory of its own, and an owner. */
+export interface SecretBytes extends Secret {
   /**
    * Zeroes the bytes and takes their memory away: for an owner that shares them with nobody. A use of them afterwards finds no
    * bytes, which no cipher and no derivation takes; it never finds a key of zeros, which everybody knows.
@@ -13,60 +20,117 @@ export interface SecretBytes extends Buffer {
   dispose(): void
 }
 
-// The memory, not its view: what is told here must not reach the view, or it would never end.
-const ends = new FinalizationRegistry<ArrayBufferLike>((memory) => {
+/** Memory that is zeroed when nobody holds a view of it any more. */
+class Slab {
+  readonly memory: ArrayBuffer
+  #next = 0
+
+  constructor(bytes: number) {
+    this.memory = new ArrayBuffer(bytes)
+    // The memory, not the slab: what is kept there must not reach it, or it would never end.
+    ends.register(this, this.memory, this)
+    outstanding += 1
+  }
+
+  /** Where the next `bytes` begin; `undefined` if they do not fit. */
+  place(bytes: number): number | undefined {
+    const at = this.#next
+    if (at + bytes > this.memory.byteLength) return undefined
+    this.#next = at + bytes
+    return at
+  }
+
+  end(): void {
+    if (!ends.unregister(this)) return
+    new Uint8Array(this.memory).fill(0)
+    outstanding -= 1
+    structuredClone(this.memory, { transfer: [this.memory] })
+  }
+}
+
+const ends = new FinalizationRegistry<ArrayBuffer>((memory) => {
   new Uint8Array(memory).fill(0)
   outstanding -= 1
 })
 let outstanding = 0
 
-/** Secrets whose memory has not been zeroed: for tests. */
+/** Pieces of memory with secrets in them that have not been zeroed: for tests. */
 export const outstandingSecrets = (): number => outstanding
 
 /** What holds the whole for as long as its piece is held. */
 const wholes = new WeakMap<object, object>()
 
-function piece(this: Buffer, start?: number, end?: number): Buffer {
-  const cut = Buffer.prototype.subarray.call(this, start, end)
-  wholes.set(cut, this)
-  return cut
-}
+class View extends Uint8Array<ArrayBuffer> {
+  /** Holds it for as long as this view is held. */
+  protected readonly slab: Slab
 
-function dispose(this: Buffer): void {
-  if (this.length === 0 || !ends.unregister(this)) return
-  this.fill(0)
-  outstanding -= 1
-  const { buffer: memory } = this
-  if (memory instanceof ArrayBuffer) structuredClone(memory, { transfer: [memory] })
-}
+  constructor(slab: Slab, at: number, bytes: number) {
+    super(slab.memory, at, bytes)
+    this.slab = slab
+  }
 
-const PROTOTYPE: object = Object.assign(Object.create(Buffer.prototype), {
-  subarray: piece,
-  slice: piece,
-  dispose,
-  toJSON: () => '<secret>',
-  [Symbol.for('nodejs.util.inspect.custom')]: () => '<secret>',
-})
+  override subarray(start?: number, end?: number): Uint8Array<ArrayBuffer> {
+    const cut = Buffer.from(this.buffer, this.byteOffset, this.length).subarray(start, end)
+    wholes.set(cut, this)
+    return cut
+  }
+
+  override slice(start?: number, end?: number): Uint8Array<ArrayBuffer> {
+    return this.subarray(start, end)
+  }
+
+  toJSON(): string {
+    return '<secret>'
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return '<secret>'
+  }
+}
+Object.setPrototypeOf(View.prototype, Buffer.prototype)
+
+class OwnView extends View {
+  dispose(): void {
+    this.slab.end()
+  }
+}
 
 /** Memory of its own outside the collector's heap: V8 keeps the small buffers of `Buffer.alloc` inside, moves them and leaves copies behind. */
 export const ownMemory = (bytes: number): Buffer<ArrayBuffer> => Buffer.from(new ArrayBuffer(bytes))
 
-/** Makes a secret of bytes that nobody else uses: of their memory if they are all of it, else of a copy, and wipes what it copied. */
+/** Makes a secret of bytes, and wipes them where they were. */
 export function takeSecret(bytes: Buffer): SecretBytes {
-  if (isSecret(bytes)) return bytes
-  const whole = bytes.length > 0 && bytes.length === bytes.buffer.byteLength ? bytes : moved(bytes)
-  Object.setPrototypeOf(whole, PROTOTYPE)
-  if (!isSecret(whole)) throw new TypeError('the prototype of a secret does not hold')
-  ends.register(whole, whole.buffer, whole)
-  outstanding += 1
-  return whole
+  const view = new OwnView(new Slab(bytes.length), 0, bytes.length)
+  move(bytes, view)
+  if (!isOwnSecret(view)) throw new TypeError('a secret is no buffer')
+  return view
 }
 
-const isSecret = (bytes: Buffer): bytes is SecretBytes => Object.getPrototypeOf(bytes) === PROTOTYPE
+/** Secrets of short lives that end together: each with an end of its own would cost more than the sealing of a small object. */
+const SHARED_BYTES = 2_048
+/** Held by its secrets alone. */
+let shared = new WeakRef(new Slab(SHARED_BYTES))
 
-function moved(bytes: Buffer): Buffer {
-  const own = ownMemory(bytes.length)
-  bytes.copy(own)
+/** As `takeSecret`, for keys that are made with each request. They end when none of some sixty neighbours is held any more. */
+export function takeShortSecret(bytes: Buffer): Secret {
+  if (bytes.length > SHARED_BYTES) return takeSecret(bytes)
+  let slab = shared.deref()
+  let at = slab?.place(bytes.length)
+  if (slab === undefined || at === undefined) {
+    slab = new Slab(SHARED_BYTES)
+    shared = new WeakRef(slab)
+    at = slab.place(bytes.length) ?? 0
+  }
+  const view = new View(slab, at, bytes.length)
+  move(bytes, view)
+  if (!isSecret(view)) throw new TypeError('a secret is no buffer')
+  return view
+}
+
+function move(bytes: Buffer, view: View): void {
+  view.set(bytes)
   bytes.fill(0)
-  return own
 }
+
+const isSecret = (view: View): view is View & Secret => Buffer.isBuffer(view)
+const isOwnSecret = (view: OwnView): view is OwnView & SecretBytes => Buffer.isBuffer(view)

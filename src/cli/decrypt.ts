@@ -1,6 +1,7 @@
 /** `sealgate decrypt`: a raw object and a master key, without the gateway. */
 import { pipeline } from 'node:stream/promises'
 import { Command } from 'commander'
+import { readPassphraseFile } from '../compose/master-keys.ts'
 import { describedHeaders } from '../gateway/object-metadata.ts'
 import { readMasterKeysFile } from '../keys/master-keys.ts'
 import { report } from './client-options.ts'
@@ -48,14 +49,14 @@ export function decryptCommand(context: CommandContext): Command {
 async function keysOf(context: CommandContext, flags: DecryptFlags): Promise<OpenBucketKey> {
   if (flags.customerKey !== undefined) return openCustomerKeys(readCustomerKey('--customer-key', flags.customerKey))
   const { masterKeys: path, keyring } = flags
-  // As for every secret in a file, one line end is not part of it.
   const passphrase =
     flags.passphraseFile === undefined
       ? undefined
-      : readOptionFile('--passphrase-file', flags.passphraseFile).replace(/\r?\n$/, '')
+      : await readPassphraseFile('--passphrase-file', flags.passphraseFile)
   const masterKeys = await (path === undefined
     ? masterKeysOf(settingsOf(context, flags.config), passphrase)
     : readMasterKeysFile(path, passphrase))
+  passphrase?.dispose()
   return openBucketKeys(
     masterKeys,
     keyring === undefined ? [] : parseKeyring(keyring, readOptionFile('--keyring', keyring)),

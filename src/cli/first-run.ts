@@ -5,6 +5,7 @@ import { formatCredentialsFile, generateCredential } from '../access/credentials
 import { StoreError } from '../backends/object-store.ts'
 import { clock, random } from '../compose.ts'
 import { CREDENTIALS_FILE } from '../compose/live.ts'
+import { type LocalSettings, withPassphrase } from '../compose/master-keys.ts'
 import { openS3Store } from '../compose/s3-store.ts'
 import type { Settings } from '../config/settings.ts'
 import { Invalid, Unavailable } from '../errors.ts'
@@ -13,7 +14,7 @@ import { writeSecretFile } from '../keys/secret-file.ts'
 
 /** The secrets that settings expect as files of our own making. */
 interface OwnFiles {
-  readonly masterKeys: { readonly path: string; readonly passphrase: string | undefined }[]
+  readonly masterKeys: { readonly path: string; readonly alias: string; readonly manager: LocalSettings }[]
   readonly credentials: string | undefined
 }
 
@@ -24,11 +25,13 @@ interface OwnFiles {
 export async function prepareData(settings: Settings): Promise<readonly string[]> {
   const own = ownFiles(settings)
   const made: string[] = []
-  for (const { path, passphrase } of own.masterKeys) {
+  for (const { path, alias, manager } of own.masterKeys) {
     if (existsSync(path)) continue
     await refuseOverStore(settings, path, 'Restore it from your backup; a new key could not open what is stored.')
     makeFolder(dirname(path))
-    await createMasterKeysFile(path, { random, now: clock(), ...(passphrase === undefined ? {} : { passphrase }) })
+    await withPassphrase(alias, manager, (passphrase) =>
+      createMasterKeysFile(path, { random, now: clock(), ...(passphrase === undefined ? {} : { passphrase }) }),
+    )
     made.push(path)
   }
   if (own.credentials !== undefined && !existsSync(own.credentials)) {
@@ -43,8 +46,8 @@ export async function prepareData(settings: Settings): Promise<readonly string[]
 }
 
 function ownFiles(settings: Settings): OwnFiles {
-  const masterKeys = Object.values(settings.keys.managers).flatMap((one) =>
-    one.type === 'local' && one.file !== undefined ? [{ path: one.file, passphrase: one.passphrase }] : [],
+  const masterKeys = Object.entries(settings.keys.managers).flatMap(([alias, manager]) =>
+    manager.type === 'local' && manager.file !== undefined ? [{ path: manager.file, alias, manager }] : [],
   )
   return {
     masterKeys,

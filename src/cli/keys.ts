@@ -1,6 +1,7 @@
 /** `sealgate keys`: master keys, and the bucket keys that they wrap. */
 import { Command } from 'commander'
 import { clock, random } from '../compose.ts'
+import { withPassphrase } from '../compose/master-keys.ts'
 import { Invalid } from '../errors.ts'
 import { generateMasterKey } from '../keys/master-keys.ts'
 import { report } from './client-options.ts'
@@ -31,14 +32,16 @@ export function keysCommand(context: CommandContext): Command {
       if (manager?.type !== 'local' || manager.file === undefined) {
         throw new Invalid(`the key manager "${alias}" keeps no master keys file; name another with --manager`)
       }
-      const { file, passphrase } = manager
+      const { file } = manager
       const activate = flags.activate === true
-      const id = await generateMasterKey(file, {
-        random,
-        now: clock(),
-        activate,
-        ...(passphrase === undefined ? {} : { passphrase }),
-      })
+      const id = await withPassphrase(alias, manager, (passphrase) =>
+        generateMasterKey(file, {
+          random,
+          now: clock(),
+          activate,
+          ...(passphrase === undefined ? {} : { passphrase }),
+        }),
+      )
       const use = activate ? 'It wraps new bucket keys from the next start on.' : 'It is not active.'
       report(
         context,

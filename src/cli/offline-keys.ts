@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { random } from '../compose.ts'
+import { openMasterKeys } from '../compose/master-keys.ts'
 import type { Settings } from '../config/settings.ts'
 import { Integrity, Invalid } from '../errors.ts'
 import { kidOf } from '../format/derive.ts'
@@ -9,7 +10,7 @@ import { type Envelope, openCustomerKey } from '../format/envelope.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
 import { type KeyringRecord, parseKeyringRecord } from '../keys/keyring.ts'
 import { LocalKeyManager } from '../keys/local.ts'
-import { type MasterKeys, parseMasterKeys, readMasterKeysFile } from '../keys/master-keys.ts'
+import { type MasterKeys, type Passphrase, readMasterKeysFile } from '../keys/master-keys.ts'
 import type { OpenBucketKey } from './raw-object.ts'
 
 /**
@@ -75,13 +76,10 @@ async function unwrap(
 }
 
 /** The master keys of the active key manager of the settings. A passphrase given here goes before theirs. */
-export async function masterKeysOf({ keys, data }: Settings, givenPassphrase: string | undefined): Promise<MasterKeys> {
+export async function masterKeysOf({ keys, data }: Settings, given: Passphrase | undefined): Promise<MasterKeys> {
   const manager = keys.managers[keys.active]
-  if (manager?.type !== 'local') return readMasterKeysFile(join(data, 'master-keys.json'), givenPassphrase)
-  const passphrase = givenPassphrase ?? manager.passphrase
-  return manager.keys === undefined
-    ? readMasterKeysFile(manager.file ?? join(data, 'master-keys.json'), passphrase)
-    : parseMasterKeys(manager.keys, passphrase)
+  if (manager?.type !== 'local') return readMasterKeysFile(join(data, 'master-keys.json'), given)
+  return openMasterKeys(keys.active, manager, given)
 }
 
 /** The records of a keyring: a JSON array, or one record a line. Throws `Invalid` with the place of the first that is none. */

@@ -6,12 +6,12 @@ import { AwsKmsKeyManager } from '../keys/aws-kms.ts'
 import type { BreakerState } from '../keys/breaker.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
 import { LocalKeyManager } from '../keys/local.ts'
-import { parseMasterKeys, readMasterKeysFile } from '../keys/master-keys.ts'
 import { MemoryKeyManager } from '../keys/memory.ts'
 import { Pkcs11KeyManager } from '../keys/pkcs11.ts'
 import { ResilientKeyManager } from '../keys/resilient.ts'
 import { alarm, keyManager } from '../telemetry/channels.ts'
 import { awsCredentialsOf } from './aws-credentials.ts'
+import { openMasterKeys } from './master-keys.ts'
 import { pkcs11Parts } from './pkcs11.ts'
 import { readText } from './read-text.ts'
 import { openVaultTransit } from './vault-transit.ts'
@@ -39,9 +39,7 @@ async function openManager(alias: string, settings: ManagerSettings, context: Co
   const { random, timing } = context
   if (settings.type === 'memory') return new MemoryKeyManager({ alias, random })
   if (settings.type !== 'local') return resilient(await openRemote(alias, settings, context), settings, timing)
-  const { keys, file, passphrase } = settings
-  const masterKeys = keys === undefined ? readMasterKeysFile(file ?? '', passphrase) : parseMasterKeys(keys, passphrase)
-  return new LocalKeyManager({ alias, masterKeys: await masterKeys, random })
+  return new LocalKeyManager({ alias, masterKeys: await openMasterKeys(alias, settings), random })
 }
 
 async function openRemote(alias: string, settings: RemoteSettings, { random, timing }: Context): Promise<KeyManager> {

@@ -106,19 +106,28 @@ function checkManagers({ keys, backend }: ParsedSettings): Problem[] {
   }
   for (const [alias, manager] of Object.entries(keys.managers)) {
     const path = ['keys', 'managers', alias]
-    if (manager.type === 'local' && manager.file !== undefined && manager.keys !== undefined) {
-      problems.push({
-        path: [...path, 'file'],
-        value: manager.file,
-        hint: 'keys or keysFile is given too; keep one of them',
-      })
-    }
+    if (manager.type === 'local') problems.push(...checkLocal(path, manager))
     if (manager.type === 'aws-kms') problems.push(...checkAwsCredentials(path, manager))
     if (manager.type === 'vault-transit') problems.push(...checkVault(path, manager))
     if (manager.type === 'memory' && backend.type !== 'memory') {
       const hint = 'every object would be lost with the process: use type local, or a memory backend'
       problems.push({ path: [...path, 'type'], value: 'memory', hint })
     }
+  }
+  return problems
+}
+
+type LocalManager = Extract<ParsedSettings['keys']['managers'][string], { readonly type: 'local' }>
+
+function checkLocal(path: readonly string[], manager: LocalManager): Problem[] {
+  const problems: Problem[] = []
+  if (manager.file !== undefined && (manager.keys ?? manager.keysFile) !== undefined) {
+    const hint = 'keys or keysFile is given too; keep one of them'
+    problems.push({ path: [...path, 'file'], value: manager.file, hint })
+  }
+  for (const name of ['keys', 'passphrase'] as const) {
+    if (manager[name] === undefined || manager[`${name}File`] === undefined) continue
+    problems.push({ path: [...path, `${name}File`], hint: `${name} is given too; keep one of the two` })
   }
   return problems
 }

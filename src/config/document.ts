@@ -89,7 +89,10 @@ function allowSecretFiles(node: SchemaNode): void {
   for (const child of inner) allowSecretFiles(child)
   for (const [name, secret] of Object.entries(properties)) {
     if (secret.secret !== true) continue
+    const { besideFile = false } = secret
     delete secret.secret
+    delete secret.besideFile
+    if (besideFile) continue
     properties[`${name}File`] = { type: 'string', minLength: 1, description: `File that holds \`${name}\`.` }
     if (node.required?.includes(name) !== true) continue
     node.required = node.required.filter((other) => other !== name)

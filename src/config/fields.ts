@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { settingsSchema } from './settings.ts'
 
-/** The parts of JSON Schema that our schema uses. `secret` is our own mark. */
+/** The parts of JSON Schema that our schema uses. `secret` and `besideFile` are our own marks. */
 export interface SchemaNode {
   type?: string
   properties?: Record<string, SchemaNode>
@@ -16,6 +16,7 @@ export interface SchemaNode {
   default?: unknown
   description?: string
   secret?: boolean
+  besideFile?: boolean
   [keyword: string]: unknown
 }
 
@@ -25,6 +26,8 @@ export interface Field {
   readonly kind: 'text' | 'number' | 'boolean' | 'list' | 'map' | 'text or list' | 'text or number'
   /** Its value is never shown. */
   readonly secret: boolean
+  /** The loader puts the content of `xFile` here. */
+  readonly fromFile: boolean
   readonly description: string
   /** As a user would write it; `undefined` if there is none. */
   readonly default: unknown
@@ -91,12 +94,13 @@ function fieldsOf(node: SchemaNode, path: readonly string[], required: boolean):
     path,
     kind: kindOf(node),
     secret,
+    fromFile: secret && node.besideFile !== true,
     description: node.description ?? '',
     default: node.default,
     required: required && !secret,
     envName: inCollection ? undefined : envNameOf(path),
   }
-  return [field, ...(secret ? [fileFieldOf(field)] : []), ...fieldsInside(node, path)]
+  return [field, ...(field.fromFile ? [fileFieldOf(field)] : []), ...fieldsInside(node, path)]
 }
 
 function fileFieldOf(field: Field): Field {
@@ -108,6 +112,7 @@ function fileFieldOf(field: Field): Field {
     path,
     kind: 'text',
     secret: false,
+    fromFile: false,
     description: `File that holds \`${name}\`.`,
     default: undefined,
     envName,

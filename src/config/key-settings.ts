@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { awsCredentials, httpEndpoint } from './aws-settings.ts'
 import { retryPolicy } from './retry-settings.ts'
-import { count, duration, path, secret } from './shapes.ts'
+import { count, duration, path, secret, secretBesideFile } from './shapes.ts'
 import { vaultTransit } from './vault-settings.ts'
 
 const alias = z.string().regex(/^[a-z0-9-]{1,15}$/, 'an alias is 1 to 15 characters of a-z, 0-9 and -')
@@ -10,11 +10,13 @@ const alias = z.string().regex(/^[a-z0-9-]{1,15}$/, 'an alias is 1 to 15 charact
 const localManager = z.strictObject({
   type: z.literal('local').describe('`local`: master keys that Sealgate holds itself.'),
   file: path('The master keys file, made on first start. Default: `master-keys.json` inside `data`.').optional(),
-  keys: secret('The content of a master keys file, in place of `file`.').optional(),
-  passphrase: secret(
-    'Derives the master keys (scrypt) instead of keeping them in the file.',
+  keys: secretBesideFile('The content of a master keys file, in place of `file`.').optional(),
+  keysFile: path('File that holds `keys`.').optional(),
+  passphrase: secretBesideFile(
+    'Derives the master keys (scrypt) instead of keeping them in the file. What stands here stays in memory; what is in `passphraseFile` does not.',
     z.string().min(12, 'use at least 12 characters'),
   ).optional(),
+  passphraseFile: path('File that holds `passphrase`. It is read whenever a worker starts.').optional(),
 })
 
 const memoryManager = z.strictObject({

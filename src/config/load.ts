@@ -61,8 +61,9 @@ function readTree(configPath: string | undefined, readFile: ReadFile): { tree: T
 function complete(parsed: ParsedSettings, cores: number): Settings {
   const { data, server, backend, state, keys } = parsed
   const managers = Object.entries(keys.managers).map(([alias, manager]) => {
-    if (manager.type !== 'local' || manager.keys !== undefined || manager.file !== undefined)
-      return [alias, manager] as const
+    if (manager.type !== 'local') return [alias, manager] as const
+    const { keys, keysFile, file } = manager
+    if ([keys, keysFile, file].some((given) => given !== undefined)) return [alias, manager] as const
     return [alias, { ...manager, file: join(data, 'master-keys.json') }] as const
   })
   return {

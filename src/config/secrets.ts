@@ -8,10 +8,10 @@ export type ReadFile = (path: string) => string
 
 /**
  * Replaces every `xFile` of a secret `x` in `tree` by the content of the file, less one line end at its end. Both given, or
- * a file that cannot be read, is a problem.
+ * a file that cannot be read, is a problem. Some secrets have a setting `xFile` of their own, which stays.
  */
 export function resolveSecrets(tree: Tree, readFile: ReadFile): Problem[] {
-  return FIELDS.filter((field) => field.secret).flatMap((field) => {
+  return FIELDS.filter((field) => field.fromFile).flatMap((field) => {
     const name = field.path.at(-1) ?? ''
     return [...holdersOf(tree, field.path.slice(0, -1), [])].flatMap(({ holder, path }) =>
       resolve(holder, name, path, readFile),

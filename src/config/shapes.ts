@@ -60,3 +60,7 @@ export const switchedOff = z.union([z.literal('off'), z.literal(false)]).transfo
 export const path = (description: string) => z.string().min(1, 'name a path').describe(description)
 export const secret = (description: string, schema: z.ZodString = z.string().min(1, 'it is empty')) =>
   schema.meta({ description, secret: true })
+
+/** A secret whose `xFile` is a setting of its own: whoever needs it reads the file as bytes, and no string ever holds it. */
+export const secretBesideFile = (description: string, schema: z.ZodString = z.string().min(1, 'it is empty')) =>
+  schema.meta({ description, secret: true, besideFile: true })

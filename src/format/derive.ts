@@ -4,7 +4,7 @@
  */
 import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto'
 import { Internal } from '../errors.ts'
-import { ownMemory, type SecretBytes, takeSecret } from '../secret-bytes.ts'
+import { ownMemory, type Secret, takeShortSecret } from '../secret-bytes.ts'
 import { TAG_BYTES } from './sizes.ts'
 
 /** Uniformly random bytes from the CSPRNG. Handed in, so that the format itself is a function of its arguments. */
@@ -73,8 +73,8 @@ export function expand(prk: Buffer, label: string, data: Buffer, bytes: number):
 }
 
 /** The key that HKDF-Extract (RFC 5869) with SHA-512 makes of another one: its first 32 bytes. */
-export function extract(salt: Buffer, key: Buffer): SecretBytes {
-  return takeSecret(createHmac('sha512', salt).update(key).digest().subarray(0, KEY_BYTES))
+export function extract(salt: Buffer, key: Buffer): Secret {
+  return takeShortSecret(createHmac('sha512', salt).update(key).digest().subarray(0, KEY_BYTES))
 }
 
 /** `Seal`: salt(24) ‖ ciphertext ‖ tag under a key of its own, bound to `label` and `data`. */
@@ -136,8 +136,8 @@ export function derivedOnce(derive: (bucketKey: Buffer) => Buffer): (bucketKey: 
 }
 
 /** A new object key R: for every PUT and every CreateMultipartUpload. */
-export function newObjectKey(random: RandomSource): SecretBytes {
-  return takeSecret(drawn(random, KEY_BYTES))
+export function newObjectKey(random: RandomSource): Secret {
+  return takeShortSecret(drawn(random, KEY_BYTES))
 }
 
 /** A new generation: 8 random bytes that name one write of a body or of metadata. */

@@ -3,7 +3,7 @@
  * prefix, which state records carry, and the foot, which keeps the envelope of an object's creation in its body.
  */
 import { Integrity, Internal } from '../errors.ts'
-import { type SecretBytes, takeSecret } from '../secret-bytes.ts'
+import { type Secret, takeShortSecret } from '../secret-bytes.ts'
 import {
   decrypt,
   drawn,
@@ -116,12 +116,12 @@ export function sealCustomerEnvelope(input: CustomerEnvelopeInput): Buffer {
 export function openCustomerKey(
   { kid, wrapSalt }: Pick<Envelope, 'kid' | 'wrapSalt'>,
   customerKey: Buffer,
-): SecretBytes | undefined {
+): Secret | undefined {
   const key = customerBucketKey(customerKey, wrapSalt)
   return sameBytes(kidOf(key), kid) ? key : undefined
 }
 
-function customerBucketKey(customerKey: Buffer, wrapSalt: Buffer): SecretBytes {
+function customerBucketKey(customerKey: Buffer, wrapSalt: Buffer): Secret {
   if (customerKey.length !== KEY_BYTES) throw new Internal(`a customer's key of ${customerKey.length} bytes`)
   return extract(wrapSalt, customerKey)
 }
@@ -151,7 +151,7 @@ export function parseEnvelope(source: string | Buffer): Envelope {
  * R. `bucketKey` is K, opened by its manager. Throws `Integrity('unwrap failure')` if K is another key than the envelope
  * names, or if the envelope was not sealed for this namespace and key.
  */
-export function openEnvelope(envelope: Envelope, bucketKey: Buffer, namespace: string, key: string): SecretBytes {
+export function openEnvelope(envelope: Envelope, bucketKey: Buffer, namespace: string, key: string): Secret {
   if (!sameBytes(kidOf(bucketKey), envelope.kid)) throw new Integrity('unwrap failure', 'another bucket key')
   const { raw, wrapSalt } = envelope
   const head = raw.subarray(0, raw.length - SALT_BYTES - SEALED_KEY_BYTES)
@@ -161,7 +161,7 @@ export function openEnvelope(envelope: Envelope, bucketKey: Buffer, namespace: s
   if (objectKey === undefined) {
     throw new Integrity('unwrap failure', 'the envelope was sealed for another name or was changed')
   }
-  return takeSecret(objectKey)
+  return takeShortSecret(objectKey)
 }
 
 /** The start of an envelope up to the wrapped K, which names a bucket key inside a state record. Its only flag is `inlineKey`. */

@@ -8,14 +8,14 @@ import { splitTlvs, type Tlv, tlvBytes } from '../format/tlv.ts'
 import { newGeneration } from '../format/derive.ts'
 import type { BucketKey } from '../keys/key-manager.ts'
 import { S3Error } from '../s3/errors.ts'
-import type { SecretBytes } from '../secret-bytes.ts'
+import type { Secret } from '../secret-bytes.ts'
 import type { Encryption } from './encryption.ts'
 import { keepsMd5 } from './etag.ts'
 import type { Gateway } from './gateway.ts'
 import type { Place } from './place.ts'
 
 export interface DescriptionInput {
-  readonly objectKey: SecretBytes
+  readonly objectKey: Secret
   readonly tlvs: readonly Tlv[]
   /** Whose key the object is sealed under; its entries come on top of `tlvs`. */
   readonly encryption: Encryption
@@ -31,7 +31,7 @@ export interface SealedDescription {
   /** The bucket's own, also of an object under a customer's key. */
   readonly bucketKey: BucketKey
   readonly namespace: string
-  readonly objectKey: SecretBytes
+  readonly objectKey: Secret
   /** Raw bytes. */
   readonly envelope: Buffer
   readonly generation: Buffer

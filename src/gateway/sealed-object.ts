@@ -10,7 +10,7 @@ import type { TailRecord } from '../format/tail-record.ts'
 import { mergeTlvs, type Tlv } from '../format/tlv.ts'
 import type { CustomerKey } from '../s3/encryption-headers.ts'
 import { S3Error } from '../s3/errors.ts'
-import type { SecretBytes } from '../secret-bytes.ts'
+import type { Secret } from '../secret-bytes.ts'
 import { alarm } from '../telemetry/channels.ts'
 import { clientEtag, keepsMd5 } from './etag.ts'
 import type { Gateway } from './gateway.ts'
@@ -26,7 +26,7 @@ export interface SealedObject {
   readonly info: ObjectInfo
   readonly envelope: Envelope
   /** R, the object's own key. */
-  readonly objectKey: SecretBytes
+  readonly objectKey: Secret
   /** The key that the customer brought for it (SSE-C). */
   readonly customerKey: CustomerKey | undefined
   readonly metadata: SealedMetadata

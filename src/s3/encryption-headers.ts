@@ -1,6 +1,6 @@
 /** Server-side encryption as requests ask for it and answers tell it (S3 user guide, "Protecting data with encryption"; B54, B105). */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { type SecretBytes, takeSecret } from '../secret-bytes.ts'
+import { type Secret, takeShortSecret } from '../secret-bytes.ts'
 import { S3Error } from './errors.ts'
 import type { Headers } from './headers.ts'
 
@@ -35,16 +35,16 @@ export const isCustomerSecret = (name: string): boolean =>
 
 /** A customer's key. Its bytes are out of reach of whatever prints or serialises objects. */
 export class CustomerKey {
-  readonly #bytes: SecretBytes
+  readonly #bytes: Secret
   readonly #md5: string
 
-  constructor(bytes: SecretBytes, md5: string) {
+  constructor(bytes: Secret, md5: string) {
     this.#bytes = bytes
     this.#md5 = md5
   }
 
   /** 32 bytes. */
-  get bytes(): SecretBytes {
+  get bytes(): Secret {
     return this.#bytes
   }
 
@@ -156,7 +156,7 @@ const readCustomerKey = (headers: Headers, prefix: string): CustomerKey | undefi
   if (digest === undefined) {
     throw refused(`${NEEDS} the client calculated MD5 of the secret key.`, `${prefix}-customer-key-MD5`, 'null')
   }
-  const bytes = takeSecret(Buffer.from(text, 'base64'))
+  const bytes = takeShortSecret(Buffer.from(text, 'base64'))
   if (bytes.toString('base64') !== text) throw refused(appropriate, `${prefix}-customer-key`)
   const md5 = createHash('md5').update(bytes).digest()
   const claimed = Buffer.from(digest, 'base64')

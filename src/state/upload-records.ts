@@ -1,7 +1,7 @@
 /** The records of a multipart upload and their JSON (docs/format.md, "State store"). Bytes are base64url. */
 import { Integrity } from '../errors.ts'
 import { fromBase64url, toBase64url } from '../format/derive.ts'
-import { type SecretBytes, takeSecret } from '../secret-bytes.ts'
+import { type Secret, takeShortSecret } from '../secret-bytes.ts'
 
 /** Server-side encryption as the client asked for it: mode code and key id of docs/format.md, tag 11. */
 export interface RecordedEncryption {
@@ -12,7 +12,7 @@ export interface RecordedEncryption {
 
 /** `create`: what every replica needs to seal a part of this upload. Holds R until the upload ends. */
 export interface CreateRecord {
-  readonly objectKey: SecretBytes
+  readonly objectKey: Secret
   /** Raw envelope, for the foot. */
   readonly envelope: Buffer
   /** Sealed overflow TLVs for the tail, if any. */
@@ -80,7 +80,7 @@ export function decodeCreate(json: unknown): CreateRecord {
   const at = fields(json)
   const checksum = at('checksum')
   return {
-    objectKey: takeSecret(bytes(at('objectKey'))),
+    objectKey: takeShortSecret(bytes(at('objectKey'))),
     envelope: bytes(at('envelope')),
     area: at('area') === null ? undefined : bytes(at('area')),
     checksum: checksum === null ? undefined : codes(checksum),

@@ -190,7 +190,7 @@ describe('the environment', () => {
         SEALGATE_KEYS_ACTIVE: 'main',
         SEALGATE_BUCKETS: '[{"match":"x","namespace":"old x","copy":"rekey"}]',
       },
-      files: { '/run/one': 'secret-of-one\n', '/run/pass': 'a long passphrase\r\n' },
+      files: { '/run/one': 'secret-of-one\n' },
     })
     expect(settings.server.domain).toEqual(['a.test', 'b.test'])
     expect(settings.credentials).toEqual([
@@ -201,7 +201,7 @@ describe('the environment', () => {
       },
     ])
     expect(settings.keys.managers).toEqual({
-      main: { type: 'local', passphrase: 'a long passphrase', file: 'sealgate-data/master-keys.json' },
+      main: { type: 'local', passphraseFile: '/run/pass', file: 'sealgate-data/master-keys.json' },
     })
     expect(settings.buckets).toEqual([
       { match: 'x', contents: 'sealed', namespace: 'old x', copy: 'rekey', public: 'none' },
