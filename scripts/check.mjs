@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * `npm run check`: types, lint, format, dead code, architecture, duplicates, generated documents. Every step runs even if
+ * `npm run check`: types, lint, format, dead code, architecture, comparisons, duplicates, generated documents. Every step runs even if
  * an earlier one failed; each must prove that it looked at something. The last line counts.
  */
 import { spawnSync } from 'node:child_process'
@@ -19,8 +19,8 @@ const STEPS = [
   { name: 'format', command: [bin('biome'), 'format', '.'], sees: /Checked [1-9]\d{2,} files/ },
   { name: 'dead code', command: [bin('knip'), '--no-progress'] },
   {
-    name: 'architecture and documents',
-    command: [bin('vitest'), 'run', 'test/architecture.test.ts', 'test/docs.test.ts', 'test/config/document.test.ts'],
+    name: 'architecture, comparisons and documents',
+    command: [bin('vitest'), 'run', 'test/architecture.test.ts', 'test/constant-time.test.ts', 'test/docs.test.ts', 'test/config/document.test.ts'],
     sees: /Tests +[1-9]/,
   },
   { name: 'duplicates', command: [bin('jscpd'), '--config', '.jscpd.json', 'src'], sees: /typescript +│ [1-9]\d{1,}/ },

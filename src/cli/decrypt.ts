@@ -50,9 +50,7 @@ async function keysOf(context: CommandContext, flags: DecryptFlags): Promise<Ope
   if (flags.customerKey !== undefined) return openCustomerKeys(readCustomerKey('--customer-key', flags.customerKey))
   const { masterKeys: path, keyring } = flags
   const passphrase =
-    flags.passphraseFile === undefined
-      ? undefined
-      : await readPassphraseFile('--passphrase-file', flags.passphraseFile)
+    flags.passphraseFile === undefined ? undefined : await readPassphraseFile('--passphrase-file', flags.passphraseFile)
   const masterKeys = await (path === undefined
     ? masterKeysOf(settingsOf(context, flags.config), passphrase)
     : readMasterKeysFile(path, passphrase))

@@ -5,7 +5,7 @@ import { random } from '../compose.ts'
 import { openMasterKeys } from '../compose/master-keys.ts'
 import type { Settings } from '../config/settings.ts'
 import { Integrity, Invalid } from '../errors.ts'
-import { kidOf } from '../format/derive.ts'
+import { kidOf, sameBytes } from '../format/derive.ts'
 import { type Envelope, openCustomerKey } from '../format/envelope.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
 import { type KeyringRecord, parseKeyringRecord } from '../keys/keyring.ts'
@@ -23,7 +23,7 @@ export function openBucketKeys(masterKeys: MasterKeys, keyring: readonly Keyring
       throw new Invalid("this object is under a key of its client's (SSE-C); give it with --customer-key")
     }
     const manager = new LocalKeyManager({ alias: envelope.alias, masterKeys, random })
-    const record = keyring.find((one) => one.kid.equals(envelope.kid) && one.namespace === namespace)
+    const record = keyring.find((one) => sameBytes(one.kid, envelope.kid) && one.namespace === namespace)
     if (record !== undefined) {
       const key = await unwrap(manager, record, namespace).catch((error: unknown) => {
         if (!(error instanceof Integrity) || !envelope.flags.inlineKey) throw error
@@ -71,7 +71,7 @@ async function unwrap(
   namespace: string,
 ): Promise<Buffer> {
   const key = await manager.unwrap(wrapped, { namespace, day })
-  if (!kidOf(key).equals(kid)) throw new Integrity('unwrap failure', 'the unwrapped key is another one')
+  if (!sameBytes(kidOf(key), kid)) throw new Integrity('unwrap failure', 'the unwrapped key is another one')
   return key
 }
 

@@ -41,7 +41,7 @@ const EMPTY = Buffer.alloc(0)
 const SCRATCH = ownMemory(4_096)
 
 /**
- * X: `bytes` (at most 16,320) of HKDF-Expand(SHA-512, prk, label ‖ 0 ‖ data), in memory that nobody else uses: whoever asked for a key
+ * X: `bytes` (at most 16,320) of HKDF-Expand(SHA-512, prk, label ‖ 0 ‖ data), in bytes that nobody else uses: whoever asked for a key
  * wipes it. Throws `Internal` for a key that has been disposed of.
  */
 export function expand(prk: Buffer, label: string, data: Buffer, bytes: number): Buffer {
@@ -58,7 +58,8 @@ export function expand(prk: Buffer, label: string, data: Buffer, bytes: number):
   input[inputBytes - 1] = 1
   const first = createHmac('sha512', prk).update(input.subarray(HASH_BYTES)).digest()
   if (blocks === 1) return first.subarray(0, bytes)
-  const out = ownMemory(blocks * HASH_BYTES)
+  // From the pool, since whoever asked wipes it.
+  const out = Buffer.allocUnsafe(blocks * HASH_BYTES)
   let last = first
   for (let block = 2; ; block++) {
     last.copy(input)

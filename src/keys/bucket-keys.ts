@@ -3,7 +3,7 @@
  * rotation"): one key for each (namespace, manager, period), shared by all replicas through the keyring.
  */
 import { Integrity, Internal, Invalid, Unavailable } from '../errors.ts'
-import { kidOf, KEY_BYTES } from '../format/derive.ts'
+import { kidOf, KEY_BYTES, sameBytes } from '../format/derive.ts'
 import { takeSecret } from '../secret-bytes.ts'
 import { BoundedCache } from './bounded-cache.ts'
 import type { BucketKey, BucketKeys, KeyManager, WrappedBucketKey } from './key-manager.ts'
@@ -235,7 +235,7 @@ class KeyringBucketKeys implements BucketKeys {
       if (record === undefined) {
         const fresh = await this.#generate(slot)
         record = await this.#keyring.publishActive(slot, recordOf(fresh, this.#clock()))
-        if (record.kid.equals(fresh.kid)) return await this.#recorded(fresh)
+        if (sameBytes(record.kid, fresh.kid)) return await this.#recorded(fresh)
       }
       return await this.#adopt(slot, record)
     } catch (error) {

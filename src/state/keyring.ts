@@ -1,6 +1,7 @@
 /** The keyring in the state store: `keyring/k/<kid hex>` and `keyring/active/<namespace>/<manager>/<period>` (docs/format.md, "State store"). */
 import { StoreError, type WriteCondition } from '../backends/object-store.ts'
 import { Integrity, Unavailable } from '../errors.ts'
+import { sameBytes } from '../format/derive.ts'
 import {
   formatKeyringRecord,
   type Keyring,
@@ -34,7 +35,7 @@ export class StateKeyring implements Keyring {
 
   async find(kid: Buffer): Promise<KeyringRecord | undefined> {
     const record = await this.#read(recordPath(kid))
-    if (record !== undefined && !record.kid.equals(kid)) {
+    if (record !== undefined && !sameBytes(record.kid, kid)) {
       throw new Integrity(
         'unwrap failure',
         `the keyring has the key ${record.kid.toString('hex')} in the place of ${kid.toString('hex')}`,

@@ -64,7 +64,13 @@ async function withStoresOf(age: number, work: (stores: Stores) => Promise<void>
 
 async function create(backend: LocalStore, uploads: Uploads, key: string): Promise<void> {
   const ref = { bucket, key, uploadId: await backend.createUpload(bucket, key, { metadata: {} }) }
-  const rest = { objectKey: takeSecret(random(32)), envelope: random(40), area: undefined, checksum: undefined, initiated: 0 }
+  const rest = {
+    objectKey: takeSecret(random(32)),
+    envelope: random(40),
+    area: undefined,
+    checksum: undefined,
+    initiated: 0,
+  }
   await uploads.create(bucket, { ...ref, ...rest })
 }
 

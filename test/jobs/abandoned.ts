@@ -83,7 +83,12 @@ export class Scene {
     for (let n = 0; n < count; n += 1) {
       const key = `many/${n}`
       const uploadId = await this.backend.createUpload(Bucket, key, { metadata: {} })
-      const rest = { objectKey: takeSecret(randomBytes(32)), envelope: randomBytes(40), area: undefined, checksum: undefined }
+      const rest = {
+        objectKey: takeSecret(randomBytes(32)),
+        envelope: randomBytes(40),
+        area: undefined,
+        checksum: undefined,
+      }
       await uploads.create(Bucket, { bucket: Bucket, key, uploadId, ...rest, initiated: this.now })
     }
   }

@@ -216,7 +216,13 @@ describe('an upload whose record does not open', () => {
     const { keys } = scene.running.gateway
     const key = await keys.active(Bucket)
     const ref = { bucket: Bucket, key: 'many/0', uploadId: 'stolen' }
-    const rest = { objectKey: takeSecret(Buffer.from(small)), envelope: small, area: undefined, checksum: undefined, initiated: 0 }
+    const rest = {
+      objectKey: takeSecret(Buffer.from(small)),
+      envelope: small,
+      area: undefined,
+      checksum: undefined,
+      initiated: 0,
+    }
     await scene.records.put(path, sealStateRecord(key, path, encodeCreate({ ...ref, ...rest }), randomBytes))
     await staysWithAlarm('f'.repeat(32), 'metadata failure')
   })
