@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { keepOutput } from './test/helpers/outputs.ts'
 
 export default defineConfig({
   test: {
@@ -10,5 +11,7 @@ export default defineConfig({
     retry: process.env.CI === undefined ? 0 : 1,
     maxWorkers: 2,
     pool: 'forks',
+    globalSetup: ['test/helpers/outputs-setup.ts'],
+    onConsoleLog: (text) => keepOutput(text, 'console'),
   },
 })

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { LocalStore } from './backends/local.ts'
 import type { Finding } from './backends/s3/probe.ts'
+import { requireFips } from './compose/fips.ts'
 import { keepHouse } from './compose/housekeeping.ts'
 import { CREDENTIALS_FILE, credentialsOf, InEffect, type Live, readLive } from './compose/live.ts'
 import { contacted, probing, withConditionalWrites } from './compose/first-contact.ts'
@@ -72,6 +73,7 @@ export async function openComponents(
     live = { settings, credentials: credentialsOf(settings) },
   }: { readonly housekeeping?: boolean; readonly live?: Live } = {},
 ): Promise<Components> {
+  requireFips(settings)
   const inEffect = new InEffect(live)
   await loadChecksums()
   const managers = await openManagers(settings, { random, timing: timingOf({ clock, random }) })

@@ -1,6 +1,7 @@
 /** `sealgate doctor`: the proof that the store holds only ciphertext, and that changed bytes and wrong keys are refused. */
 import { Command } from 'commander'
 import { type Components, composeS3Server, openComponents } from '../compose.ts'
+import { cryptographyOf } from '../compose/fips.ts'
 import type { Settings } from '../config/settings.ts'
 import { type CommandContext, print, readOptionFile, settingsOf, stoppable } from './context.ts'
 import { checkFiles } from './doctor/files.ts'
@@ -51,6 +52,7 @@ async function examine(
 ): Promise<void> {
   const components = await openComponents(settings)
   try {
+    tell({ what: 'cryptography', state: settings.fips ? 'ok' : 'note', detail: cryptographyOf() })
     for (const finding of checkFiles(settings)) tell(finding)
     const whyNot = await whyNotRunning(settings, ca)
     const own = whyNot === undefined ? undefined : await startOwn(settings, components)

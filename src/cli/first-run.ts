@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { formatCredentialsFile, generateCredential } from '../access/credentials.ts'
 import { StoreError } from '../backends/object-store.ts'
 import { clock, random } from '../compose.ts'
+import { requireFips } from '../compose/fips.ts'
 import { CREDENTIALS_FILE } from '../compose/live.ts'
 import { type LocalSettings, withPassphrase } from '../compose/master-keys.ts'
 import { openS3Store } from '../compose/s3-store.ts'
@@ -19,10 +20,11 @@ interface OwnFiles {
 }
 
 /**
- * Makes the files that are missing. Throws `Invalid` if the store has data and a key file is missing, `Unavailable` or
+ * Makes the files that are missing. Throws `Invalid` where the FIPS profile cannot be had, if the store has data and a key file is missing, `Unavailable` or
  * `Denied` if a remote state store does not say whether it has. Returns the paths made.
  */
 export async function prepareData(settings: Settings): Promise<readonly string[]> {
+  requireFips(settings)
   const own = ownFiles(settings)
   const made: string[] = []
   for (const { path, alias, manager } of own.masterKeys) {

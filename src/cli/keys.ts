@@ -1,6 +1,7 @@
 /** `sealgate keys`: master keys, and the bucket keys that they wrap. */
 import { Command } from 'commander'
 import { clock, random } from '../compose.ts'
+import { requireFips } from '../compose/fips.ts'
 import { withPassphrase } from '../compose/master-keys.ts'
 import { Invalid } from '../errors.ts'
 import { generateMasterKey } from '../keys/master-keys.ts'
@@ -32,6 +33,7 @@ export function keysCommand(context: CommandContext): Command {
       if (manager?.type !== 'local' || manager.file === undefined) {
         throw new Invalid(`the key manager "${alias}" keeps no master keys file; name another with --manager`)
       }
+      requireFips(settings)
       const { file } = manager
       const activate = flags.activate === true
       const id = await withPassphrase(alias, manager, (passphrase) =>

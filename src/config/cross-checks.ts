@@ -11,6 +11,7 @@ export function checkParsed(settings: ParsedSettings): Problem[] {
     ...checkCredentials(settings),
     ...checkBuckets(settings),
     ...checkListeners(settings),
+    ...checkFips(settings),
   ]
 }
 
@@ -168,6 +169,24 @@ function checkBuckets({ buckets }: ParsedSettings): Problem[] {
       'buckets that share a namespace can stand in for each other: name one bucket without *, or leave namespace out'
     return [{ path: ['buckets', at, 'namespace'], value: namespace, hint }]
   })
+}
+
+/** What the FIPS provider does not have. */
+function checkFips({ fips, backend, keys }: ParsedSettings): Problem[] {
+  if (!fips) return []
+  const problems = Object.entries(keys.managers).flatMap(([alias, manager]) => {
+    const name = 'passphraseFile' in manager ? 'passphraseFile' : 'passphrase'
+    if (manager.type !== 'local' || (manager.passphrase ?? manager.passphraseFile) === undefined) return []
+    return [
+      {
+        path: ['keys', 'managers', alias, name],
+        hint: 'fips is true, and scrypt is not approved: keep the keys in `file`',
+      },
+    ]
+  })
+  if (backend.type === 's3') return problems
+  const hint = 'fips is true, and this backend answers with MD5s: set backend.type to s3'
+  return [...problems, { path: ['backend', 'type'], value: backend.type, hint }]
 }
 
 function checkListeners({ server, admin }: ParsedSettings): Problem[] {

@@ -211,6 +211,12 @@ export const settingsSchema = z.strictObject({
       'Gateways that serve the same backend at the same time. More than one need a backend and a state store that they share (both of type s3), and a state store that decides conditional writes.',
     ),
   keys: keys.prefault({}).describe('Who guards the master keys.'),
+  fips: z
+    .boolean('write true or false')
+    .default(false)
+    .describe(
+      'Do all cryptography by the FIPS provider of OpenSSL, or do not start (docs/threat-model.md, "FIPS"). Needs a backend of type s3.',
+    ),
   credentials: z
     .array(credential)
     .optional()

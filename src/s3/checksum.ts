@@ -7,6 +7,7 @@ import { crc32 } from 'node:zlib'
 import { createCRC32, createCRC64, createXXHash3, createXXHash64, createXXHash128, type IHasher } from 'hash-wasm'
 import { Internal } from '../errors.ts'
 import { combineCrc, CRC32_SHAPE, CRC32C_SHAPE, CRC64NVME_SHAPE, type CrcShape } from './crc-combine.ts'
+import { newMd5Hash } from './md5.ts'
 
 export type ChecksumName =
   | 'CRC32'
@@ -108,7 +109,7 @@ const HASHERS: Readonly<Record<ChecksumName, () => ChecksumHasher>> = {
   SHA1: () => createHash('sha1'),
   SHA256: () => createHash('sha256'),
   SHA512: () => createHash('sha512'),
-  MD5: () => createHash('md5'),
+  MD5: () => newMd5Hash(),
   XXHASH64: () => wasmHasher('XXHASH64'),
   XXHASH3: () => wasmHasher('XXHASH3'),
   XXHASH128: () => wasmHasher('XXHASH128'),

@@ -1,8 +1,9 @@
 /** Server-side encryption as requests ask for it and answers tell it (S3 user guide, "Protecting data with encryption"; B54, B105). */
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import { type Secret, takeShortSecret } from '../secret-bytes.ts'
 import { S3Error } from './errors.ts'
 import type { Headers } from './headers.ts'
+import { newMd5Hash } from './md5.ts'
 
 export const SSE = 'x-amz-server-side-encryption'
 const KEY_ID = `${SSE}-aws-kms-key-id`
@@ -158,7 +159,7 @@ const readCustomerKey = (headers: Headers, prefix: string): CustomerKey | undefi
   }
   const bytes = takeShortSecret(Buffer.from(text, 'base64'))
   if (bytes.toString('base64') !== text) throw refused(appropriate, `${prefix}-customer-key`)
-  const md5 = createHash('md5').update(bytes).digest()
+  const md5 = newMd5Hash().update(bytes).digest()
   const claimed = Buffer.from(digest, 'base64')
   if (claimed.length !== md5.length || claimed.toString('base64') !== digest || !timingSafeEqual(claimed, md5)) {
     throw refused('The calculated MD5 hash of the key did not match the hash that was provided.', SSE, 'null')

@@ -1,10 +1,11 @@
 /** The command as a user runs it: a process of its own, in a folder of its own. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { keepOutput, minted } from './outputs.ts'
 
 export const BIN = fileURLToPath(new URL('../../bin/sealgate.mjs', import.meta.url))
 
@@ -64,6 +65,7 @@ export class Workplace {
   }
 
   remove(): void {
+    mintFrom(this.path('sealgate-data'))
     rmSync(this.folder, { recursive: true, force: true })
   }
 
@@ -78,13 +80,28 @@ export class Workplace {
 
 function collect(child: ChildProcess): () => { stdout: string; stderr: string } {
   const text = { stdout: '', stderr: '' }
-  child.stdout?.on('data', (piece: Buffer) => {
-    text.stdout += piece.toString()
-  })
-  child.stderr?.on('data', (piece: Buffer) => {
-    text.stderr += piece.toString()
-  })
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name]?.on('data', (piece: Buffer) => {
+      text[name] += piece.toString()
+      keepOutput(piece.toString(), `${name}-${child.pid}`)
+    })
+  }
   return () => ({ ...text })
+}
+
+/** What a first start made in a folder of data. */
+function mintFrom(data: string): void {
+  const read = (name: string): string => {
+    try {
+      return readFileSync(join(data, name), 'utf8')
+    } catch {
+      return ''
+    }
+  }
+  for (const [, key] of read('master-keys.json').matchAll(/"key": "([\w-]{43})"/g))
+    minted('a master key', Buffer.from(key!, 'base64url'))
+  for (const [, key] of read('aws-credentials').matchAll(/aws_secret_access_key = (\S{40})/g))
+    minted('the secret access key of a first start', key!)
 }
 
 /** A port that nobody listens on now. */

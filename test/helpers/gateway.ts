@@ -1,5 +1,6 @@
 /** A whole gateway on a free port of 127.0.0.1, for protocol tests: the real pipeline, real sockets, any store. */
 import { randomBytes } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import type { FastifyInstance } from 'fastify'
@@ -18,13 +19,16 @@ import { createS3Server, type S3ServerOptions } from '../../src/http/s3-server.t
 import { createBucketKeys } from '../../src/keys/bucket-keys.ts'
 import { MemoryKeyManager } from '../../src/keys/memory.ts'
 import { loadChecksums } from '../../src/s3/checksum.ts'
+import { createLogger, logChannels } from '../../src/telemetry/logger.ts'
+import { KEY_BYTES } from '../../src/format/derive.ts'
 import { StateBucketDocuments } from '../../src/state/bucket-documents.ts'
 import { StateKeyring } from '../../src/state/keyring.ts'
 import { StateStore } from '../../src/state/state-store.ts'
 import { Uploads } from '../../src/state/uploads.ts'
+import { keepOutput, minted } from './outputs.ts'
 
 export const ACCESS_KEY = 'SGTESTKEY'
-export const SECRET_KEY = 'test-secret-0123456789'
+export const SECRET_KEY = minted('the secret access key of test gateways', 'test-secret-0123456789')
 
 export interface TestGatewayOptions {
   readonly store?: ObjectStore
@@ -64,7 +68,10 @@ export type IdleGateway = Pick<TestGateway, 'app' | 'gateway' | 'store' | 'state
 
 export async function prepareGateway(options: TestGatewayOptions = {}): Promise<IdleGateway> {
   await loadChecksums()
-  const random = options.random ?? ((bytes: number): Buffer => randomBytes(bytes))
+  const drawn = options.random ?? ((bytes: number): Buffer => randomBytes(bytes))
+  // Whatever is a key begins like this.
+  const random = (bytes: number): Buffer => (bytes === KEY_BYTES ? minted('a key', drawn(bytes)) : drawn(bytes))
+  keepLog()
   const clock = options.clock ?? Date.now
   const store = options.store ?? new MemoryStore()
   const stateObjects = options.state ?? new MemoryStore()
@@ -129,7 +136,29 @@ export async function prepareGateway(options: TestGatewayOptions = {}): Promise<
       ...options.server,
     },
   )
+  app.server.prependListener('request', (_, response) => keepRefusals(response))
   return { app, gateway, store, state: stateObjects }
+}
+
+/** What a client is told when it is refused. */
+function keepRefusals(response: ServerResponse): void {
+  for (const name of ['write', 'end'] as const) {
+    const put = response[name].bind(response) as (...args: unknown[]) => never
+    response[name] = (...args: unknown[]): never => {
+      const [piece] = args
+      if (response.statusCode >= 400 && (typeof piece === 'string' || Buffer.isBuffer(piece)))
+        keepOutput(piece.toString(), 'answers')
+      return put(...args)
+    }
+  }
+}
+
+let logging = false
+
+/** As `serve` does, and all of it. */
+function keepLog(): void {
+  if (!logging) logChannels(createLogger('trace', { write: (line) => keepOutput(line, 'log') }))
+  logging = true
 }
 
 export async function startGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {

@@ -3,6 +3,7 @@ import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { minted } from './outputs.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -46,7 +47,12 @@ export class KmsServer {
   /** A new key, which `alias` then stands for. Returns its ARN. */
   createKey(alias: string): string {
     const id = randomUUID()
-    const key: Key = { id, arn: `${ACCOUNT}:key/${id}`, secret: randomBytes(32), state: 'Enabled' }
+    const key: Key = {
+      id,
+      arn: `${ACCOUNT}:key/${id}`,
+      secret: minted('a key of KMS', randomBytes(32)),
+      state: 'Enabled',
+    }
     this.#keys.push(key)
     this.#aliases.set(alias, key)
     return key.arn

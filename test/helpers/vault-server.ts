@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { minted } from './outputs.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -117,7 +118,7 @@ export class VaultServer {
   }
 
   createToken({ lease, greatestAge, renewable }: Partial<Leases> = {}): string {
-    const token = `hvs.${randomUUID()}`
+    const token = minted('a token of Vault', `hvs.${randomUUID()}`)
     const of = { ...this.leases, ...(lease === undefined ? {} : { lease }) }
     const life = of.lease * 1_000
     this.#born.set(token, this.#now())
