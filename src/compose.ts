@@ -221,7 +221,7 @@ async function openStore(
 }
 
 /** The state of replicas may lie beside the objects: no client sees its bucket. */
-function hides({ backend, state }: Settings): (bucket: string) => boolean {
+export function hides({ backend, state }: Settings): (bucket: string) => boolean {
   // Whatever their addresses: one store may have several, and then nobody could tell.
   const shared = backend.type === 's3' && state.type === 's3'
   return (bucket) => shared && bucket === state.bucket

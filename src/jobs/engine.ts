@@ -87,7 +87,8 @@ export interface JobReport extends JobBegin {
  * `Integrity` for a record that was tampered with.
  */
 export async function runJob(parts: JobParts, step: Step, options: JobOptions): Promise<JobReport> {
-  const record = options.dryRun ? undefined : await beginRecord(parts, options)
+  const kept = !options.dryRun && options.buckets.length > 0
+  const record = kept ? await beginRecord(parts, options) : undefined
   const start: Start = record?.start ?? {
     begun: parts.timing.now(),
     seed: seedOf(parts, options),
