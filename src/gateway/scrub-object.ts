@@ -91,10 +91,15 @@ function checkFacts({ facts, size }: SealedObject): void {
   if (facts.plaintextBytes !== size) throw new Integrity('size mismatch', 'the facts are of another size')
 }
 
-function checkTail({ facts, size }: SealedObject, { plaintextBytes }: TailRecord): void {
-  if (plaintextBytes !== size) throw new Integrity('size mismatch', 'the tail is of another size')
-  if (facts !== undefined && facts.plaintextBytes !== plaintextBytes)
-    throw new Integrity('size mismatch', 'the facts are of another size than the tail')
+function checkTail({ facts, size, metadata }: SealedObject, tail: TailRecord): void {
+  if (tail.plaintextBytes !== size) throw new Integrity('size mismatch', 'the tail is of another size')
+  if (facts === undefined) return
+  // Of a copy the facts are as old as the metadata, of an upload as old as the body.
+  const generations = [metadata.generation, tail.generation]
+  if (!generations.some((one) => one.equals(facts.generation)))
+    throw new Integrity('metadata failure', 'the facts are of another write')
+  if (tail.kind === 1 && tail.md5Valid && facts.md5 !== undefined && !facts.md5.equals(tail.md5))
+    throw new Integrity('metadata failure', 'the facts are of other contents')
 }
 
 /** Whether the keyring has the bucket keys of objects: once the master key changes, reading needs it. */

@@ -134,8 +134,8 @@ class Run {
   readonly #window: Window
   /** Aborted when no further object is to begin; its reason is why the run stops. */
   readonly #stop = new AbortController()
-  /** Aborted when steps under way are to give up. */
-  readonly #abort = new AbortController()
+  /** Of the steps under way. */
+  readonly #steps = new Set<AbortController>()
   /** Aborted when nothing of the run is under way any more. */
   readonly #over = new AbortController()
   /** Failed because something does not answer, one after the other and since anything else came of an object: not yet believed. */
@@ -165,6 +165,7 @@ class Run {
     this.#examined = examined(start.counts)
     this.#failed = start.counts.failed
     this.#bytes = start.counts.bytes
+    this.#stop.signal.addEventListener('abort', () => this.#room?.open())
   }
 
   get progress() {
@@ -216,7 +217,7 @@ class Run {
         await this.#pace.begin(entry.object.size, this.#stop.signal)
         if (this.#stopped !== undefined) return
         const result = await this.#do(entry.object)
-        if (this.#abort.signal.aborted) return
+        if (result === undefined) return
         this.#pace.refund(entry.object.size - (result.outcome === 'done' ? result.bytes : 0))
         this.#settle(entry, result)
       }
@@ -225,12 +226,25 @@ class Run {
     }
   }
 
-  async #do(object: JobObject): Promise<StepOutcome> {
+  /** `undefined` for a step that was told to give up, whatever came of it: a later run does it again. */
+  async #do(object: JobObject): Promise<StepOutcome | undefined> {
+    const { dryRun } = this.#options
+    const abort = new AbortController()
+    this.#steps.add(abort)
     try {
-      return await this.#step(object, { dryRun: this.#options.dryRun, signal: this.#abort.signal })
+      const result = await this.#step(object, { dryRun, signal: abort.signal })
+      return abort.signal.aborted ? undefined : result
     } catch (cause) {
-      return { outcome: 'failed', cause }
+      return abort.signal.aborted ? undefined : { outcome: 'failed', cause }
+    } finally {
+      this.#steps.delete(abort)
     }
+  }
+
+  /** No further object begins, and steps under way give up. */
+  #halt(reason: unknown): void {
+    this.#stop.abort(reason)
+    for (const step of this.#steps) step.abort(reason)
   }
 
   /** The objects of this shard. Pages are asked for only as fast as there are hands for what is on them. */
@@ -260,7 +274,6 @@ class Run {
         open = resolve
       })
       this.#room = { wait, open }
-      this.#stop.signal.addEventListener('abort', open, { once: true })
     }
     return this.#room.wait
   }
@@ -280,9 +293,8 @@ class Run {
   #doubt(entry: Entry, cause: Unavailable): void {
     this.#doubtful.push({ entry, cause })
     if (this.#doubtful.length < UNAVAILABLE_IN_A_ROW) return
-    this.#abort.abort()
     const message = `${this.#doubtful.length} objects in a row failed because something does not answer; start it again to go on`
-    this.#stop.abort(new Unavailable(message, { cause }))
+    this.#halt(new Unavailable(message, { cause }))
   }
 
   #believeDoubtful(): void {
@@ -310,7 +322,7 @@ class Run {
   async #stopGently(signal: AbortSignal): Promise<void> {
     this.#stop.abort(signal.reason)
     await this.#sleep(GRACE_MILLISECONDS)
-    if (!this.#over.signal.aborted) this.#abort.abort(signal.reason)
+    if (!this.#over.signal.aborted) this.#halt(signal.reason)
   }
 
   async #keepLease(): Promise<void> {
@@ -347,8 +359,7 @@ class Run {
       } catch (error) {
         const mayPass = error instanceof Unavailable && !(error instanceof Superseded)
         if (mayPass && this.#parts.timing.now() - this.#saved < UNSAVED_MILLISECONDS) return
-        this.#abort.abort()
-        this.#stop.abort(error)
+        this.#halt(error)
       }
     }
   }

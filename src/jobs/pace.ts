@@ -11,6 +11,8 @@ export class Pace {
   readonly #timing: Pick<Timing, 'now' | 'sleep'>
   readonly #objects: Meter
   readonly #bytes: Meter
+  /** Whoever comes waits behind those who came before. */
+  #last: Promise<void> = Promise.resolve()
 
   constructor({ objects, bytes }: Rate, timing: Pick<Timing, 'now' | 'sleep'>) {
     this.#timing = timing
@@ -19,7 +21,14 @@ export class Pace {
   }
 
   /** Waits until one more object of so many bytes may begin. Throws the signal's reason. */
-  async begin(bytes: number, signal: AbortSignal): Promise<void> {
+  begin(bytes: number, signal: AbortSignal): Promise<void> {
+    const turn = this.#last.then(() => this.#wait(bytes, signal))
+    this.#last = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #wait(bytes: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
     const now = this.#timing.now()
     const wait = Math.max(this.#objects.take(1, now), this.#bytes.take(bytes, now)) - now
     if (wait > 0) await this.#timing.sleep(wait, signal)
