@@ -40,7 +40,8 @@ export class JobOutput {
   get listeners(): Required<Pick<JobOptions, 'onBegin' | 'onWait' | 'onProgress' | 'onFailure'>> {
     return {
       onBegin: (run) => this.#begin(run),
-      onWait: () => this.#say({ event: 'waiting' }, 'another process was at this shard a moment ago: waiting for it to end'),
+      onWait: () =>
+        this.#say({ event: 'waiting' }, 'another process was at this shard a moment ago: waiting for it to end'),
       onProgress: (progress) => this.#progress(progress),
       onFailure: (object, cause) => this.#failure(object, cause),
     }
@@ -89,10 +90,15 @@ export class JobOutput {
     const sample = percent === undefined ? {} : { sample: { percent, seed } }
     const since = new Date(begun).toISOString()
     const run = { ...this.#name, begun: since, resumed, ended: stopped === undefined, ...sample }
-    const text = `${examined(counts)} objects: ${Object.entries(numbers).map(([what, number]) => `${number} ${what}`).join(', ')}`
+    const text = `${examined(counts)} objects: ${Object.entries(numbers)
+      .map(([what, number]) => `${number} ${what}`)
+      .join(', ')}`
     const why = Object.entries(reasons).map(([reason, number]) => `\n  ${number} × ${reason}`)
     const rest = stopped === undefined ? '' : '\nnot at the end: the same command goes on from here'
-    this.#say({ event: 'end', ...run, examined: examined(counts), ...numbers, reasons }, `${text}${why.join('')}${rest}`)
+    this.#say(
+      { event: 'end', ...run, examined: examined(counts), ...numbers, reasons },
+      `${text}${why.join('')}${rest}`,
+    )
   }
 
   get #name() {

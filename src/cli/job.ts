@@ -98,7 +98,9 @@ const partsOf = ({ gateway, state, keyring }: Components) => ({
   random,
 })
 
-function choicesOf(flags: JobFlags): Pick<JobOptions, 'shard' | 'prefix' | 'concurrency' | 'rate' | 'dryRun' | 'restart'> {
+function choicesOf(
+  flags: JobFlags,
+): Pick<JobOptions, 'shard' | 'prefix' | 'concurrency' | 'rate' | 'dryRun' | 'restart'> {
   const { shard: shardText, bytesPerSecond, objectsPerSecond, concurrency } = flags
   const shard = shardText === undefined ? WHOLE : parseShard(shardText)
   if (shard === undefined) throw new Invalid(`--shard ${shardText}: write 0/8 to 7/8 for each of eight`)
@@ -134,11 +136,13 @@ async function bucketsOf(
       if (error instanceof Denied) throw new Invalid('the store lists no buckets to us: name them', { cause: error })
       throw error
     })
-    return all.map(({ name }) => name).filter((name) => !hidden(name)).sort()
+    return all
+      .map(({ name }) => name)
+      .filter((name) => !hidden(name))
+      .sort()
   }
   for (const name of named) {
-    if (hidden(name) || (await store.headBucket(name)) === undefined)
-      throw new Invalid(`there is no bucket "${name}"`)
+    if (hidden(name) || (await store.headBucket(name)) === undefined) throw new Invalid(`there is no bucket "${name}"`)
   }
   return [...new Set(named)].sort()
 }
@@ -159,4 +163,3 @@ function refuseFailures(
   if (counts.unavailable > 0) throw new Unavailable(`${message}; run it again`, { cause: unavailable })
   throw new Error(message)
 }
-

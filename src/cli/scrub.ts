@@ -28,7 +28,10 @@ export function scrubCommand(context: CommandContext): Command {
         step: ({ gateway, keyring }) => {
           const scrubber = new Scrubber(gateway, keyring)
           return ({ bucket, key, versionId }, { dryRun, signal }) =>
-            scrubber.scrub({ bucket, key, ...(versionId === undefined ? {} : { versionId }) }, { bodies: !dryRun, signal })
+            scrubber.scrub(
+              { bucket, key, ...(versionId === undefined ? {} : { versionId }) },
+              { bodies: !dryRun, signal },
+            )
         },
       }),
     )
@@ -37,6 +40,7 @@ export function scrubCommand(context: CommandContext): Command {
 function sampleOf({ sample, seed }: ScrubFlags): { percent: number; seed?: string } | undefined {
   if (sample === undefined && seed === undefined) return undefined
   const percent = /^\d{1,3}(\.\d{1,6})?$/.test(sample ?? '') ? Number(sample) : 0
-  if (percent <= 0 || percent > 100) throw new Invalid(`--sample ${sample ?? '(none)'}: write per cent, above 0 and up to 100`)
+  if (percent <= 0 || percent > 100)
+    throw new Invalid(`--sample ${sample ?? '(none)'}: write per cent, above 0 and up to 100`)
   return { percent, ...(seed === undefined ? {} : { seed }) }
 }

@@ -71,7 +71,8 @@ export class Scrubber {
   async #checkBody(sealed: SealedObject, signal: AbortSignal): Promise<void> {
     const { tail, foot } = await verifyWhole(this.#gateway, sealed, signal)
     if (tail.area !== undefined) openArea(sealed.objectKey, tail.area)
-    else if (sealed.envelope.flags.areaUsed) throw new Integrity('tail failure', 'the area that the envelope tells of is not there')
+    else if (sealed.envelope.flags.areaUsed)
+      throw new Integrity('tail failure', 'the area that the envelope tells of is not there')
     checkTail(sealed, tail)
     if (foot.length > 0) await this.#checkFoot(sealed, foot)
   }

@@ -3,7 +3,6 @@
  * store, so that a later run goes on where one was killed. Shards share nothing. A step may happen twice, never not at all.
  */
 import type { Timing } from '../attempts.ts'
-import type { ObjectStore } from '../backends/object-store.ts'
 import { Unavailable } from '../errors.ts'
 import type { RandomSource } from '../format/derive.ts'
 import { type JobCounts, type JobRecord, type JobRecords, jobRecordPath } from '../state/job-records.ts'
@@ -12,7 +11,7 @@ import { Pace, type Rate } from './pace.ts'
 import { RENEWAL_MILLISECONDS, RunRecord, Superseded } from './run-record.ts'
 import { isOfSample, isOfShard, type Shard } from './shard.ts'
 import { examined, NOTHING } from './tally.ts'
-import { type Walk, walkPages } from './walk.ts'
+import { type Walk, type WalkedStore, walkPages } from './walk.ts'
 import { type Entry, Window } from './window.ts'
 
 /** Objects between the first that is not done and the last that is begun. */
@@ -25,7 +24,7 @@ const GRACE_MILLISECONDS = 20_000
 const UNSAVED_MILLISECONDS = 120_000
 
 export interface JobParts {
-  readonly store: Pick<ObjectStore, 'list' | 'listVersions'>
+  readonly store: WalkedStore
   readonly records: Pick<JobRecords, 'find' | 'open' | 'write'>
   readonly timing: Pick<Timing, 'now' | 'sleep'>
   readonly random: RandomSource

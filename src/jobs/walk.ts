@@ -18,7 +18,7 @@ export interface Walked {
   readonly cursor?: JobCursor
 }
 
-type WalkedStore = Pick<ObjectStore, 'list' | 'listVersions'>
+export type WalkedStore = Pick<ObjectStore, 'list' | 'listVersions' | 'capabilities'>
 
 const PAGE = 1_000
 
@@ -32,7 +32,8 @@ export async function* walkPages(
     if (from !== undefined && bucket < from.bucket) continue
     const after = bucket === from?.bucket ? from.key : undefined
     try {
-      if (allVersions && store.listVersions !== undefined) yield* versions(store, bucket, prefix, after)
+      if (allVersions && store.capabilities.versions && store.listVersions !== undefined)
+        yield* versions(store, bucket, prefix, after)
       else yield* objects(store, bucket, prefix, after)
     } catch (error) {
       if (!(error instanceof StoreError && error.refusal === 'no-such-bucket')) throw error

@@ -2,8 +2,7 @@
 import { Integrity } from '../errors.ts'
 import { fromBase64url } from '../format/derive.ts'
 
-export const malformed = (): Integrity =>
-  new Integrity('metadata failure', 'a state record has an unknown shape')
+export const malformed = (): Integrity => new Integrity('metadata failure', 'a state record has an unknown shape')
 
 export function fields(json: unknown): (name: string) => unknown {
   if (typeof json !== 'object' || json === null) throw malformed()

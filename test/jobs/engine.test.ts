@@ -91,9 +91,8 @@ describe('a run', () => {
 
   test('does not believe a listing that goes on and shows nothing new', async () => {
     const world = await JobWorld.of({ a: ['1'] })
-    const store = {
-      list: async () => ({ objects: [], commonPrefixes: [], truncated: true }),
-    }
+    const list = async () => ({ objects: [], commonPrefixes: [], truncated: true })
+    const store = { list, capabilities: world.store.capabilities }
     const report = await world.run({}, undefined, { ...world.parts, store })
     expect(report.stopped).toBeInstanceOf(Unavailable)
   })
@@ -431,7 +430,10 @@ describe('something that does not answer', () => {
       if (options.after !== undefined) throw new Unavailable('away')
       return world.store.list(bucket, options)
     }
-    const first = await world.run({}, undefined, { ...world.parts, store: { list } })
+    const first = await world.run({}, undefined, {
+      ...world.parts,
+      store: { list, capabilities: world.store.capabilities },
+    })
     expect([first.stopped, first.counts.done]).toEqual([expect.any(Unavailable), 1_000])
     expect((await world.run()).counts.done).toBe(2_000)
     expect(world.steps).toHaveLength(2_000)
