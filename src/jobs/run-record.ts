@@ -9,9 +9,9 @@ import type { JobCounts, JobCursor, JobRecord, JobRecords } from '../state/job-r
 import { NOTHING } from './tally.ts'
 
 /** How long a process that gives no sign of life is believed to be at it. */
-export const LEASE_MILLISECONDS = 20_000
+export const LEASE_MILLISECONDS = 15_000
 /** It is renewed in time for a few attempts. */
-export const RENEWAL_MILLISECONDS = LEASE_MILLISECONDS / 4
+export const RENEWAL_MILLISECONDS = LEASE_MILLISECONDS / 5
 /** Others may write between our look and our write; each time there is one fewer. */
 const LOOKS = 8
 
