@@ -22,6 +22,7 @@ type Scrubbed =
   | { readonly outcome: 'failed'; readonly cause: unknown }
 
 export const PLAINTEXT = 'plaintext, which the bucket may hold'
+export const ARCHIVED = 'archived: restore it first'
 export const CUSTOMERS = 'sealed under a key of the customer (SSE-C), without which it cannot be checked'
 
 /** Scrubs objects of a gateway. Remembers which bucket keys the keyring has. */
@@ -42,6 +43,7 @@ export class Scrubber {
     try {
       return await this.#scrub(place, bodies, signal)
     } catch (cause) {
+      if (isArchived(cause)) return { outcome: 'untouchable', why: ARCHIVED }
       return isOvertaken(cause) ? { outcome: 'overtaken' } : { outcome: 'failed', cause }
     }
   }
@@ -126,8 +128,17 @@ class RecordedKeys {
 
 const MOST_KNOWN = 65_536
 
+/** The store has it, and gives it to nobody before it is restored. */
+const isArchived = (error: unknown): boolean =>
+  error instanceof StoreError
+    ? error.answer?.code === 'InvalidObjectState'
+    : hasStoreError(error) && isArchived(error.cause)
+
+const hasStoreError = (error: unknown): error is S3Error & { readonly cause: StoreError } =>
+  error instanceof S3Error && error.code === 'SlowDown' && error.cause instanceof StoreError
+
 /** Overwritten or deleted while it was read: what is there now, a later run sees. */
 function isOvertaken(error: unknown): boolean {
-  if (error instanceof S3Error) return error.code === 'SlowDown' && error.cause instanceof StoreError
+  if (hasStoreError(error)) return true
   return error instanceof StoreError && ['no-such-key', 'no-such-version', 'no-such-bucket'].includes(error.refusal)
 }

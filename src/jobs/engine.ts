@@ -228,10 +228,11 @@ class Run {
   /** `undefined` for a step that was told to give up, whatever came of it: a later run does it again. */
   async #do(object: JobObject): Promise<StepOutcome | undefined> {
     const { dryRun } = this.#options
+    const { begun } = this.#start
     const abort = new AbortController()
     this.#steps.add(abort)
     try {
-      const result = await this.#step(object, { dryRun, signal: abort.signal })
+      const result = await this.#step(object, { dryRun, begun, signal: abort.signal })
       return abort.signal.aborted ? undefined : result
     } catch (cause) {
       return abort.signal.aborted ? undefined : { outcome: 'failed', cause }

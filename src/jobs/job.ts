@@ -26,10 +26,14 @@ export type StepOutcome =
   | { readonly outcome: 'overtaken' }
   | { readonly outcome: 'failed'; readonly cause: unknown }
 
-export type Outcome = StepOutcome['outcome']
+export interface StepOptions {
+  /** Looks, and changes nothing: `done` is what would be done. */
+  readonly dryRun: boolean
+  /** When the run began, in milliseconds since 1970; the same for all processes that go on with it. */
+  readonly begun: number
+  /** Gives up: whatever comes of the step then, a later run repeats it. */
+  readonly signal: AbortSignal
+}
 
 /** May be repeated for an object that it was done with before: a run that was killed goes on a little before where it ended. */
-export type Step = (
-  object: JobObject,
-  options: { readonly dryRun: boolean; readonly signal: AbortSignal },
-) => Promise<StepOutcome>
+export type Step = (object: JobObject, options: StepOptions) => Promise<StepOutcome>

@@ -12,7 +12,8 @@ import {
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { Integrity, Unavailable } from '../../src/errors.ts'
-import { CUSTOMERS, PLAINTEXT, Scrubber } from '../../src/gateway/scrub-object.ts'
+import { StoreError } from '../../src/backends/object-store.ts'
+import { ARCHIVED, CUSTOMERS, PLAINTEXT, Scrubber } from '../../src/gateway/scrub-object.ts'
 import { StateKeyring } from '../../src/state/keyring.ts'
 import { StateStore } from '../../src/state/state-store.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
@@ -119,6 +120,20 @@ describe('what is whole', () => {
   })
 
   test('nor is one that was overwritten while it was read', async () => {
+    const result = await scrubWhere('small', () => writeStored(running.store, Bucket, 'small', whole('small')))
+    expect(result).toEqual({ outcome: 'overtaken' })
+  })
+
+  test('one that the store has archived may not be read', async () => {
+    const answer = { status: 403, code: 'InvalidObjectState', message: 'archived', attributes: {} }
+    const result = await scrubWhere('small', async () => {
+      throw new StoreError('native', 'archived', undefined, answer)
+    })
+    expect(result).toEqual({ outcome: 'untouchable', why: ARCHIVED })
+  })
+
+  /** Scrubs while something happens before each read of a body. */
+  function scrubWhere(key: string, before: () => Promise<void>) {
     const { store } = running.gateway
     const racing = new Proxy(store, {
       get: (target, name) => {
@@ -126,17 +141,15 @@ describe('what is whole', () => {
         if (typeof value !== 'function') return value
         if (name !== 'get') return value.bind(target) as unknown
         return async (...args: unknown[]) => {
-          await writeStored(running.store, Bucket, 'small', whole('small'))
+          await before()
           return value.apply(target, args) as unknown
         }
       },
     })
-    const scrubber = new Scrubber({ ...running.gateway, store: racing }, keyring)
     const { signal } = new AbortController()
-    expect(await scrubber.scrub({ bucket: Bucket, key: 'small' }, { bodies: true, signal })).toEqual({
-      outcome: 'overtaken',
-    })
-  })
+    const scrubber = new Scrubber({ ...running.gateway, store: racing }, keyring)
+    return scrubber.scrub({ bucket: Bucket, key }, { bodies: true, signal })
+  }
 })
 
 describe('plaintext', () => {
@@ -160,12 +173,7 @@ describe('damage', () => {
     ['the header', 'small', 'commitment failure', flippedAt(() => 40)],
     ['the salt in the header', 'chunks', 'commitment failure', flippedAt(() => 10)],
     ['a chunk', 'chunks', 'payload failure', flippedAt(() => 64 + 65_552 + 5)],
-    [
-      'the last chunk',
-      'large',
-      'payload failure',
-      flippedAt((bytes) => 64 + (5 * MIB + 16 * 80) + 3 + 0 * bytes.length),
-    ],
+    ['the last chunk', 'large', 'payload failure', flippedAt(() => 64 + (5 * MIB + 16 * 80) + 3)],
     ['a tag', 'small', 'payload failure', flippedAt(() => 64 + 100 + 3)],
     ['a chunk of a later part', 'parts', 'payload failure', flippedAt(() => 7 * MIB)],
     ['the header of a later part', 'parts', 'commitment failure', flippedAt(() => 64 + 5 * MIB + 16 * 81 + 9)],

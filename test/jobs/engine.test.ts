@@ -1,7 +1,7 @@
 // The engine of jobs over objects: what is done once, what is done again, and what is never passed over.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { MemoryStore } from '../../src/backends/memory.ts'
+import type { MemoryStore } from '../../src/backends/memory.ts'
 import { Denied, Integrity, Unavailable } from '../../src/errors.ts'
 import { UNAVAILABLE_IN_A_ROW } from '../../src/jobs/engine.ts'
 import { LEASE_MILLISECONDS } from '../../src/jobs/run-record.ts'
