@@ -6,7 +6,12 @@ export interface Dependency {
   readonly name: string
   /** Throws if it cannot serve now. */
   readonly check: () => Promise<void>
+  /** Whether the gateway can do without it for now, after `check` has failed with `error`. Absent: it cannot. */
+  readonly spare?: (error: unknown) => Promise<boolean>
 }
+
+/** `degraded`: it fails, and the gateway serves without it for now. */
+export type Condition = 'ok' | 'degraded' | 'failing'
 
 /** Configurations that are kept and that nothing acts on yet. */
 export interface WaitingCount {
@@ -29,7 +34,7 @@ export interface AdminParts {
 const CHECK_MILLISECONDS = 5_000
 
 /**
- * `GET /healthz` is 200 while the process lives; `GET /readyz` is 200 if every dependency answers, else 503, with one line for
+ * `GET /healthz` is 200 while the process lives; `GET /readyz` is 200 if every dependency answers or can be spared, else 503, with one line for
  * each, and, as a detail, how many buckets have configurations that nothing acts on yet; `GET /metrics` is Prometheus' text format.
  */
 export function createAdminServer(parts: AdminParts): FastifyInstance {
@@ -39,7 +44,7 @@ export function createAdminServer(parts: AdminParts): FastifyInstance {
     const asked = waitingOf(parts)
     const results = await Promise.all(parts.dependencies.map((one) => check(one, parts)))
     const waiting = await asked
-    const ready = !parts.draining() && results.every((result) => result.status === 'ok')
+    const ready = !parts.draining() && results.every((result) => result.status !== 'failing')
     reply.code(ready ? 200 : 503)
     const status = parts.draining() ? 'draining' : ready ? 'ok' : 'failing'
     return { status, dependencies: results, ...(waiting.length === 0 ? {} : { waiting }) }
@@ -57,13 +62,19 @@ async function waitingOf({ waiting }: AdminParts): Promise<readonly WaitingCount
   return found.map(({ configuration, buckets, more }) => ({ configuration, buckets, more }))
 }
 
-async function check(one: Dependency, { report }: AdminParts): Promise<{ name: string; status: 'ok' | 'failing' }> {
+async function check(one: Dependency, { report }: AdminParts): Promise<{ name: string; status: Condition }> {
+  return { name: one.name, status: await conditionOf(one, (error) => report(one.name, error)) }
+}
+
+/** How a dependency fares. `report` is told why one fails that the gateway cannot do without. */
+export async function conditionOf(one: Dependency, report: (error: unknown) => void): Promise<Condition> {
   try {
     await inTime(one.check())
-    return { name: one.name, status: 'ok' }
+    return 'ok'
   } catch (error) {
-    report(one.name, error)
-    return { name: one.name, status: 'failing' }
+    if (one.spare !== undefined && (await inTime(one.spare(error)).catch(() => false))) return 'degraded'
+    report(error)
+    return 'failing'
   }
 }
 

@@ -1,7 +1,7 @@
 /** The key manager whose master key is in AWS KMS. It never sees the key itself: KMS makes bucket keys and opens them. */
 import type { DescribeKeyCommandOutput, KMS } from '@aws-sdk/client-kms'
 import { Denied, Integrity, Unavailable } from '../errors.ts'
-import { KEY_BYTES } from '../format/derive.ts'
+import { KEY_BYTES, sameBytes } from '../format/derive.ts'
 import { kmsFailure } from './aws-kms/errors.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
 
@@ -42,6 +42,7 @@ export class AwsKmsKeyManager implements KeyManager {
     this.#timeout = timeout
   }
 
+  /** Opened at once: a key that KMS would not give back, for want of a permission for instance, must not seal anything. */
   async generate(context: KeyContext): Promise<GeneratedKey> {
     const made = await this.#ask('GenerateDataKey', (options) =>
       this.#kms.generateDataKey(
@@ -49,7 +50,14 @@ export class AwsKmsKeyManager implements KeyManager {
         options,
       ),
     )
-    return { key: ownBytes(made.Plaintext, KEY_BYTES), wrapped: ownBytes(made.CiphertextBlob) }
+    const key = ownBytes(made.Plaintext)
+    const wrapped = ownBytes(made.CiphertextBlob)
+    const opened = await this.unwrap(wrapped, context)
+    const same = sameBytes(opened, key)
+    opened.fill(0)
+    if (same) return { key, wrapped }
+    key.fill(0)
+    throw new Unavailable(`AWS KMS, key manager ${this.alias}: a new key does not open to what KMS says that it is`)
   }
 
   async wrap(key: Buffer, context: KeyContext): Promise<Buffer> {
@@ -64,8 +72,9 @@ export class AwsKmsKeyManager implements KeyManager {
     const opened = await this.#ask('Decrypt', (options) =>
       this.#kms.decrypt({ CiphertextBlob: wrapped, EncryptionContext: encryptionContext(context) }, options),
     )
-    const key = ownBytes(opened.Plaintext, KEY_BYTES)
+    const key = ownBytes(opened.Plaintext)
     try {
+      if (key.length !== KEY_BYTES) throw new Integrity('unwrap failure', `${key.length} bytes are no bucket key`)
       await this.#requireOurs(opened.KeyId)
     } catch (error) {
       key.fill(0)
@@ -95,7 +104,10 @@ export class AwsKmsKeyManager implements KeyManager {
   async health(): Promise<void> {
     const { KeyMetadata } = await this.#describe(this.#keyId)
     if (KeyMetadata?.Enabled !== true) {
-      throw new Denied(`the AWS KMS key of ${this.alias} is ${KeyMetadata?.KeyState ?? 'unknown'}, not Enabled`)
+      const state = KeyMetadata?.KeyState ?? 'unknown'
+      throw new Denied(`the AWS KMS key of ${this.alias} is ${state}, not Enabled`, {
+        key: state === 'Disabled' ? 'disabled' : 'wrong-state',
+      })
     }
   }
 
@@ -156,10 +168,8 @@ function requireCiphertext(wrapped: Buffer): void {
 }
 
 /** A copy outside every pool; what came is wiped. */
-function ownBytes(found: Uint8Array | undefined, length = found?.length): Buffer {
-  if (found === undefined || found.length !== length) {
-    throw new Integrity('unwrap failure', `AWS KMS answered with ${found?.length ?? 0} bytes`)
-  }
+function ownBytes(found: Uint8Array | undefined): Buffer {
+  if (found === undefined || found.length === 0) throw new Unavailable('something answers that is not AWS KMS')
   const own = Buffer.alloc(found.length)
   own.set(found)
   found.fill(0)

@@ -42,6 +42,7 @@ export interface BucketKeysOptions {
   readonly graceSeconds?: number
   readonly onAlarm?: (alarm: KeyAlarm) => void
   readonly onCache?: (event: CacheEvent) => void
+  readonly onCacheSize?: (entries: number) => void
 }
 
 const HOUR = 3_600
@@ -89,7 +90,7 @@ class KeyringBucketKeys implements BucketKeys {
   readonly #recordFlights = new SingleFlight<KeyringRecord | undefined>()
 
   constructor(options: BucketKeysOptions, lifetimeSeconds: number) {
-    const { managers, activeAlias, keyring, clock, onAlarm, onCache = () => undefined } = options
+    const { managers, activeAlias, keyring, clock, onAlarm, onCache = () => undefined, onCacheSize = () => undefined } = options
     const { cacheEntries = 4_096, cacheSeconds = HOUR, graceSeconds = DAY } = options
     this.#keyring = keyring
     this.#managers = managers
@@ -106,6 +107,7 @@ class KeyringBucketKeys implements BucketKeys {
       cacheLifetime: this.#cacheLifetime,
       grace: this.#graceLifetime,
       onCache,
+      onSize: onCacheSize,
     })
     this.#actives = new BoundedCache(cacheEntries, clock)
     this.#latest = new BoundedCache(cacheEntries, clock)
@@ -114,6 +116,10 @@ class KeyringBucketKeys implements BucketKeys {
 
   knows(alias: string): boolean {
     return this.#managers.has(alias)
+  }
+
+  holds(options: { readonly away: boolean }): boolean {
+    return this.#keys.holds(options)
   }
 
   async active(namespace: string, alias = this.#activeAlias): Promise<BucketKey> {

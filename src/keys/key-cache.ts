@@ -19,6 +19,8 @@ export interface KeyCacheOptions {
   /** Milliseconds for which a key is used after that while its manager is unavailable. */
   readonly grace: number
   readonly onCache: (event: CacheEvent) => void
+  /** Told how many keys are kept, whenever one was added. */
+  readonly onSize: (entries: number) => void
 }
 
 export class KeyCache {
@@ -32,6 +34,11 @@ export class KeyCache {
   constructor(options: KeyCacheOptions) {
     this.#options = options
     this.#cache = new BoundedCache(options.cacheEntries, options.clock, () => options.onCache('evicted'))
+  }
+
+  /** Whether any key is open. `away`: while its manager does not answer, so that old ones count. */
+  holds({ away }: { readonly away: boolean }): boolean {
+    return this.#cache.any(away)
   }
 
   /** What is open already. */
@@ -66,6 +73,7 @@ export class KeyCache {
   keep(key: BucketKey): BucketKey {
     const { cacheLifetime, grace } = this.#options
     this.#cache.set(claimOf(key, key.namespace), key, cacheLifetime, grace)
+    this.#options.onSize(this.#cache.size)
     return key
   }
 

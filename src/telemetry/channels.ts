@@ -63,6 +63,26 @@ export interface KeyManagerEvent {
   readonly state: 'closed' | 'open' | 'half-open'
 }
 
+/** How many open bucket keys this process keeps. */
+export interface KeyCacheSizeEvent {
+  readonly entries: number
+}
+
+/** One call of a key manager elsewhere and what came of it. `not-asked`: it has not answered before, and nobody was let through. */
+export interface KeyCallEvent {
+  readonly manager: string
+  readonly call: 'generate' | 'wrap' | 'unwrap' | 'rewrap' | 'health'
+  readonly outcome: 'ok' | 'unavailable' | 'denied' | 'integrity' | 'failed' | 'not-asked'
+  readonly milliseconds: number
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
+
+/** A bucket key was taken from a manager that stands in for the active one. */
+export interface KeyFailoverEvent {
+  readonly manager: string
+}
+
 interface Channel<T> {
   publish(message: T): void
   subscribe(listener: (message: T) => void): () => void
@@ -89,4 +109,7 @@ export const plaintextLeft: Channel<PlaintextLeftEvent> = typed('sealgate:plaint
 export const configurationWaits: Channel<WaitingEvent> = typed('sealgate:configuration-waits')
 export const alarm: Channel<AlarmEvent> = typed('sealgate:alarm')
 export const keyCache: Channel<KeyCacheEvent> = typed('sealgate:key-cache')
+export const keyCacheSize: Channel<KeyCacheSizeEvent> = typed('sealgate:key-cache-size')
 export const keyManager: Channel<KeyManagerEvent> = typed('sealgate:key-manager')
+export const keyCall: Channel<KeyCallEvent> = typed('sealgate:key-call')
+export const keyFailover: Channel<KeyFailoverEvent> = typed('sealgate:key-failover')

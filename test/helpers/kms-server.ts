@@ -23,6 +23,7 @@ const KEY_NUMBER_BYTES = 4
 
 export class KmsServer {
   readonly #server: Server = createServer((req, res) => void this.#serve(req, res))
+  #port = 0
   readonly #keys: Key[] = []
   readonly #aliases = new Map<string, Key>()
   /** Actions in the order in which they came, such as `GenerateDataKey`. */
@@ -31,16 +32,18 @@ export class KmsServer {
   headers: IncomingMessage['headers'] = {}
   fault: Fault | undefined
 
+  /** After `stop` it comes back where it was. */
   async start(): Promise<string> {
-    this.#server.listen(0, '127.0.0.1')
+    this.#server.listen(this.#port, '127.0.0.1')
     await once(this.#server, 'listening')
-    const { port } = this.#server.address() as AddressInfo
-    return `http://127.0.0.1:${port}`
+    this.#port = (this.#server.address() as AddressInfo).port
+    return `http://127.0.0.1:${this.#port}`
   }
 
   async stop(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve))
     this.#server.closeAllConnections()
-    await new Promise((resolve) => this.#server.close(resolve))
+    await closed
   }
 
   /** A new key, which `alias` then stands for. Returns its ARN. */

@@ -2,7 +2,7 @@
 import type { Worker } from 'node:cluster'
 import type { Components } from '../../compose.ts'
 import { Unavailable } from '../../errors.ts'
-import type { WaitingCount } from '../../http/admin-server.ts'
+import { conditionOf, type WaitingCount } from '../../http/admin-server.ts'
 
 interface HealthQuestion {
   readonly health: number
@@ -11,9 +11,8 @@ interface HealthQuestion {
 export async function answerHealth(message: unknown, components: Components): Promise<void> {
   if (typeof message !== 'object' || message === null || !('health' in message)) return
   const { health } = message
-  const failed = (await Promise.allSettled(components.dependencies.map((one) => one.check()))).filter(
-    (result) => result.status === 'rejected',
-  )
+  const found = await Promise.all(components.dependencies.map((one) => conditionOf(one, () => undefined)))
+  const failed = found.filter((condition) => condition === 'failing')
   const waiting = await components.waiting().catch(() => [])
   process.send?.({ health, failed: failed.length, waiting })
 }
