@@ -103,8 +103,9 @@ export class AwsKmsKeyManager implements KeyManager {
 
   async health(): Promise<void> {
     const { KeyMetadata } = await this.#describe(this.#keyId)
-    if (KeyMetadata?.Enabled !== true) {
-      const state = KeyMetadata?.KeyState ?? 'unknown'
+    if (KeyMetadata === undefined) throw new Unavailable(STRANGE)
+    if (KeyMetadata.Enabled !== true) {
+      const state = KeyMetadata.KeyState ?? 'unknown'
       throw new Denied(`the AWS KMS key of ${this.alias} is ${state}, not Enabled`, {
         key: state === 'Disabled' ? 'disabled' : 'wrong-state',
       })
@@ -167,9 +168,11 @@ function requireCiphertext(wrapped: Buffer): void {
   throw new Integrity('unwrap failure', `${wrapped.length} bytes are no ciphertext of AWS KMS`)
 }
 
+const STRANGE = 'something answers that is not AWS KMS'
+
 /** A copy outside every pool; what came is wiped. */
 function ownBytes(found: Uint8Array | undefined): Buffer {
-  if (found === undefined || found.length === 0) throw new Unavailable('something answers that is not AWS KMS')
+  if (found === undefined || found.length === 0) throw new Unavailable(STRANGE)
   const own = Buffer.alloc(found.length)
   own.set(found)
   found.fill(0)

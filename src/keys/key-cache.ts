@@ -6,8 +6,8 @@ import { BoundedCache } from './bounded-cache.ts'
 import type { BucketKey, KeyManager, WrappedBucketKey } from './key-manager.ts'
 import { SingleFlight } from './single-flight.ts'
 
-/** What became of a look for an open key: for who counts. */
-export type CacheEvent = 'hit' | 'miss' | 'stale' | 'evicted'
+/** What became of a look for an open key: for who counts. `rejected`: the manager opened something, and it is not that key. */
+export type CacheEvent = 'hit' | 'miss' | 'stale' | 'evicted' | 'rejected'
 
 export interface KeyCacheOptions {
   readonly managers: ReadonlyMap<string, KeyManager>
@@ -88,6 +88,7 @@ export class KeyCache {
     }
     const key = await manager.unwrap(wrapped.wrapped, { namespace, day })
     if (!sameBytes(kidOf(key), kid)) {
+      this.#options.onCache('rejected')
       throw new Integrity('unwrap failure', `the wrapped key is not the key ${kid.toString('hex')}`)
     }
     return { tag, alias, day, kid, wrapped: wrapped.wrapped, namespace, key }

@@ -52,9 +52,9 @@ export interface WaitingEvent {
   readonly bucket: string
 }
 
-/** What came of a look for an open bucket key, or that one left the cache for want of room. `stale`: used although it is old, because its manager is away. */
+/** What came of a look for an open bucket key, or that one left the cache for want of room. `stale`: used although it is old, because its manager is away; `rejected`: the manager opened something else. */
 export interface KeyCacheEvent {
-  readonly event: 'hit' | 'miss' | 'stale' | 'evicted'
+  readonly event: 'hit' | 'miss' | 'stale' | 'evicted' | 'rejected'
 }
 
 /** What is known of a key manager elsewhere: `open` means that it has not answered and is not asked. */

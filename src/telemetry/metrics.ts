@@ -69,7 +69,7 @@ function countKeys(registry: Registry): readonly (() => void)[] {
     registers: [registry],
     labelNames: ['event'],
     name: 'sealgate_key_cache_total',
-    help: 'Looks for an open bucket key that were a hit, a miss, or stale (used although old, because its key manager is away), and keys evicted for want of room.',
+    help: 'Looks for an open bucket key that were a hit, a miss, or stale (used although old, because its key manager is away), what a key manager opened that was rejected because it is another key, and keys evicted for want of room.',
   })
   const breaker = new Gauge({
     registers: [registry],
