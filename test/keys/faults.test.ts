@@ -409,7 +409,7 @@ const FAULTS: Readonly<Record<ProviderName, readonly Fault[]>> = {
           state.confused = 5
         }),
       ),
-      start: 'the token gave something else than was asked for',
+      start: 'no key of it opens these bytes in this namespace and day',
       read: BROKEN,
       write: OK,
       why: 'no key of it opens these bytes in this namespace and day',
@@ -434,7 +434,7 @@ const FAULTS: Readonly<Record<ProviderName, readonly Fault[]>> = {
 const DOCUMENT = readFileSync(fileURLToPath(new URL('../../docs/operations.md', import.meta.url)), 'utf8')
 const cell = (text: string | undefined): string => (text === undefined ? '' : `“${text}”`)
 const rowOf = (name: string, { fault, start, read, write, why, outcome }: Fault): string =>
-  `| ${name} | ${fault} | ${cell(start)} | ${read} | ${write} | ${cell(why === start ? 'the same' : why)} | ${outcome} |`
+  `| ${name} | ${fault} | ${cell(start)} | ${read} | ${write} | ${why === start ? 'the same' : cell(why)} | ${outcome} |`
 
 /** Of the providers and of the settings: none of it belongs anywhere. */
 const HIDDEN = [...Object.values(SECRETS), '1357-pin', 'hvs.', 'arn:aws', 'secret-name', 'key-1234']
