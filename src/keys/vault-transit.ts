@@ -78,9 +78,8 @@ export class VaultTransitKeyManager implements KeyManager {
     const { body } = await this.#ask('decrypt', jsonOf(context, { ciphertext: text }), version)
     const key = plaintextOf(body)
     body.fill(0)
-    if (key === undefined) throw this.#strangeAnswer()
-    if (key.length === KEY_BYTES) return key
-    key.fill(0)
+    if (key?.length === KEY_BYTES) return key
+    key?.fill(0)
     throw new Integrity('unwrap failure', `Vault, key manager ${this.alias}: what was opened is no bucket key`)
   }
 

@@ -61,6 +61,8 @@ export class VaultServer {
   /** Only for requests whose path begins so. */
   faultAt = ''
   sealed = false
+  /** Decrypt gives the plaintext of some other key. */
+  confused = false
   /** Paths that no token may use. */
   denied: string[] = []
   leases: Leases = { lease: HOUR, greatestAge: 10 * HOUR, renewable: true }
@@ -228,7 +230,7 @@ export class VaultServer {
       case 'encrypt':
         return { ciphertext: encrypt(key, context, Buffer.from(String(body['plaintext']), 'base64')) }
       case 'decrypt':
-        return { plaintext: decrypt(key, context, text).toString('base64') }
+        return { plaintext: (this.confused ? randomBytes(32) : decrypt(key, context, text)).toString('base64') }
       case 'rewrap':
         return { ciphertext: encrypt(key, context, decrypt(key, context, text)) }
       default:

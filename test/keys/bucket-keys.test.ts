@@ -435,6 +435,7 @@ describe('a key by its kid', () => {
     const key = await replica().active('a')
     const keys = replica()
     keyring.calls.length = 0
+    main.unwrapped = 0
     for (let i = 0; i < 5; i++) expect((await keys.byKid(key.kid, 'a'))?.key).toEqual(key.key)
     expect(keyring.calls).toEqual(['find'])
     expect(main.unwrapped).toBe(1)

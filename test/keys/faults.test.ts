@@ -1,5 +1,4 @@
 /** What goes wrong with key managers: start-up message, S3 answers, log line and metric, as the table "Faults of key managers" of docs/operations.md says. */
-import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -313,11 +312,10 @@ const FAULTS: Readonly<Record<ProviderName, readonly Fault[]>> = {
     {
       fault: "another key's plaintext",
       arrange: changes((world) => {
-        vault(world).fault = { body: JSON.stringify({ data: { plaintext: randomBytes(32).toString('base64') } }) }
-        vault(world).faultAt = 'transit/decrypt'
+        vault(world).confused = true
       }),
       read: BROKEN,
-      write: OK,
+      write: AWAY,
       why: 'unwrap failure: the wrapped key is not the key',
       outcome: 'ok',
     },
@@ -349,7 +347,7 @@ const FAULTS: Readonly<Record<ProviderName, readonly Fault[]>> = {
       arrange: changes((world) => token(world).fault('C_DecryptInit', { code: CKR.KEY_FUNCTION_NOT_PERMITTED })),
       start: 'C_DecryptInit failed (CKR_KEY_FUNCTION_NOT_PERMITTED)',
       read: REFUSED,
-      write: OK,
+      write: REFUSED,
       why: 'C_DecryptInit failed (CKR_KEY_FUNCTION_NOT_PERMITTED)',
       outcome: 'denied',
     },
@@ -411,7 +409,7 @@ const FAULTS: Readonly<Record<ProviderName, readonly Fault[]>> = {
       ),
       start: 'no key of it opens these bytes in this namespace and day',
       read: BROKEN,
-      write: OK,
+      write: AWAY,
       why: 'no key of it opens these bytes in this namespace and day',
       outcome: 'integrity',
     },
@@ -424,7 +422,7 @@ const FAULTS: Readonly<Record<ProviderName, readonly Fault[]>> = {
       ),
       start: 'the token gave something else than was asked for',
       read: BROKEN,
-      write: OK,
+      write: AWAY,
       why: 'unwrap failure: the wrapped key is not the key',
       outcome: 'ok',
     },
