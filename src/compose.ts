@@ -179,7 +179,7 @@ export function reload(app: ReturnType<typeof createS3Server>, { inEffect }: Com
 
 /** The admin listener. A failing dependency is reported by name to whoever asks, and with its cause to the log. */
 export function composeAdminServer(
-  parts: Pick<AdminParts, 'dependencies' | 'draining' | 'metrics' | 'waiting'>,
+  parts: Pick<AdminParts, 'dependencies' | 'elsewhere' | 'draining' | 'metrics' | 'waiting'>,
 ): ReturnType<typeof createAdminServer> {
   return createAdminServer({
     ...parts,

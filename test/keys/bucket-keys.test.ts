@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { Denied, Unavailable } from '../../src/errors.ts'
+import { Denied, Integrity, Unavailable } from '../../src/errors.ts'
 import { kidOf } from '../../src/format/derive.ts'
 import { type BucketKeysOptions, createBucketKeys, type KeyAlarm } from '../../src/keys/bucket-keys.ts'
 import type { BucketKey, BucketKeys, GeneratedKey, KeyContext, KeyManager } from '../../src/keys/key-manager.ts'
@@ -427,6 +427,18 @@ describe('the keyring behind an envelope', () => {
     const damaged = { ...old, wrapped: randomBytes(81) }
     await expect(both().open(damaged, 'a')).rejects.toBe(next.failure)
     expect(alarms).toEqual([])
+  })
+})
+
+describe('a new key', () => {
+  it.each([
+    ['refuses to open it', () => Promise.reject(new Denied('no kms:Decrypt')), 'denied'],
+    ['cannot open it', () => Promise.reject(new Integrity('unwrap failure', 'broken')), 'unavailable'],
+    ['opens something else', async () => randomBytes(32), 'unavailable'],
+  ])('is not sealed under if its manager %s', async (_what, unwrap, kind) => {
+    main.unwrap = unwrap
+    await expect(replica().active('a')).rejects.toMatchObject({ kind })
+    expect([keyring.records.size, keyring.slots.size, alarms]).toEqual([0, 0, []])
   })
 })
 
