@@ -124,7 +124,8 @@ function checkAlias({ managers }: ParsedSettings['keys'], path: Problem['path'],
 function checkFailover(keys: ParsedSettings['keys']): Problem[] {
   return keys.failover.flatMap((alias, at) => {
     const path = ['keys', 'failover', at]
-    if (alias === keys.active) return [{ path, value: alias, hint: 'is the active key manager, for which it would stand in' }]
+    if (alias === keys.active)
+      return [{ path, value: alias, hint: 'is the active key manager, for which it would stand in' }]
     if (keys.failover.indexOf(alias) < at) return [{ path, value: alias, hint: 'stands in the list twice' }]
     return checkAlias(keys, path, alias)
   })

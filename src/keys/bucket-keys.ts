@@ -5,14 +5,7 @@
 import { Integrity, Internal, Invalid, Unavailable } from '../errors.ts'
 import { kidOf, KEY_BYTES, sameBytes } from '../format/derive.ts'
 import { BoundedCache } from './bounded-cache.ts'
-import type {
-  BucketKey,
-  BucketKeys,
-  GeneratedKey,
-  KeyContext,
-  KeyManager,
-  WrappedBucketKey,
-} from './key-manager.ts'
+import type { BucketKey, BucketKeys, GeneratedKey, KeyContext, KeyManager, WrappedBucketKey } from './key-manager.ts'
 import { type CacheEvent, claimOf, KeyCache } from './key-cache.ts'
 import type { Keyring, KeyringRecord, KeySlot } from './keyring.ts'
 import { SingleFlight } from './single-flight.ts'
@@ -97,7 +90,15 @@ class KeyringBucketKeys implements BucketKeys {
   readonly #recordFlights = new SingleFlight<KeyringRecord | undefined>()
 
   constructor(options: BucketKeysOptions, lifetimeSeconds: number) {
-    const { managers, activeAlias, keyring, clock, onAlarm, onCache = () => undefined, onCacheSize = () => undefined } = options
+    const {
+      managers,
+      activeAlias,
+      keyring,
+      clock,
+      onAlarm,
+      onCache = () => undefined,
+      onCacheSize = () => undefined,
+    } = options
     const { cacheEntries = 4_096, cacheSeconds = HOUR, graceSeconds = DAY } = options
     this.#keyring = keyring
     this.#managers = managers

@@ -1,14 +1,6 @@
 /** Metrics in Prometheus' text format, fed by the channels. */
 import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import {
-  keyCache,
-  keyCacheSize,
-  keyCall,
-  keyFailover,
-  keyManager,
-  plaintextLeft,
-  plaintextSeen,
-} from './channels.ts'
+import { keyCache, keyCacheSize, keyCall, keyFailover, keyManager, plaintextLeft, plaintextSeen } from './channels.ts'
 
 export interface Metrics {
   readonly contentType: string

@@ -45,10 +45,18 @@ describe('aliases', () => {
   })
 
   it.each([
-    [', failover: [lost]', '', 'keys.failover[0]: the value is refused: no key manager has this alias; there is: main, other'],
+    [
+      ', failover: [lost]',
+      '',
+      'keys.failover[0]: the value is refused: no key manager has this alias; there is: main, other',
+    ],
     [', failover: [main]', '', 'for which it would stand in'],
     [', failover: [other, other]', '', 'keys.failover[1]: the value is refused: stands in the list twice'],
-    ['', 'buckets: [{ match: a }, { match: b, keys: lost }]', 'buckets[1].keys: "lost" is refused: no key manager has this alias; there is: main, other'],
+    [
+      '',
+      'buckets: [{ match: a }, { match: b, keys: lost }]',
+      'buckets[1].keys: "lost" is refused: no key manager has this alias; there is: main, other',
+    ],
   ])('that lead nowhere are refused with their path: %s %s', (keys, rest, hint) => {
     expect(() => read(keys, rest)).toThrow(hint)
   })

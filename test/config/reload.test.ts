@@ -61,7 +61,8 @@ describe('a reload', () => {
   })
 
   test('takes another key manager for a bucket, unless it is one that the running gateway has not opened', () => {
-    const managers = (names: string[]) => `keys: { active: a, managers: { ${names.map((name) => `${name}: { type: local }`).join()} } }`
+    const managers = (names: string[]) =>
+      `keys: { active: a, managers: { ${names.map((name) => `${name}: { type: local }`).join()} } }`
     const bucket = (alias: string) => `\nbuckets: [{ match: x, keys: ${alias} }]`
     const known = merged(managers(['a', 'b']), managers(['a', 'b']) + bucket('b'))
     expect([known.settings.buckets[0]?.keys, known.changed, known.waiting]).toEqual(['b', ['buckets'], []])

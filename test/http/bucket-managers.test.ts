@@ -40,7 +40,8 @@ const info = async (bucket: string, key: string) => {
   if (found === undefined) throw new Error('there is no such object')
   return found
 }
-const managerOf = async (bucket: string, key: string) => parseEnvelope((await info(bucket, key)).metadata['sg-e'] ?? '').alias
+const managerOf = async (bucket: string, key: string) =>
+  parseEnvelope((await info(bucket, key)).metadata['sg-e'] ?? '').alias
 
 describe('the manager that seals a new object', () => {
   it('is the one of the client, else of the default encryption of the bucket, else of its settings, else the active one', async () => {
@@ -52,9 +53,9 @@ describe('the manager that seals a new object', () => {
     const found = await Promise.all(['a', 'b', 'c', 'd'].map((key) => managerOf('tenant', key)))
     expect([await managerOf('plain', 'a'), ...found]).toEqual(['main', 'second', 'second', 'second', 'main'])
     const rule = { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms', KMSMasterKeyID: 'third' } as const }
-    await gateway.client().send(
-      new PutBucketEncryptionCommand({ Bucket: 'tenant', ServerSideEncryptionConfiguration: { Rules: [rule] } }),
-    )
+    await gateway
+      .client()
+      .send(new PutBucketEncryptionCommand({ Bucket: 'tenant', ServerSideEncryptionConfiguration: { Rules: [rule] } }))
     await put('tenant', 'e')
     expect(await managerOf('tenant', 'e')).toBe('third')
   })
@@ -65,7 +66,11 @@ describe('the manager that seals a new object', () => {
     await put('tenant', 'b')
     managers = {}
     await put('tenant', 'c')
-    expect(await Promise.all(['a', 'b', 'c'].map((key) => managerOf('tenant', key)))).toEqual(['second', 'third', 'main'])
+    expect(await Promise.all(['a', 'b', 'c'].map((key) => managerOf('tenant', key)))).toEqual([
+      'second',
+      'third',
+      'main',
+    ])
     for (const key of ['a', 'b', 'c']) expect(await text('tenant', key)).toBe('content')
   })
 

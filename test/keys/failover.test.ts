@@ -87,7 +87,9 @@ describe('while the active key manager does not answer', () => {
     expect(await world.put(replica, 'tenant', 'a')).toMatchObject({ status: 503 })
     const named = { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: 'main' }
     expect(await world.put(replica, 'new', 'a', 'x', named)).toMatchObject({ status: 503 })
-    expect(await world.put(replica, 'new', 'a', 'x', { ServerSideEncryption: 'aws:kms' })).toMatchObject({ status: 200 })
+    expect(await world.put(replica, 'new', 'a', 'x', { ServerSideEncryption: 'aws:kms' })).toMatchObject({
+      status: 200,
+    })
   })
 
   it('a gateway is ready, and says which manager it does without', async () => {

@@ -7,7 +7,11 @@ let world: OutageWorld
 
 afterEach(() => world.close())
 
-const away = { status: 503, code: 'ServiceUnavailable', body: 'The service is temporarily unavailable. Retry the request.' }
+const away = {
+  status: 503,
+  code: 'ServiceUnavailable',
+  body: 'The service is temporarily unavailable. Retry the request.',
+}
 
 describe.each(PROVIDER_NAMES)('while %s is away', (name) => {
   const open = async () => {
@@ -55,7 +59,9 @@ describe.each(PROVIDER_NAMES)('while %s is away', (name) => {
     expect(await world.get(cold, 'used', 'k')).toMatchObject({ status: 200 })
     expect(world.lines('a key manager answers again')).toHaveLength(1)
     expect(await world.metric('sealgate_key_manager_open{manager="main"}')).toBe(0)
-    expect(await world.metric('sealgate_key_manager_answered_timestamp_seconds{manager="main"}')).toBe(world.now / 1_000)
+    expect(await world.metric('sealgate_key_manager_answered_timestamp_seconds{manager="main"}')).toBe(
+      world.now / 1_000,
+    )
   })
 
   it('writes go on where there is an open key, and are 503 where there is none', async () => {

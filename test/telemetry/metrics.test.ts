@@ -13,7 +13,7 @@ import { collectMetrics, type Metrics } from '../../src/telemetry/metrics.ts'
 let metrics: Metrics
 afterEach(() => metrics.stop())
 
-const lines = async (): Promise<string[]> => 
+const lines = async (): Promise<string[]> =>
   (await metrics.text()).split('\n').filter((line) => /^[^#]/.test(line) && line !== 'sealgate_key_cache_entries 0')
 
 test('what is left in plaintext is a gauge, and each meeting with it is counted', async () => {

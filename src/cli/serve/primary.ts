@@ -21,7 +21,13 @@ export async function servePrimary(context: CommandContext, { configPath, files,
   const dependencies = [{ name: 'workers', check: () => checkWorkers(workers.all, settings.server.workers) }]
   const waiting = (): Promise<readonly WaitingCount[]> => askOne(workers.all)
   const elsewhere = (): Promise<readonly Found[]> => foundByWorkers(workers.all)
-  const admin = composeAdminServer({ dependencies, elsewhere, waiting, draining: () => draining, metrics: clusterMetrics() })
+  const admin = composeAdminServer({
+    dependencies,
+    elsewhere,
+    waiting,
+    draining: () => draining,
+    metrics: clusterMetrics(),
+  })
   const apply = (next: Live): Promise<void> => workers.reload(next)
   const stopReloading = keepReloading({ context, configPath, logger, apply }, { live, files })
   try {

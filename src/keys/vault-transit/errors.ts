@@ -60,7 +60,8 @@ export function transitFailure(
       `${what}: there is no secrets engine at mount; set it right, or: ${command(key, 'secrets enable', `-path=${key.mount} transit`)}`,
     )
   }
-  if (isMissing(answer)) return new Denied(`${what}: there is no such key; make it: ${creation(key, key.name)}`, { key: 'missing' })
+  if (isMissing(answer))
+    return new Denied(`${what}: there is no such key; make it: ${creation(key, key.name)}`, { key: 'missing' })
   if (BROKEN.some(says)) return new Integrity('unwrap failure', what)
   return new Denied(`${what}: Vault refuses the request; its audit log says why`)
 }
