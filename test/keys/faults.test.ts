@@ -452,7 +452,7 @@ describe.each(Object.entries(FAULTS))('%s', (name, faults) => {
     const late = await here.replica()
     await late.look()
     const [start] = here.lines('a key manager cannot be used')
-    expect(String(start?.['why'] ?? '')).toContain(row.start ?? '')
+    expect(JSON.stringify(start?.['why'] ?? [])).toContain(row.start ?? '')
     expect(start === undefined).toBe(row.start === undefined)
 
     const read = await here.get(late, 'used', 'k')

@@ -92,3 +92,29 @@ describe.each(PROVIDER_NAMES)('while %s is away', (name) => {
     expect(await world.get(late, 'used', 'k')).toMatchObject({ status: 200 })
   })
 })
+
+it('a key manager that says nothing is told apart from one that serves, and readiness does not wait for it for ever', async () => {
+  world = await OutageWorld.open({ main: 'aws-kms' })
+  await world.createBuckets('used')
+  const [warm, cold] = [await world.replica(), await world.replica()]
+  expect(await world.put(warm, 'used', 'k')).toMatchObject({ status: 200 })
+  const provider = world.provider()
+  if (provider.name === 'aws-kms') provider.kms.fault = 'silence'
+  const [spared, failing] = await Promise.all([warm.ready(), cold.ready()])
+  expect(spared).toEqual({ status: 200, dependencies: { 'keys/main': 'degraded' } })
+  expect(failing).toEqual({ status: 503, dependencies: { 'keys/main': 'failing' } })
+})
+
+it('a key manager that refuses is not spared for keys whose time has run out', async () => {
+  world = await OutageWorld.open({ main: 'aws-kms' })
+  await world.createBuckets('used')
+  const warm = await world.replica()
+  expect(await world.put(warm, 'used', 'k')).toMatchObject({ status: 200 })
+  const provider = world.provider()
+  if (provider.name === 'aws-kms') provider.kms.setState('alias/main', 'Disabled')
+  expect(await warm.ready()).toMatchObject({ status: 200, dependencies: { 'keys/main': 'degraded' } })
+  expect(await world.get(warm, 'used', 'k')).toMatchObject({ status: 200 })
+  world.now += HOUR
+  expect(await warm.ready()).toMatchObject({ status: 503, dependencies: { 'keys/main': 'failing' } })
+  expect(await world.get(warm, 'used', 'k')).toMatchObject({ status: 400, code: 'KMS.DisabledException' })
+})
