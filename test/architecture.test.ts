@@ -79,6 +79,7 @@ const PROVIDERS: Record<string, string[]> = {
     'keys/bucket-keys.ts',
     'keys/key-cache.ts',
     'keys/resilient.ts',
+    'keys/failover.ts',
   ],
   backends: [
     'backends/object-store.ts',

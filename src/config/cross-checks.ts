@@ -95,15 +95,7 @@ function checkAwsCredentials(
 }
 
 function checkManagers({ keys, backend }: ParsedSettings): Problem[] {
-  const problems: Problem[] = []
-  if (!Object.hasOwn(keys.managers, keys.active)) {
-    const aliases = Object.keys(keys.managers).join(', ')
-    problems.push({
-      path: ['keys', 'active'],
-      value: keys.active,
-      hint: `no key manager has this alias; there is: ${aliases}`,
-    })
-  }
+  const problems = [...checkAlias(keys, ['keys', 'active'], keys.active), ...checkFailover(keys)]
   for (const [alias, manager] of Object.entries(keys.managers)) {
     const path = ['keys', 'managers', alias]
     if (manager.type === 'local' && manager.file !== undefined && manager.keys !== undefined) {
@@ -121,6 +113,22 @@ function checkManagers({ keys, backend }: ParsedSettings): Problem[] {
     }
   }
   return problems
+}
+
+function checkAlias({ managers }: ParsedSettings['keys'], path: Problem['path'], alias: string): Problem[] {
+  if (Object.hasOwn(managers, alias)) return []
+  const aliases = Object.keys(managers).join(', ')
+  return [{ path, value: alias, hint: `no key manager has this alias; there is: ${aliases}` }]
+}
+
+function checkFailover(keys: ParsedSettings['keys']): Problem[] {
+  return keys.failover.flatMap((alias, at) => {
+    const path = ['keys', 'failover', at]
+    if (alias === keys.active)
+      return [{ path, value: alias, hint: 'is the active key manager, for which it would stand in' }]
+    if (keys.failover.indexOf(alias) < at) return [{ path, value: alias, hint: 'stands in the list twice' }]
+    return checkAlias(keys, path, alias)
+  })
 }
 
 type VaultManager = Extract<ParsedSettings['keys']['managers'][string], { readonly type: 'vault-transit' }>
@@ -152,12 +160,13 @@ function checkCredentials({ credentials = [] }: ParsedSettings): Problem[] {
   })
 }
 
-function checkBuckets({ buckets }: ParsedSettings): Problem[] {
-  return buckets.flatMap(({ match, namespace }, at) => {
-    if (namespace === undefined || !match.includes('*')) return []
+function checkBuckets({ buckets, keys }: ParsedSettings): Problem[] {
+  return buckets.flatMap(({ match, namespace, keys: alias }, at) => {
+    const problems = alias === undefined ? [] : checkAlias(keys, ['buckets', at, 'keys'], alias)
+    if (namespace === undefined || !match.includes('*')) return problems
     const hint =
       'buckets that share a namespace can stand in for each other: name one bucket without *, or leave namespace out'
-    return [{ path: ['buckets', at, 'namespace'], value: namespace, hint }]
+    return [...problems, { path: ['buckets', at, 'namespace'], value: namespace, hint }]
   })
 }
 

@@ -62,6 +62,7 @@ describe('settings from nothing', () => {
       state: { type: 'local', path: 'sealgate-data/state', bucket: 'sealgate-state', prefix: '' },
       keys: {
         active: 'local',
+        failover: [],
         managers: { local: { type: 'local', file: 'sealgate-data/master-keys.json' } },
         bucketKey: { lifetime: 86_400_000 },
         cache: { lifetime: 3_600_000, grace: 86_400_000, entries: 4_096 },
