@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeCertificate } from './gateway.mjs'
 import { python } from './install.mjs'
-import { assert, freePort, serve, sh } from './shell.mjs'
+import { freePort, serve, sh } from './shell.mjs'
 
 const ADMIN = join(dirname(fileURLToPath(import.meta.url)), 'kmip', 'admin.py')
 const VERSION = '0.11.0'
@@ -18,7 +18,7 @@ export function installKmip({ cache }) {
 /** Starts it in `folder`, with a client that owns whatever it makes, and a wrapping key that both have. */
 export async function startKmip(folder, bin) {
   mkdirSync(folder, { recursive: true })
-  const server = makeCertificate(folder, 'kmip')
+  const own = makeCertificate(folder, 'kmip')
   const client = makeCertificate(folder, 'client', ['-addext', 'extendedKeyUsage=clientAuth'])
   /** One that the server knows and that owns nothing. */
   const guest = makeCertificate(folder, 'guest', ['-addext', 'extendedKeyUsage=clientAuth', '-subj', '/CN=guest'])
@@ -27,17 +27,17 @@ export async function startKmip(folder, bin) {
   writeFileSync(trusted, [client, guest].map(({ cert }) => readFileSync(cert)).join(''))
   const port = await freePort()
   mkdirSync(join(folder, 'policy'))
-  writeFileSync(conf, configuration({ folder, port, server, trusted }))
-  let process
+  writeFileSync(conf, configuration({ folder, port, own, trusted }))
+  let server
   const start = async () => {
-    process = await serve(join(bin, 'pykmip-server'), ['-f', conf, '-l', join(folder, 'server.log')], {
+    server = await serve(join(bin, 'pykmip-server'), ['-f', conf, '-l', join(folder, 'server.log')], {
       log,
       ready: () => listens(port),
     })
   }
   await start()
   const administrate = (what) => {
-    const args = [ADMIN, '127.0.0.1', String(port), client.cert, client.key, server.cert]
+    const args = [ADMIN, '127.0.0.1', String(port), client.cert, client.key, own.cert]
     const output = sh(join(bin, 'python'), args, { input: `${JSON.stringify(what)}\n` })
     return JSON.parse(/^answer (.+)$/m.exec(output)?.[1] ?? 'null')
   }
@@ -56,7 +56,7 @@ export async function startKmip(folder, bin) {
   const settings = {
     type: 'kmip',
     address: `127.0.0.1:${port}`,
-    caFile: server.cert,
+    caFile: own.cert,
     certFile: join(files, 'cert.pem'),
     keyFile: join(files, 'key.pem'),
     wrappingKey: { name: 'wrapping', keyFile: wrapping },
@@ -74,15 +74,23 @@ export async function startKmip(folder, bin) {
     compromise: (id) => administrate({ do: 'compromise', id }),
     destroy: (id) => administrate({ do: 'destroy', id }),
     /** It holds still: connections are taken and nothing is answered. */
-    hold: () => signal(process.pid, 'SIGSTOP'),
-    release: () => signal(process.pid, 'SIGCONT'),
+    hold: () => process.kill(server.pid, 'SIGSTOP'),
+    release: () => process.kill(server.pid, 'SIGCONT'),
     start,
-    stop: () => process.stop(),
+    /** At once: by itself it waits for its connections. */
+    stop: async () => {
+      for (const pid of family(server.pid)) process.kill(pid, 'SIGKILL')
+      await server.stop()
+    },
   }
 }
 
-function signal(pid, name) {
-  assert(globalThis.process.kill(pid, name), `${name} did not reach the server`)
+/** The server has processes of its own, which it does not always take with it. */
+function family(pid) {
+  const file = `/proc/${pid}/task/${pid}/children`
+  if (!existsSync(file)) return []
+  const children = readFileSync(file, 'utf8').trim().split(' ').filter(Boolean)
+  return [...children.flatMap((child) => family(Number(child))), pid]
 }
 
 function listens(port) {
@@ -96,11 +104,11 @@ function listens(port) {
   })
 }
 
-const configuration = ({ folder, port, server, trusted }) => `[server]
+const configuration = ({ folder, port, own, trusted }) => `[server]
 hostname=127.0.0.1
 port=${port}
-certificate_path=${server.cert}
-key_path=${server.key}
+certificate_path=${own.cert}
+key_path=${own.key}
 ca_path=${trusted}
 auth_suite=TLS1.2
 policy_path=${join(folder, 'policy')}
