@@ -101,6 +101,14 @@ describe('the KMIP key manager', () => {
     await expect(world.open().health()).resolves.toBeUndefined()
   })
 
+  it('asks for versions again when the server has another', async () => {
+    const manager = world.open({ keys: by('get', 'main') })
+    const { key, wrapped } = await manager.generate(CONTEXT)
+    server.minors = [2]
+    await expect(manager.unwrap(wrapped, CONTEXT)).rejects.toMatchObject({ kind: 'denied' })
+    expect(await manager.unwrap(wrapped, CONTEXT)).toEqual(key)
+  })
+
   it('sends name and password where it has them', async () => {
     server.credential = 'gateway:open sesame'
     const manager = world.open({ credential: { username: 'gateway', password: 'open sesame' } })

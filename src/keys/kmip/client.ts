@@ -185,7 +185,12 @@ export class KmipClient {
     signal: AbortSignal,
     read: (payload: readonly Item[]) => T,
   ): Promise<T> {
-    return this.#send(await this.#version(signal), operation, payload, signal, read)
+    try {
+      return await this.#send(await this.#version(signal), operation, payload, signal, read)
+    } catch (error) {
+      if (error instanceof KmipFault && error.returned(...OTHER_VERSION)) this.forgetVersion()
+      throw error
+    }
   }
 
   async #send<T>(

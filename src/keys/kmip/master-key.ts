@@ -95,7 +95,9 @@ export class EncryptingKey implements MasterKey {
 
   /** A server may take associated data and ignore them: bucket keys would open for any bucket. One that does opens these bytes for another one. */
   async #proveBinding(sealed: Sealed, context: Buffer, signal: AbortSignal): Promise<void> {
-    const other = Buffer.concat([context, Buffer.alloc(1)])
+    const other = Buffer.from(context)
+    const last = other.length - 1
+    other.writeUInt8(other.readUInt8(last) ^ 1, last)
     try {
       const key = await this.#decrypt(sealed, other, signal)
       key.fill(0)
