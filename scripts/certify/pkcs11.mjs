@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, debian, nodePackages } from './install.mjs'
-import { assert, sh } from './shell.mjs'
+import { sh } from './shell.mjs'
 
 const SOURCE = join(dirname(fileURLToPath(import.meta.url)), 'pkcs11')
 const LIBRARY = '/usr/lib/softhsm/libsofthsm2.so'

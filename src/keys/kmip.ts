@@ -1,6 +1,6 @@
 /** The key manager whose master key is in a KMIP server. */
 import { Denied, Unavailable } from '../errors.ts'
-import { drawn, KEY_BYTES, type RandomSource } from '../format/derive.ts'
+import { KEY_BYTES, type RandomSource } from '../format/derive.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
 import { KmipClient } from './kmip/client.ts'
 import { type KmipTls, openConnection, type Place } from './kmip/connection.ts'
@@ -11,8 +11,7 @@ import { type KeyChoice, KeyObject } from './kmip/key-object.ts'
 import { EncryptingKey, FetchedKey, type MasterKey, type WrappingKey } from './kmip/master-key.ts'
 import type { Credential } from './kmip/messages.ts'
 import { KmipPool } from './kmip/pool.ts'
-import { REASON } from './kmip/protocol.ts'
-import { encodeContext, rewrapByOpening } from './local-wrap.ts'
+import { encodeContext, generateByWrapping, rewrapByOpening } from './local-wrap.ts'
 
 export interface MasterKeyChoice extends KeyChoice {
   readonly mechanism: MechanismName
@@ -60,13 +59,7 @@ export class KmipKeyManager implements KeyManager {
   }
 
   async generate(context: KeyContext): Promise<GeneratedKey> {
-    const key = drawn(this.#random, KEY_BYTES)
-    try {
-      return { key, wrapped: await this.wrap(key, context) }
-    } catch (error) {
-      key.fill(0)
-      throw error
-    }
+    return generateByWrapping(this, this.#random, context)
   }
 
   async wrap(key: Buffer, context: KeyContext): Promise<Buffer> {

@@ -156,8 +156,7 @@ export class KmipServer {
       const given = fault !== undefined && 'payload' in fault ? fault.payload(payload) : payload
       answer = render(enumeration(TAG.resultStatus, 0), structure(TAG.responsePayload, ...given))
     } catch (error) {
-      const reason =
-        error instanceof KmipFault && 'code' in error.fault ? error.fault.code : Number(REASON.GeneralFailure)
+      const reason = error instanceof KmipFault && 'code' in error.fault ? error.fault.code : REASON.GeneralFailure
       answer = render(enumeration(TAG.resultStatus, 1), enumeration(TAG.resultReason, reason), text(0x42007d, TALK))
     }
     if (fault === undefined || !('bytes' in fault)) return void socket.write(answer)

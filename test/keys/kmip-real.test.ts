@@ -47,7 +47,10 @@ describe.skipIf(given === undefined)('with a real server', () => {
     })
 
     it(`a former key opens, and another one takes its place, ${mechanism}`, async () => {
-      const [before, after] = [start(by(mechanism, 'other')), start([...by('encrypt', 'main'), ...by(mechanism, 'other')])]
+      const [before, after] = [
+        start(by(mechanism, 'other')),
+        start([...by('encrypt', 'main'), ...by(mechanism, 'other')]),
+      ]
       const { key, wrapped } = await before.generate(CONTEXT)
       expect((await after.unwrap(wrapped, CONTEXT)).equals(key)).toBe(true)
       const again = await after.rewrap(wrapped, CONTEXT)

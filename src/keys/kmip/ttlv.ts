@@ -18,25 +18,29 @@ interface Values {
 
 type TypeName = keyof Values
 
-export type Item = {
-  [Type in TypeName]: { readonly tag: number; readonly type: Type; readonly value: Values[Type] }
-}[TypeName]
-
-const CODES: Readonly<Record<TypeName, number>> = {
-  structure: 1,
-  integer: 2,
-  'long integer': 3,
-  'big integer': 4,
-  enumeration: 5,
-  boolean: 6,
-  text: 7,
-  bytes: 8,
-  'date-time': 9,
-  interval: 10,
+interface ItemOf<Type extends TypeName> {
+  readonly tag: number
+  readonly type: Type
+  readonly value: Values[Type]
 }
 
-const TYPES = new Map<number, TypeName>()
-for (const type of Object.keys(CODES) as TypeName[]) TYPES.set(CODES[type], type)
+export type Item = { [Type in TypeName]: ItemOf<Type> }[TypeName]
+
+/** In the order of their numbers, from 1. */
+const TYPES: readonly TypeName[] = [
+  'structure',
+  'integer',
+  'long integer',
+  'big integer',
+  'enumeration',
+  'boolean',
+  'text',
+  'bytes',
+  'date-time',
+  'interval',
+]
+
+const codeOf = (type: TypeName): number => TYPES.indexOf(type) + 1
 
 /** Values of these types have one length. */
 const LENGTHS: Partial<Readonly<Record<TypeName, number>>> = {
@@ -77,7 +81,7 @@ function lengthOf(item: Item): number {
 function write(out: Buffer, at: number, item: Item): number {
   const length = lengthOf(item)
   out.writeUIntBE(item.tag, at, 3)
-  out.writeUInt8(CODES[item.type], at + 3)
+  out.writeUInt8(codeOf(item.type), at + 3)
   out.writeUInt32BE(length, at + 4)
   const from = at + HEADER_BYTES
   if (item.type === 'structure') {
@@ -116,7 +120,7 @@ function writeValue(out: Buffer, at: number, item: Exclude<Item, { readonly type
 
 /** How many bytes the message has whose first ones these are. Throws the fault `garbage` if they begin no structure of this tag. */
 export function lengthOfMessage(head: Buffer, tag: number): number {
-  if (head.readUIntBE(0, 3) !== tag || head[3] !== CODES.structure) throw new KmipFault({ reason: 'garbage' })
+  if (head.readUIntBE(0, 3) !== tag || head[3] !== codeOf('structure')) throw new KmipFault({ reason: 'garbage' })
   return HEADER_BYTES + head.readUInt32BE(4)
 }
 
@@ -132,7 +136,7 @@ function read(message: Buffer, from: number, limit: number, depth: number): { it
   const start = from + HEADER_BYTES
   if (depth > MAX_DEPTH || start > limit) throw new KmipFault({ reason: 'garbage' })
   const tag = message.readUIntBE(from, 3)
-  const type = TYPES.get(message.readUInt8(from + 3))
+  const type = TYPES[message.readUInt8(from + 3) - 1]
   const length = message.readUInt32BE(from + 4)
   const end = start + padded(length)
   if (type === undefined || end > limit || !TAG_SPACES.includes(tag >>> 16)) throw new KmipFault({ reason: 'garbage' })
@@ -171,8 +175,9 @@ function readValue(tag: number, type: Exclude<TypeName, 'structure'>, value: Buf
       if (value.length === 0 || value.length % STEP !== 0) throw new KmipFault({ reason: 'garbage' })
       return { tag, type, value }
     case 'bytes':
-      return { tag, type, value }
+      break
   }
+  return { tag, type: 'bytes', value }
 }
 
 function readBoolean(value: Buffer): boolean {
@@ -202,8 +207,12 @@ export function valueIn<Type extends TypeName>(
 ): Values[Type] | undefined {
   const [found, second] = items.filter((item) => item.tag === tag)
   if (found === undefined) return undefined
-  if (second !== undefined || found.type !== type) throw new KmipFault({ reason: 'garbage' })
-  return found.value as Values[Type]
+  if (second !== undefined || !isOf(found, type)) throw new KmipFault({ reason: 'garbage' })
+  return found.value
+}
+
+function isOf<Type extends TypeName>(item: Item | ItemOf<Type>, type: Type): item is ItemOf<Type> {
+  return item.type === type
 }
 
 /** As `valueIn`, of one that must be there. */
