@@ -74,6 +74,10 @@ export class KmipServer {
   async start(port = 0): Promise<number> {
     this.#server.listen(port, '127.0.0.1')
     await once(this.#server, 'listening')
+    return this.port
+  }
+
+  get port(): number {
     return (this.#server.address() as AddressInfo).port
   }
 

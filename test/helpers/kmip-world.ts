@@ -20,10 +20,9 @@ export class KmipWorld {
   /** Ids by names. */
   readonly ids = { main: '', other: '', wrapping: '' }
   readonly #managers: KmipKeyManager[] = []
-  #port = 0
 
   async start(): Promise<void> {
-    this.#port = await this.server.start()
+    await this.server.start()
   }
 
   /** New keys, and a server that does as it should. */
@@ -33,7 +32,7 @@ export class KmipWorld {
     for (const name of ['main', 'other', 'wrapping'] as const) this.ids[name] = this.server.createKey(name)
   }
 
-  open({ wrappingKey, port = this.#port, serverName, ...parts }: KmipOptions = {}): KmipKeyManager {
+  open({ wrappingKey, port = this.server.port, serverName, ...parts }: KmipOptions = {}): KmipKeyManager {
     const manager = new KmipKeyManager({
       alias: 'main',
       place: { host: '127.0.0.1', port, serverName },

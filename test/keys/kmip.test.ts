@@ -1,8 +1,10 @@
 /** The key manager of KMIP, against a stand-in; a real server is tried in certification. */
 import { randomBytes } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { KmipClient } from '../../src/keys/kmip/client.ts'
+import { openConnection } from '../../src/keys/kmip/connection.ts'
 import { keyManagerContract } from '../contract/key-manager.contract.ts'
-import { by, KmipWorld } from '../helpers/kmip-world.ts'
+import { by, KmipWorld, tlsFiles } from '../helpers/kmip-world.ts'
 
 const CONTEXT = { namespace: 'backups', day: 20_417 }
 const MECHANISMS = ['encrypt', 'get'] as const
@@ -180,6 +182,15 @@ describe('a key of the server', () => {
     await expect(manager.unwrap(wrapped, CONTEXT)).rejects.toThrow('`formerKeys[0]`: the key is Destroyed')
   })
 
+  it('that was deactivated and refuses to open has a copy of it open in its place', async () => {
+    const { key, wrapped } = await world.open({ keys: by('encrypt', 'main') }).generate(CONTEXT)
+    server.set(ids.main, { state: 'Deactivated' })
+    const refusal = await failureOf(world.open({ keys: by('encrypt', 'other', 'main') }).unwrap(wrapped, CONTEXT))
+    expect(refusal.message).toContain('`formerKeys[0]`: the key is Deactivated; have its value registered')
+    server.createKey('copy', { value: world.valueOf('main') })
+    expect(await world.open({ keys: by('encrypt', 'other', 'copy') }).unwrap(wrapped, CONTEXT)).toEqual(key)
+  })
+
   it('that refuses does not keep a former one from opening', async () => {
     const { key, wrapped } = await world.open({ keys: by('encrypt', 'other') }).generate(CONTEXT)
     const manager = world.open({ keys: by('encrypt', 'main', 'other') })
@@ -232,3 +243,24 @@ describe('a key of the server', () => {
 function never(): never {
   throw new Error('there is no such key')
 }
+
+it('what was sent and what came is wiped, and a key is in no buffer that others share', async () => {
+  const signal = AbortSignal.timeout(5_000)
+  const connection = await openConnection({ host: '127.0.0.1', port: server.port }, tlsFiles(), signal)
+  const seen: Buffer[] = []
+  const exchange = async (render: () => Buffer): Promise<Buffer> => {
+    const request = render()
+    const answer = await connection.exchange(request, signal)
+    seen.push(request, answer)
+    return answer
+  }
+  const client = new KmipClient({ pool: { exchange, close: () => connection.close() }, random: randomBytes })
+  const key = randomBytes(32)
+  const sealed = await client.encrypt(ids.main, key, Buffer.alloc(12), Buffer.alloc(1), signal)
+  const opened = await client.decrypt(ids.main, sealed, Buffer.alloc(1), signal)
+  client.close()
+  expect(opened.equals(key)).toBe(true)
+  expect(opened.buffer.byteLength).toBe(32)
+  expect(seen).toHaveLength(6)
+  for (const bytes of seen) expect(bytes.every((byte) => byte === 0)).toBe(true)
+})

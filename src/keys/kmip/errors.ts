@@ -3,12 +3,16 @@ import { Denied, Integrity, Unavailable } from '../../errors.ts'
 import type { Fault, KmipFault, Reason } from './fault.ts'
 import { REASON, reasonName } from './protocol.ts'
 
-const REMEDY_OF_STATE: Readonly<Record<string, string>> = {
-  'Pre-Active': 'activate it',
-  Deactivated: 'make another, name it as `key` and this one under `formerKeys`, and run `sealgate keys rewrap`',
-  Compromised: 'make another, name it as `key` and this one under `formerKeys`, and run `sealgate keys rewrap`',
-}
+const SUCCESSION = 'make another, name it as `key` and this one under `formerKeys`, and run `sealgate keys rewrap`'
+/** No state leads back to Active, but the wrapped forms name no key: a copy of it opens them. */
+const COPY = 'have its value registered as another key, that one activated, and name it here'
 const NO_REMEDY = 'bring the key back from a backup of the server: without it nothing that it wrapped can be read'
+
+function remedyOf(state: string, setting: string | undefined): string {
+  if (state === 'Pre-Active') return 'activate it'
+  if (state !== 'Deactivated' && state !== 'Compromised') return NO_REMEDY
+  return setting === 'key' ? SUCCESSION : COPY
+}
 
 /** Repeating does not help before somebody has changed something. */
 const REFUSED_REASONS: Partial<Readonly<Record<Reason, string>>> = {
@@ -89,8 +93,8 @@ export function kmipFailure(alias: string, { fault }: KmipFault): Error {
   return new Unavailable(`${who}${AWAY[fault.reason] ?? `no connection, or one that broke (${fault.detail ?? ''})`}`)
 }
 
-function refusalOf({ reason, detail = '' }: Extract<Fault, { readonly reason: Reason }>): string | undefined {
-  if (reason === 'state') return `the key is ${detail}; ${REMEDY_OF_STATE[detail] ?? NO_REMEDY}`
+function refusalOf({ reason, detail = '', key }: Extract<Fault, { readonly reason: Reason }>): string | undefined {
+  if (reason === 'state') return `the key is ${detail}; ${remedyOf(detail, key)}`
   if (reason === 'operations') return `the server lacks ${detail}`
   return REFUSED_REASONS[reason]
 }
