@@ -12,6 +12,7 @@ import { Pkcs11KeyManager } from '../keys/pkcs11.ts'
 import { type KeyCall, ResilientKeyManager } from '../keys/resilient.ts'
 import { alarm, keyCall, keyManager } from '../telemetry/channels.ts'
 import { awsCredentialsOf } from './aws-credentials.ts'
+import { openKmip } from './kmip.ts'
 import { pkcs11Parts } from './pkcs11.ts'
 import { readText } from './read-text.ts'
 import { openVaultTransit } from './vault-transit.ts'
@@ -47,6 +48,7 @@ async function openManager(alias: string, settings: ManagerSettings, context: Co
 async function openRemote(alias: string, settings: RemoteSettings, { random, timing }: Context): Promise<KeyManager> {
   if (settings.type === 'aws-kms') return openAwsKms(alias, settings)
   if (settings.type === 'vault-transit') return openVaultTransit(alias, settings, timing)
+  if (settings.type === 'kmip') return openKmip(alias, settings, random)
   return new Pkcs11KeyManager({ ...(await pkcs11Parts(alias, settings)), random })
 }
 

@@ -107,6 +107,7 @@ function checkManagers({ keys, backend }: ParsedSettings): Problem[] {
     }
     if (manager.type === 'aws-kms') problems.push(...checkAwsCredentials(path, manager))
     if (manager.type === 'vault-transit') problems.push(...checkVault(path, manager))
+    if (manager.type === 'kmip') problems.push(...checkKmip(path, manager))
     if (manager.type === 'memory' && backend.type !== 'memory') {
       const hint = 'every object would be lost with the process: use type local, or a memory backend'
       problems.push({ path: [...path, 'type'], value: 'memory', hint })
@@ -129,6 +130,20 @@ function checkFailover(keys: ParsedSettings['keys']): Problem[] {
     if (keys.failover.indexOf(alias) < at) return [{ path, value: alias, hint: 'stands in the list twice' }]
     return checkAlias(keys, path, alias)
   })
+}
+
+type KmipManager = Extract<ParsedSettings['keys']['managers'][string], { readonly type: 'kmip' }>
+
+function checkKmip(path: readonly string[], manager: KmipManager): Problem[] {
+  const { username, password, key, formerKeys, wrappingKey } = manager
+  const problems: Problem[] = []
+  if ((username === undefined) !== (password === undefined)) {
+    problems.push({ path: [...path, 'username'], hint: 'username and password (or passwordFile) go together' })
+  }
+  if (wrappingKey === undefined && [key, ...formerKeys].some(({ mechanism }) => mechanism === 'get')) {
+    problems.push({ path: [...path, 'wrappingKey'], hint: 'the mechanism get needs it' })
+  }
+  return problems
 }
 
 type VaultManager = Extract<ParsedSettings['keys']['managers'][string], { readonly type: 'vault-transit' }>

@@ -1,6 +1,7 @@
 /** Who guards the master keys: the group `keys`. */
 import { z } from 'zod'
 import { awsCredentials, httpEndpoint } from './aws-settings.ts'
+import { kmip } from './kmip-settings.ts'
 import { retryPolicy } from './retry-settings.ts'
 import { count, duration, path, secret } from './shapes.ts'
 import { vaultTransit } from './vault-settings.ts'
@@ -116,6 +117,16 @@ const pkcs11Manager = z.strictObject({
 })
 
 const vaultTransitManager = z.strictObject({ ...vaultTransit, caFile, ...remote })
+const kmipManager = z.strictObject({ ...kmip, caFile, ...remote })
+
+const managerTypes = [
+  localManager,
+  memoryManager,
+  awsKmsManager,
+  vaultTransitManager,
+  pkcs11Manager,
+  kmipManager,
+] as const
 
 export const keys = z.strictObject({
   active: alias.default('local').describe('Alias of the key manager that wraps new bucket keys.'),
@@ -129,8 +140,8 @@ export const keys = z.strictObject({
   managers: z
     .record(
       alias,
-      z.discriminatedUnion('type', [localManager, memoryManager, awsKmsManager, vaultTransitManager, pkcs11Manager], {
-        error: 'write a map whose `type` is local, memory, aws-kms, vault-transit or pkcs11',
+      z.discriminatedUnion('type', managerTypes, {
+        error: 'write a map whose `type` is local, memory, aws-kms, vault-transit, pkcs11 or kmip',
       }),
     )
     .prefault({ local: { type: 'local' } })
