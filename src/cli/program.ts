@@ -11,6 +11,7 @@ import { lsCommand } from './ls.ts'
 import { presignCommand } from './presign.ts'
 import { putCommand } from './put.ts'
 import { rmCommand } from './rm.ts'
+import { scrubCommand } from './scrub.ts'
 import { serveCommand } from './serve.ts'
 import { uploadsCommand } from './uploads.ts'
 
@@ -45,6 +46,7 @@ export function createProgram(context: CommandContext): Command {
     .addCommand(inspectCommand(context))
     .addCommand(decryptCommand(context))
     .addCommand(uploadsCommand(context))
+    .addCommand(scrubCommand(context))
     .addCommand(keysCommand(context))
   for (const command of program.commands) addExitCodes(command)
   return program

@@ -6,7 +6,7 @@ import { Integrity, Internal, Invalid, Unavailable } from '../errors.ts'
 import { kidOf, KEY_BYTES, sameBytes } from '../format/derive.ts'
 import { takeSecret } from '../secret-bytes.ts'
 import { BoundedCache } from './bounded-cache.ts'
-import type { BucketKey, BucketKeys, KeyManager, WrappedBucketKey } from './key-manager.ts'
+import type { BucketKey, BucketKeys, GeneratedKey, KeyContext, KeyManager, WrappedBucketKey } from './key-manager.ts'
 import { type CacheEvent, claimOf, KeyCache } from './key-cache.ts'
 import type { Keyring, KeyringRecord, KeySlot } from './keyring.ts'
 import { SingleFlight } from './single-flight.ts'
@@ -43,6 +43,7 @@ export interface BucketKeysOptions {
   readonly graceSeconds?: number
   readonly onAlarm?: (alarm: KeyAlarm) => void
   readonly onCache?: (event: CacheEvent) => void
+  readonly onCacheSize?: (entries: number) => void
 }
 
 const HOUR = 3_600
@@ -90,7 +91,15 @@ class KeyringBucketKeys implements BucketKeys {
   readonly #recordFlights = new SingleFlight<KeyringRecord | undefined>()
 
   constructor(options: BucketKeysOptions, lifetimeSeconds: number) {
-    const { managers, activeAlias, keyring, clock, onAlarm, onCache = () => undefined } = options
+    const {
+      managers,
+      activeAlias,
+      keyring,
+      clock,
+      onAlarm,
+      onCache = () => undefined,
+      onCacheSize = () => undefined,
+    } = options
     const { cacheEntries = 4_096, cacheSeconds = HOUR, graceSeconds = DAY } = options
     this.#keyring = keyring
     this.#managers = managers
@@ -107,6 +116,7 @@ class KeyringBucketKeys implements BucketKeys {
       cacheLifetime: this.#cacheLifetime,
       grace: this.#graceLifetime,
       onCache,
+      onSize: onCacheSize,
     })
     this.#actives = new BoundedCache(cacheEntries, clock)
     this.#latest = new BoundedCache(cacheEntries, clock)
@@ -115,6 +125,10 @@ class KeyringBucketKeys implements BucketKeys {
 
   knows(alias: string): boolean {
     return this.#managers.has(alias)
+  }
+
+  holds(options: { readonly away: boolean }): boolean {
+    return this.#keys.holds(options)
   }
 
   async active(namespace: string, alias = this.#activeAlias): Promise<BucketKey> {
@@ -279,6 +293,7 @@ class KeyringBucketKeys implements BucketKeys {
     const { wrapped } = made
     const key = takeSecret(made.key)
     if (key.length !== KEY_BYTES) throw new Internal(`key manager ${alias} made a key of ${key.length} bytes`)
+    await requireOpens(manager, { key, wrapped }, { namespace, day })
     return { tag, alias, day, kid: kidOf(key), wrapped, namespace, key }
   }
 
@@ -309,6 +324,21 @@ class KeyringBucketKeys implements BucketKeys {
 
 function recordOf({ tag, alias, day, kid, wrapped, namespace }: BucketKey, created: number): KeyringRecord {
   return { tag, alias, day, kid, wrapped, namespace, created, status: 'active' }
+}
+
+/** What a key has sealed that its manager does not open again, for want of a permission for instance, is lost when the last process ends. */
+async function requireOpens(manager: KeyManager, { key, wrapped }: GeneratedKey, context: KeyContext): Promise<void> {
+  try {
+    const opened = await manager.unwrap(wrapped, context)
+    const same = sameBytes(opened, key)
+    opened.fill(0)
+    if (!same) throw new Integrity('unwrap failure', 'it opens to something else')
+  } catch (error) {
+    key.fill(0)
+    if (!(error instanceof Integrity)) throw error
+    const message = `key manager ${manager.alias} does not open the bucket key that it has just made`
+    throw new Unavailable(message, { cause: error })
+  }
 }
 
 function asError(error: unknown): Error {

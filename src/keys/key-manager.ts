@@ -60,6 +60,8 @@ export interface BucketKeys {
   active(namespace: string, alias?: string): Promise<BucketKey>
   /** Whether there is a key manager of that alias. */
   knows(alias: string): boolean
+  /** Whether any key is open, so that something can be read and written without a manager. `away`: while it does not answer; one that refuses takes old keys back. */
+  holds(options: { readonly away: boolean }): boolean
   /** The key that an envelope names: the keyring's record where it passes the kid check, else the inline bytes. */
   open(wrapped: WrappedBucketKey, namespace: string): Promise<BucketKey>
   /** The key of a kid recorded in the keyring; `undefined` if there is no record. */

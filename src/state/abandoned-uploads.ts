@@ -1,9 +1,7 @@
 /** Uploads as the state store has them, found without their client: what is there, when it last changed, whose it was (docs/format.md, "State store"). */
 import { Integrity } from '../errors.ts'
 import { stateId } from '../format/journal.ts'
-import { openStateRecord, parseStateRecordPrefix } from '../format/state-record.ts'
-import type { BucketKeys } from '../keys/key-manager.ts'
-import type { Keyring } from '../keys/keyring.ts'
+import { openSealedRecord, type SealedRecordParts } from './sealed-record.ts'
 import type { StateEntry, StateStore } from './state-store.ts'
 import { type CreateRecord, decodeCreate } from './upload-records.ts'
 import { clearUpload } from './uploads.ts'
@@ -21,10 +19,8 @@ export interface UploadState {
   readonly changed: number
 }
 
-export interface AbandonedUploadsParts {
+export interface AbandonedUploadsParts extends SealedRecordParts {
   readonly state: StateStore
-  readonly keys: BucketKeys
-  readonly keyring: Keyring
 }
 
 const BASE = 'uploads/'
@@ -63,25 +59,12 @@ export class AbandonedUploads {
     return upload
   }
 
-  /**
-   * `undefined` if there is no `create` any more. The namespace is the one that the keyring has for the record's bucket key;
-   * a wrong one does not open it. Throws `Integrity` if it cannot be opened, `Unavailable` or `Denied` if nobody can tell.
-   */
+  /** `undefined` if there is no `create` any more. Throws `Integrity` if it cannot be opened, `Unavailable` or `Denied` if nobody can tell. */
   async open(id: string): Promise<CreateRecord | undefined> {
-    const { state, keys, keyring } = this.#parts
     const path = `${folder(id)}create`
-    const found = await state.get(path)
+    const found = await this.#parts.state.get(path)
     if (found === undefined) return undefined
-    const { wrapped } = parseStateRecordPrefix(found.bytes)
-    const known = await keyring.find(wrapped.kid)
-    if (known === undefined) {
-      throw new Integrity(
-        'unwrap failure',
-        `the keyring has no key ${wrapped.kid.toString('hex')}, which ${path} needs`,
-      )
-    }
-    const { key } = await keys.open(wrapped, known.namespace)
-    const record = decodeCreate(openStateRecord(key, path, found.bytes))
+    const record = decodeCreate(await openSealedRecord(this.#parts, path, found.bytes))
     if (stateId(record.bucket, record.key, record.uploadId) === id) return record
     throw new Integrity('metadata failure', `${path} is the record of another upload`)
   }

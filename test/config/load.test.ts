@@ -62,6 +62,7 @@ describe('settings from nothing', () => {
       state: { type: 'local', path: 'sealgate-data/state', bucket: 'sealgate-state', prefix: '' },
       keys: {
         active: 'local',
+        failover: [],
         managers: { local: { type: 'local', file: 'sealgate-data/master-keys.json' } },
         bucketKey: { lifetime: 86_400_000 },
         cache: { lifetime: 3_600_000, grace: 86_400_000, entries: 4_096 },
@@ -356,7 +357,7 @@ credentials: [{ accessKey: a/b, secretKey: quite-secret, ${ALLOW} }]
     ['keys: { managers: { Main: { type: local } } }', 'keys.managers.Main: the value is refused: an alias is'],
     [
       'keys: { managers: { local: { type: vault } } }',
-      'keys.managers.local.type: "vault" is refused: write a map whose `type` is local, memory, aws-kms, vault-transit or pkcs11',
+      'keys.managers.local.type: "vault" is refused: write a map whose `type` is local, memory, aws-kms, vault-transit, pkcs11 or kmip',
     ],
     ['keys: { managers: { local: { type: memory } } }', 'every object would be lost with the process'],
     ['keys: { managers: { local: { type: local, file: x, keys: y } } }', 'keep one of them'],
