@@ -62,11 +62,11 @@ const wholes = new WeakMap<object, object>()
 
 class View extends Uint8Array<ArrayBuffer> {
   /** Holds it for as long as this view is held. */
-  protected readonly slab: Slab
+  readonly #slab: Slab
 
   constructor(slab: Slab, at: number, bytes: number) {
     super(slab.memory, at, bytes)
-    this.slab = slab
+    this.#slab = slab
   }
 
   override subarray(start?: number, end?: number): Uint8Array<ArrayBuffer> {
@@ -79,6 +79,10 @@ class View extends Uint8Array<ArrayBuffer> {
     return this.subarray(start, end)
   }
 
+  protected end(): void {
+    this.#slab.end()
+  }
+
   toJSON(): string {
     return '<secret>'
   }
@@ -88,12 +92,15 @@ class View extends Uint8Array<ArrayBuffer> {
   }
 }
 Object.setPrototypeOf(View.prototype, Buffer.prototype)
+// As Node's own: what is made from it is a buffer like any other.
+Object.defineProperty(View.prototype, 'constructor', { value: Buffer })
 
 class OwnView extends View {
   dispose(): void {
-    this.slab.end()
+    this.end()
   }
 }
+Object.defineProperty(OwnView.prototype, 'constructor', { value: Buffer })
 
 /** Memory of its own outside the collector's heap: V8 keeps the small buffers of `Buffer.alloc` inside, moves them and leaves copies behind. */
 export const ownMemory = (bytes: number): Buffer<ArrayBuffer> => Buffer.from(new ArrayBuffer(bytes))
