@@ -68,6 +68,7 @@ describe('settings from nothing', () => {
         cache: { lifetime: 3_600_000, grace: 86_400_000, entries: 4_096 },
       },
       buckets: [],
+      fips: false,
       checksums: { default: 'small', onGet: 'always' },
       limits: { gatherBytes: 268_435_456, connections: 4_096 },
       log: { level: 'info' },
