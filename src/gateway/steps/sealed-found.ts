@@ -1,0 +1,45 @@
+/** Of what was found, the sealed objects that this process can open by itself. */
+import { parseEnvelope } from '../../format/envelope.ts'
+import { fromStoredMetadata } from '../../format/metadata.ts'
+import { sseOf, type Tlv } from '../../format/tlv.ts'
+import { aliasOfKeyId, ENCRYPTION_MODES, isKms } from '../../s3/encryption-headers.ts'
+import type { Encryption } from '../encryption.ts'
+import type { Gateway } from '../gateway.ts'
+import { type SealedObject, unseal } from '../sealed-object.ts'
+import type { Found } from './replacement.ts'
+import { type StepOutcome, unchanged, untouchable } from './step.ts'
+
+export const isPlain = ({ info }: Found): boolean => fromStoredMetadata(info.metadata) === 'foreign'
+
+/** The object with its key, or what there is to say of one that cannot be opened here. Throws what reading it throws. */
+export async function openFound(gateway: Gateway, { place, info }: Found): Promise<SealedObject | StepOutcome> {
+  const stored = fromStoredMetadata(info.metadata)
+  if (stored === 'foreign') return unchanged('it lies in plaintext')
+  if (parseEnvelope(stored.envelope).tag === 'c') return untouchable('it is under a key of its client (SSE-C)')
+  const opened = await unseal(gateway, place, info)
+  return opened.kind === 'sealed' ? opened : unchanged('it lies in plaintext')
+}
+
+export const isOutcome = (opened: SealedObject | StepOutcome): opened is StepOutcome => 'outcome' in opened
+
+/**
+ * Sealed again as its client asked for it: under the key manager that was named then, while there is one of that alias, else
+ * under the bucket's own. What is told of it stays among the entries of the object.
+ */
+export function sealedAsAsked({ keys }: Gateway, tlvs: readonly Tlv[], manager?: string): Encryption {
+  return {
+    manager: manager ?? managerAsked(keys, tlvs),
+    customerKey: undefined,
+    tlvs: [],
+    told: undefined,
+    headers: {},
+  }
+}
+
+function managerAsked(keys: Gateway['keys'], tlvs: readonly Tlv[]): string | undefined {
+  const asked = sseOf(tlvs)
+  const mode = asked === undefined ? undefined : ENCRYPTION_MODES[asked.mode - 1]
+  if (asked === undefined || mode === undefined || !isKms(mode) || asked.keyId === '') return undefined
+  const alias = aliasOfKeyId(asked.keyId)
+  return alias !== undefined && keys.knows(alias) ? alias : undefined
+}
