@@ -34,7 +34,7 @@ export interface Resealing {
   readonly encryption: Encryption
   readonly attributes: ForStore
   readonly condition: WriteCondition | undefined
-  /** The last look, before the last bytes go to the store: what it throws is thrown, and no object appears. */
+  /** The last look, before what makes the object goes to the store: what it throws is thrown, and no object appears. */
   readonly confirm: (() => Promise<void>) | undefined
   readonly signal: AbortSignal
 }
@@ -55,9 +55,9 @@ interface Attempt extends Resealing {
 export async function reseal(gateway: Gateway, resealing: Resealing): Promise<WriteResult> {
   const { sealed, target, confirm, signal } = resealing
   const attempt = await newAttempt(gateway, resealing)
-  const plaintext = confirmed(await readWhole(gateway, sealed, signal), confirm)
-  const body = resealed(gateway, attempt, plaintext)
   const inParts = sealed.info.size > gateway.store.capabilities.requestLimit
+  const plaintext = confirmed(await readWhole(gateway, sealed, signal), inParts ? undefined : confirm)
+  const body = resealed(gateway, attempt, plaintext)
   const write = inParts ? putParts(gateway, attempt, body) : putWhole(gateway, attempt, body)
   return write.catch(async (error: unknown) => {
     const ours = await foundOurs(gateway, target, attempt.description, error)
@@ -148,7 +148,7 @@ const MOST_PARTS = 9_000
 /** Beyond one request the store gets parts of any boundaries (docs/format.md, "Object body"), each gathered, so that it can be sent again. */
 async function putParts(gateway: Gateway, attempt: Attempt, body: Body): Promise<WriteResult> {
   const { store, limits } = gateway
-  const { sealed, target, description, condition, attributes, signal } = attempt
+  const { sealed, target, description, condition, confirm, attributes, signal } = attempt
   const { metadata } = description
   const uploadId = await store.createUpload(target.bucket, target.key, { metadata, ...attributes })
   const ref = { bucket: target.bucket, key: target.key, uploadId }
@@ -165,6 +165,7 @@ async function putParts(gateway: Gateway, attempt: Attempt, body: Body): Promise
       last = part.last
     }
     const facts = listedFacts(gateway, attempt)
+    await confirm?.()
     return await store.completeUpload(ref, { parts, ...facts, ...(condition === undefined ? {} : { condition }) })
   } catch (error) {
     await store.abortUpload(ref).catch(() => undefined)

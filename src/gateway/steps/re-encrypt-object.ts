@@ -10,19 +10,19 @@ import { isOutcome, openFound, sealedAsAsked } from './sealed-found.ts'
 import { done, type ObjectStep, OVERTAKEN, telling, unchanged, untouchable } from './step.ts'
 
 export interface ReencryptOptions extends ReplacementOptions {
-  /** Milliseconds since 1970: an object key that was made since then stays, so that a run that broke off can be repeated. */
-  readonly before: number
+  /** Milliseconds since 1970: an object key that was made since then stays. By default since the run began, so that one that broke off can go on. */
+  readonly before?: number
 }
 
-export function reencryptObject(gateway: Gateway, options: ReencryptOptions): ObjectStep {
+export function reencryptObject(gateway: Gateway, options: ReencryptOptions = {}): ObjectStep {
   const replacements = new Replacements(gateway, options)
   const kept = new KeptAttributes(gateway)
-  return telling(async (object, { dryRun, signal }) => {
+  return telling(async (object, { dryRun, begun, signal }) => {
     const found = await findObject(gateway, object)
     if (found === undefined) return OVERTAKEN
     const sealed = await openFound(gateway, found)
     if (isOutcome(sealed)) return sealed
-    if (await isNewer(gateway, sealed, options.before, signal)) return unchanged('its key is newer')
+    if (await isNewer(gateway, sealed, options.before ?? begun, signal)) return unchanged('its key is newer')
     const decided = decides(gateway, stepOfWrite(gateway, sealed.size))
     const bar = await replacements.bar(found, decided, signal)
     if (bar !== undefined) return untouchable(bar)

@@ -18,7 +18,7 @@ export interface RewrapOptions extends ReplacementOptions {
   readonly to?: string
 }
 
-export function rewrapObject(gateway: Gateway, options: RewrapOptions): ObjectStep {
+export function rewrapObject(gateway: Gateway, options: RewrapOptions = {}): ObjectStep {
   const replacements = new Replacements(gateway, options)
   const kept = new KeptAttributes(gateway)
   return telling(async (object, { dryRun, signal }) => {

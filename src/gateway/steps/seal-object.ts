@@ -32,7 +32,7 @@ export interface SealOptions extends ReplacementOptions {
   readonly into?: string
 }
 
-export function sealObject(gateway: Gateway, options: SealOptions): ObjectStep {
+export function sealObject(gateway: Gateway, options: SealOptions = {}): ObjectStep {
   const sealing = new Sealing(gateway, options)
   const { into } = options
   return telling(async (object, step) => {

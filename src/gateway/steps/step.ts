@@ -21,6 +21,8 @@ export type StepOutcome =
 export interface StepOptions {
   /** Looks, and changes nothing: `done` is what would be done. */
   readonly dryRun: boolean
+  /** When the run began, in milliseconds since 1970. */
+  readonly begun: number
   readonly signal: AbortSignal
 }
 
@@ -33,10 +35,11 @@ export const untouchable = (why: string): StepOutcome => ({ outcome: 'untouchabl
 
 /** A step that tells what it throws as its outcome. An abort alone is thrown. What it left unread is let go of. */
 export function telling(step: ObjectStep): ObjectStep {
-  return async (object, { dryRun, signal }) => {
+  return async (object, options) => {
+    const { signal } = options
     const ended = new AbortController()
     try {
-      return await step(object, { dryRun, signal: AbortSignal.any([signal, ended.signal]) })
+      return await step(object, { ...options, signal: AbortSignal.any([signal, ended.signal]) })
     } catch (error) {
       signal.throwIfAborted()
       return outcomeOf(error)
