@@ -72,7 +72,7 @@ export class KeptAttributes {
 
 /** Whether objects of the bucket may have ACLs of their own: not where its owner has taken them out of use. */
 async function mayGrant(gateway: Gateway, bucket: string, signal: AbortSignal): Promise<boolean> {
-  if (gateway.store.capabilities.forwards?.has('object?acl') !== true) return false
+  if (gateway.store.capabilities.objectGrants !== true) return false
   const read = (document: Parameters<typeof childText>[0]): string | undefined => {
     const rule = document.children.find(({ name }) => name === 'Rule')
     return rule === undefined ? undefined : childText(rule, 'ObjectOwnership')
