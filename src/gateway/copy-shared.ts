@@ -1,6 +1,7 @@
 /** A copy inside the store that shares the body of its source: the same object key, wrapped anew, and new sealed metadata (docs/format.md, "Copies"). */
 import type { WriteCondition, WriteResult } from '../backends/object-store.ts'
 import type { Tlv } from '../format/tlv.ts'
+import type { BucketKey } from '../keys/key-manager.ts'
 import { S3Error } from '../s3/errors.ts'
 import type { ForStore } from './attributes.ts'
 import type { Encryption } from './encryption.ts'
@@ -27,6 +28,8 @@ export interface Described {
   readonly target: Place
   readonly tlvs: readonly Tlv[]
   readonly encryption: Encryption
+  /** By default the active one. */
+  readonly bucketKey?: BucketKey
   /** What the tail's area holds counts for the copy too. */
   readonly keepsArea: boolean
 }
@@ -35,13 +38,14 @@ export interface Described {
 export async function describeShared(
   gateway: Gateway,
   { envelope, metadata, objectKey }: SealedObject,
-  { target, tlvs, encryption, keepsArea }: Described,
+  { target, tlvs, encryption, bucketKey, keepsArea }: Described,
 ): Promise<SealedDescription | undefined> {
   const { plaintextBytes, salt, commitment } = metadata
   return sealDescription(gateway, target, {
     objectKey,
     tlvs,
     encryption,
+    ...(bucketKey === undefined ? {} : { bucketKey }),
     ...(envelope.flags.sizeInMetadata ? { segment: { plaintextBytes, salt, commitment } } : {}),
     areaAllowed: false,
     keepsArea,

@@ -1,6 +1,6 @@
 /** Deep re-wrap of single objects: what stays, what changes, what may not be touched; over each kind of store. */
 import { randomBytes } from 'node:crypto'
-import { PutObjectCommand } from '@aws-sdk/client-s3'
+import { DeleteBucketEncryptionCommand, PutBucketEncryptionCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { HeldBody } from '../../src/backends/body.ts'
@@ -66,19 +66,6 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
     for (const [key, body] of bodies) expect((await read(alone, key)).equals(body), key).toBe(true)
   })
 
-  test('a keyring that was wrapped anew makes it due again, under the same manager too', async () => {
-    const s3 = after.client()
-    await s3.send(new PutObjectCommand({ Bucket, Key: 'fresh', Body: 'fresh' }))
-    expect(await run(rewrapObject(after.gateway), 'fresh')).toEqual(UP_TO_DATE)
-    const { wrapped } = await world.envelope('fresh')
-    await world.rewrapKeyring('next')
-    // Another process: what this one has open stays open.
-    const later = await world.start([world.next, world.old])
-    expect(await run(rewrapObject(later.gateway), 'fresh')).toEqual({ outcome: 'done', bytes: 0 })
-    expect((await world.envelope('fresh')).wrapped.equals(wrapped)).toBe(false)
-    expect(await run(rewrapObject(later.gateway), 'fresh')).toEqual(UP_TO_DATE)
-  })
-
   test('what a client asked to be under a key manager stays under it, unless another is named', async () => {
     const asked = { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: 'old' } as const
     await after.client().send(new PutObjectCommand({ Bucket, Key: 'asked', Body: 'asked', ...asked }))
@@ -86,6 +73,40 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
     expect(await run(rewrapObject(after.gateway, { to: 'next' }), 'asked')).toEqual({ outcome: 'done', bytes: 0 })
     expect((await world.envelope('asked')).alias).toBe('next')
     expect((await read(after.client(), 'asked')).toString()).toBe('asked')
+  })
+
+  test('what asks for nothing goes to the key manager that its bucket names by now', async () => {
+    const rule = (KMSMasterKeyID: string) => ({
+      Bucket,
+      ServerSideEncryptionConfiguration: {
+        Rules: [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms' as const, KMSMasterKeyID } }],
+      },
+    })
+    const s3 = after.client()
+    await s3.send(new PutObjectCommand({ Bucket, Key: 'default', Body: 'default' }))
+    await s3.send(new PutBucketEncryptionCommand(rule('old')))
+    const later = await world.start([world.next, world.old])
+    expect(await run(rewrapObject(later.gateway), 'default')).toMatchObject({ outcome: 'done' })
+    expect((await world.envelope('default')).alias).toBe('old')
+    await s3.send(new DeleteBucketEncryptionCommand({ Bucket }))
+  })
+
+  test('a keyring that was wrapped anew makes it due again, under the same manager too', async () => {
+    const s3 = after.client()
+    await s3.send(new PutObjectCommand({ Bucket, Key: 'fresh', Body: 'fresh' }))
+    expect(await run(rewrapObject(after.gateway), 'fresh')).toEqual(UP_TO_DATE)
+    const { wrapped } = await world.envelope('fresh')
+    await world.rewrapKeyring('next')
+    // Another process: what this one has read stays read.
+    const later = await world.start([world.next, world.old])
+    // What is sealed meanwhile may carry the form in which the key of the day was published.
+    await later.client().send(new PutObjectCommand({ Bucket, Key: 'meanwhile', Body: 'meanwhile' }))
+    await run(rewrapObject(later.gateway), 'meanwhile')
+    expect((await world.envelope('meanwhile')).wrapped.equals(wrapped)).toBe(false)
+    expect(await run(rewrapObject(later.gateway), 'meanwhile')).toEqual(UP_TO_DATE)
+    expect(await run(rewrapObject(later.gateway), 'fresh')).toEqual({ outcome: 'done', bytes: 0 })
+    expect((await world.envelope('fresh')).wrapped.equals(wrapped)).toBe(false)
+    expect(await run(rewrapObject(later.gateway), 'fresh')).toEqual(UP_TO_DATE)
   })
 
   test('plaintext stays as it is, and so do objects under a key of their client', async () => {

@@ -102,6 +102,34 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
     }
   }
 
+  test.each(CONTESTS)(
+    '$name: a store that fails at any call, or loses its answer, loses no object',
+    async (contest) => {
+      const s3 = client.client()
+      const step = contest.step(contest.inParts === true ? parts : whole)
+      await prepare(contest)
+      counted.arm()
+      expect(await run(step, key)).toMatchObject({ outcome: 'done' })
+      const calls = counted.calls.length
+      for (const when of ['before', 'after'] as const) {
+        for (let at = 0; at < calls; at += 1) {
+          await prepare(contest)
+          counted.arm(at, when)
+          const { outcome } = await run(step, key)
+          const where = `${when} call ${at}, ${counted.calls[at]}`
+          counted.arm()
+          expect(['done', 'failed'], where).toContain(outcome)
+          expect((await read(s3, key)).equals(contest.body), where).toBe(true)
+          expect(['done', 'unchanged'], where).toContain((await run(step, key)).outcome)
+        }
+      }
+      const { uploads } = await world.store.listUploads(Bucket, { prefix: '', limit: 1_000 })
+      // An upload whose Create lost its answer is known to nobody; the store's own rules collect it.
+      expect(uploads.length).toBeLessThanOrEqual(contest.inParts === true ? 1 : 0)
+      for (const { uploadId } of uploads) await world.store.abortUpload({ bucket: Bucket, key, uploadId })
+    },
+  )
+
   test.each(CONTESTS)('$name: what a client puts meanwhile stands', async (contest) => {
     const s3 = client.client()
     const theirs = randomBytes(2_000)

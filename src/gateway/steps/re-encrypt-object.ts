@@ -30,7 +30,7 @@ export function reencryptObject(gateway: Gateway, options: ReencryptOptions = {}
     await reseal(gateway, {
       sealed,
       target: found.place,
-      encryption: sealedAsAsked(gateway, sealed.metadata.tlvs),
+      encryption: await sealedAsAsked(gateway, found.place.bucket, sealed.metadata.tlvs),
       attributes: await kept.of(sealed, found.place, false, signal),
       ...replacements.of(found, decided),
       signal,

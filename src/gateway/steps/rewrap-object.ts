@@ -29,10 +29,10 @@ export function rewrapObject(gateway: Gateway, options: RewrapOptions = {}): Obj
     const { envelope, metadata, place, info } = sealed
     if (options.from !== undefined && envelope.alias !== options.from)
       return unchanged('another key manager wrapped it')
-    const encryption = sealedAsAsked(gateway, metadata.tlvs, options.to)
+    const encryption = await sealedAsAsked(gateway, place.bucket, metadata.tlvs, options.to)
     const { namespace } = gateway.rules(place.bucket)
-    const active = await gateway.keys.active(namespace, encryption.manager)
-    if (!(await isDue(gateway, sealed, active))) return unchanged('its envelope is up to date')
+    const bucketKey = await asRecorded(gateway, await gateway.keys.active(namespace, encryption.manager))
+    if (!(await isDue(gateway, sealed, bucketKey))) return unchanged('its envelope is up to date')
     const decided = decidesCopies(gateway, info.size)
     const bar = await replacements.bar(found, decided, signal)
     if (bar !== undefined) return untouchable(bar)
@@ -41,6 +41,7 @@ export function rewrapObject(gateway: Gateway, options: RewrapOptions = {}): Obj
       target: place,
       tlvs: metadata.tlvs,
       encryption,
+      bucketKey,
       keepsArea: envelope.flags.areaUsed,
     })
     if (description === undefined) return untouchable('its metadata leaves no room for the envelope: use re-encrypt')
@@ -54,9 +55,17 @@ export function rewrapObject(gateway: Gateway, options: RewrapOptions = {}): Obj
   })
 }
 
-/** Whether the envelope says less than it could: no wrapped key, one of another manager, or an older form than the keyring has. */
-async function isDue(gateway: Gateway, { envelope, place }: SealedObject, active: BucketKey): Promise<boolean> {
+/** The key in the form that the keyring has: its slot still has the one in which it was published. */
+async function asRecorded({ keys }: Gateway, active: BucketKey): Promise<BucketKey> {
+  const recorded = await keys.byKid(active.kid, active.namespace)
+  const same = recorded?.tag === active.tag && recorded.alias === active.alias && recorded.day === active.day
+  return same ? recorded : active
+}
+
+/** Whether the envelope says less than it could: no wrapped key, one of another manager, or another form than the keyring has. */
+async function isDue({ keys, rules }: Gateway, { envelope, place }: SealedObject, active: BucketKey): Promise<boolean> {
   if (!envelope.flags.inlineKey || envelope.tag !== active.tag || envelope.alias !== active.alias) return true
-  const { tag, alias, wrapped } = await gateway.keys.open(envelope, gateway.rules(place.bucket).namespace)
-  return tag !== envelope.tag || alias !== envelope.alias || !wrapped.equals(envelope.wrapped)
+  const recorded = await keys.byKid(envelope.kid, rules(place.bucket).namespace)
+  if (recorded === undefined) return false
+  return recorded.alias !== envelope.alias || !recorded.wrapped.equals(envelope.wrapped)
 }

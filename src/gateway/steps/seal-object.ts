@@ -94,7 +94,7 @@ class Sealing {
       await reseal(this.#gateway, {
         sealed: source,
         target: target.place,
-        encryption: sealedAsAsked(this.#gateway, source.metadata.tlvs),
+        encryption: await sealedAsAsked(this.#gateway, bucket, source.metadata.tlvs),
         attributes: await this.#kept.of(source, target.place, false, signal),
         ...replacement,
         signal,

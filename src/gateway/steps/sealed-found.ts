@@ -3,7 +3,8 @@ import { parseEnvelope } from '../../format/envelope.ts'
 import { fromStoredMetadata } from '../../format/metadata.ts'
 import { sseOf, type Tlv } from '../../format/tlv.ts'
 import { aliasOfKeyId, ENCRYPTION_MODES, isKms } from '../../s3/encryption-headers.ts'
-import type { Encryption } from '../encryption.ts'
+import { type Encryption, encryptionOf } from '../encryption.ts'
+import { Headers } from '../../s3/headers.ts'
 import type { Gateway } from '../gateway.ts'
 import { type SealedObject, unseal } from '../sealed-object.ts'
 import type { Found } from './replacement.ts'
@@ -22,18 +23,21 @@ export async function openFound(gateway: Gateway, { place, info }: Found): Promi
 
 export const isOutcome = (opened: SealedObject | StepOutcome): opened is StepOutcome => 'outcome' in opened
 
+const NOTHING = new Headers([])
+
 /**
  * Sealed again as its client asked for it: under the key manager that was named then, while there is one of that alias, else
- * under the bucket's own. What is told of it stays among the entries of the object.
+ * under that of a write which asks for nothing. What is told of it stays among the entries of the object.
  */
-export function sealedAsAsked({ keys }: Gateway, tlvs: readonly Tlv[], manager?: string): Encryption {
-  return {
-    manager: manager ?? managerAsked(keys, tlvs),
-    customerKey: undefined,
-    tlvs: [],
-    told: undefined,
-    headers: {},
-  }
+export async function sealedAsAsked(
+  gateway: Gateway,
+  bucket: string,
+  tlvs: readonly Tlv[],
+  given?: string,
+): Promise<Encryption> {
+  const named = given ?? managerAsked(gateway.keys, tlvs)
+  const manager = named ?? (await encryptionOf(gateway, bucket, NOTHING)).manager
+  return { manager, customerKey: undefined, tlvs: [], told: undefined, headers: {} }
 }
 
 function managerAsked(keys: Gateway['keys'], tlvs: readonly Tlv[]): string | undefined {
