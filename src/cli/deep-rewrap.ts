@@ -40,9 +40,9 @@ export async function deepRewrap(context: CommandContext, flags: DeepFlags): Pro
   await runJobCommand(context, flags, {
     job: 'rewrap-deep',
     identity: options,
-    step: ({ gateway, managers }) => {
+    step: ({ gateway, managers }, { keys }) => {
       if (to !== undefined && !managers.has(to)) throw new Invalid(`there is no key manager "${to}" in the settings`)
-      return rewrapObject(gateway, options)
+      return rewrapObject(gateway, { ...options, active: keys.active })
     },
   })
 }

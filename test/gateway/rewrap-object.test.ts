@@ -5,6 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { HeldBody } from '../../src/backends/body.ts'
 import { rewrapObject } from '../../src/gateway/steps/rewrap-object.ts'
+import { createBucketKeys } from '../../src/keys/bucket-keys.ts'
+import { withFailover } from '../../src/keys/failover.ts'
+import type { KeyManager } from '../../src/keys/key-manager.ts'
+import type { Keyring } from '../../src/keys/keyring.ts'
+import { MemoryKeyManager } from '../../src/keys/memory.ts'
 import type { TestGateway } from '../helpers/gateway.ts'
 import { Bucket, read, run, StepWorld, told, writeShapes } from '../helpers/step-world.ts'
 import { STORES } from '../helpers/worlds.ts'
@@ -73,6 +78,22 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
     expect(await run(rewrapObject(after.gateway, { to: 'next' }), 'asked')).toEqual({ outcome: 'done', bytes: 0 })
     expect((await world.envelope('asked')).alias).toBe('next')
     expect((await read(after.client(), 'asked')).toString()).toBe('asked')
+  })
+
+  test('nobody stands in for the active key manager: what is there already can wait', async () => {
+    const s3 = before.client()
+    await s3.send(new PutObjectCommand({ Bucket, Key: 'waits', Body: 'waits' }))
+    const away: KeyManager = new MemoryKeyManager({ alias: 'away', random: randomBytes })
+    await away.close()
+    const standIn = { order: ['next'], clock: Date.now, entries: 10, onFailover: () => undefined }
+    const managers = new Map([away, world.next, world.old].map((manager) => [manager.alias, manager]))
+    const options = { managers, activeAlias: 'away', clock: Date.now }
+    const keys = (keyring: Keyring) => withFailover(createBucketKeys({ ...options, keyring }), standIn)
+    const { gateway } = await world.start([], { keys })
+    expect((await gateway.keys.active(Bucket)).alias).toBe('next')
+    const outcome = await run(rewrapObject(gateway, { active: 'away' }), 'waits')
+    expect(outcome).toMatchObject({ outcome: 'failed', cause: { name: 'Unavailable' } })
+    expect((await world.envelope('waits')).alias).toBe('old')
   })
 
   test('what asks for nothing goes to the key manager that its bucket names by now', async () => {

@@ -17,6 +17,7 @@ import type { ObjectStore } from '../../src/backends/object-store.ts'
 import { parseEnvelope } from '../../src/format/envelope.ts'
 import type { ObjectStep, StepOutcome } from '../../src/gateway/steps/step.ts'
 import { rewrapKeyring } from '../../src/jobs/rewrap-keyring.ts'
+import { createBucketKeys } from '../../src/keys/bucket-keys.ts'
 import type { KeyManager } from '../../src/keys/key-manager.ts'
 import { MemoryKeyManager } from '../../src/keys/memory.ts'
 import { StateKeyring } from '../../src/state/keyring.ts'
@@ -39,15 +40,12 @@ export class StepWorld {
     this.#options = options
   }
 
-  /** A gateway that seals under the first of these; with `lost` state it has the objects and the managers alone. */
+  /** A gateway that seals under the first of these; with another state it has the objects and the managers alone. */
   async start(managers: readonly KeyManager[], more: TestGatewayOptions = {}): Promise<TestGateway> {
-    const running = await startGateway({
-      store: this.store,
-      state: this.state,
-      managers,
-      ...this.#options,
-      ...more,
-    })
+    const byAlias = new Map(managers.map((manager) => [manager.alias, manager]))
+    const keys = (keyring: StateKeyring) =>
+      createBucketKeys({ managers: byAlias, activeAlias: managers[0]?.alias ?? '', keyring, clock: Date.now })
+    const running = await startGateway({ store: this.store, state: this.state, keys, ...this.#options, ...more })
     this.#running.push(running)
     return running
   }

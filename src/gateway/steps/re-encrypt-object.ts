@@ -6,10 +6,10 @@ import { decides } from '../write-conditions.ts'
 import { stepOfWrite } from '../write-anew.ts'
 import { KeptAttributes } from './kept-attributes.ts'
 import { findObject, type ReplacementOptions, Replacements } from './replacement.ts'
-import { isOutcome, openFound, sealedAsAsked } from './sealed-found.ts'
+import { isOutcome, type ManagerChoice, openFound, sealedAsAsked } from './sealed-found.ts'
 import { done, type ObjectStep, OVERTAKEN, telling, unchanged, untouchable } from './step.ts'
 
-export interface ReencryptOptions extends ReplacementOptions {
+export interface ReencryptOptions extends ReplacementOptions, Pick<ManagerChoice, 'active'> {
   /** Milliseconds since 1970: an object key that was made since then stays. By default since the run began, so that one that broke off can go on. */
   readonly before?: number
 }
@@ -30,7 +30,7 @@ export function reencryptObject(gateway: Gateway, options: ReencryptOptions = {}
     await reseal(gateway, {
       sealed,
       target: found.place,
-      encryption: await sealedAsAsked(gateway, found.place.bucket, sealed.metadata.tlvs),
+      encryption: await sealedAsAsked(gateway, found.place.bucket, sealed.metadata.tlvs, options),
       attributes: await kept.of(sealed, found.place, false, signal),
       ...replacements.of(found, decided),
       signal,

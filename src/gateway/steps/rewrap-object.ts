@@ -8,14 +8,12 @@ import type { Gateway } from '../gateway.ts'
 import type { SealedObject } from '../sealed-object.ts'
 import { KeptAttributes } from './kept-attributes.ts'
 import { findObject, type ReplacementOptions, Replacements } from './replacement.ts'
-import { isOutcome, openFound, sealedAsAsked } from './sealed-found.ts'
+import { isOutcome, type ManagerChoice, openFound, sealedAsAsked } from './sealed-found.ts'
 import { done, type ObjectStep, OVERTAKEN, telling, unchanged, untouchable } from './step.ts'
 
-export interface RewrapOptions extends ReplacementOptions {
+export interface RewrapOptions extends ReplacementOptions, ManagerChoice {
   /** Only objects whose bucket key was wrapped by this key manager when they were sealed. */
   readonly from?: string
-  /** The key manager for all of them; by default the one that the object's client named, or the bucket's own. */
-  readonly to?: string
 }
 
 export function rewrapObject(gateway: Gateway, options: RewrapOptions = {}): ObjectStep {
@@ -29,7 +27,7 @@ export function rewrapObject(gateway: Gateway, options: RewrapOptions = {}): Obj
     const { envelope, metadata, place, info } = sealed
     if (options.from !== undefined && envelope.alias !== options.from)
       return unchanged('another key manager wrapped it')
-    const encryption = await sealedAsAsked(gateway, place.bucket, metadata.tlvs, options.to)
+    const encryption = await sealedAsAsked(gateway, place.bucket, metadata.tlvs, options)
     const { namespace } = gateway.rules(place.bucket)
     const bucketKey = await asRecorded(gateway, await gateway.keys.active(namespace, encryption.manager))
     if (!(await isDue(gateway, sealed, bucketKey))) return unchanged('its envelope is up to date')

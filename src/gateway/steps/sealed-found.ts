@@ -25,6 +25,14 @@ export const isOutcome = (opened: SealedObject | StepOutcome): opened is StepOut
 
 const NOTHING = new Headers([])
 
+/** Aliases of key managers. */
+export interface ManagerChoice {
+  /** The one for all objects. */
+  readonly to?: string
+  /** The one that seals where nobody names another. Named, it has no stand-in: what is there already can wait until it answers. */
+  readonly active?: string
+}
+
 /**
  * Sealed again as its client asked for it: under the key manager that was named then, while there is one of that alias, else
  * under that of a write which asks for nothing. What is told of it stays among the entries of the object.
@@ -33,10 +41,10 @@ export async function sealedAsAsked(
   gateway: Gateway,
   bucket: string,
   tlvs: readonly Tlv[],
-  given?: string,
+  { to, active }: ManagerChoice = {},
 ): Promise<Encryption> {
-  const named = given ?? managerAsked(gateway.keys, tlvs)
-  const manager = named ?? (await encryptionOf(gateway, bucket, NOTHING)).manager
+  const named = to ?? managerAsked(gateway.keys, tlvs)
+  const manager = named ?? (await encryptionOf(gateway, bucket, NOTHING)).manager ?? active
   return { manager, customerKey: undefined, tlvs: [], told: undefined, headers: {} }
 }
 
