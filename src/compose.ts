@@ -7,6 +7,7 @@ import { keepHouse } from './compose/housekeeping.ts'
 import { CREDENTIALS_FILE, credentialsOf, InEffect, type Live, readLive } from './compose/live.ts'
 import { contacted, probing, withConditionalWrites } from './compose/first-contact.ts'
 import { openManagers } from './compose/key-managers.ts'
+import { driveRotations, rotating } from './compose/rotation.ts'
 import { openS3Store } from './compose/s3-store.ts'
 import { timingOf } from './compose/timing.ts'
 import { MemoryStore } from './backends/memory.ts'
@@ -24,7 +25,8 @@ import { createAuthoriser } from './http/authoriser.ts'
 import { requestIds } from './http/request-id.ts'
 import { changeS3Server, createS3Server } from './http/s3-server.ts'
 import { createBucketKeys } from './keys/bucket-keys.ts'
-import type { BucketKeys, KeyManager } from './keys/key-manager.ts'
+import type { Rotations } from './jobs/rotation.ts'
+import type { KeyManager, RotatingBucketKeys, Succession } from './keys/key-manager.ts'
 import { loadChecksums } from './s3/checksum.ts'
 import { AbandonedUploads } from './state/abandoned-uploads.ts'
 import { StateBucketDocuments } from './state/bucket-documents.ts'
@@ -51,6 +53,7 @@ export interface Components {
   readonly keyring: StateKeyring
   /** By alias. */
   readonly managers: ReadonlyMap<string, KeyManager>
+  readonly rotations: Rotations
   /** Tries a remote backend anew and remembers what it finds; absent for others. */
   readonly probeBackend?: () => Promise<readonly Finding[] | undefined>
   /** Settings and credentials as they are now. */
@@ -77,7 +80,11 @@ export async function openComponents(
   const declared = await openStore(settings.backend, 'backend', settings)
   const store = await contacted(declared, settings.backend, { state, random })
   const keyring = new StateKeyring(state)
-  const keys = bucketKeysOf(settings, managers, keyring)
+  const rotation = rotating(settings, { state, keyring, managers, clock, random })
+  const { participant, rotations } = rotation
+  const keys = bucketKeysOf(settings, { managers, keyring, succession: participant })
+  participant.leads(keys)
+  if (housekeeping) await participant.join()
   const background = new Background()
   const uploads = new Uploads({ state, keys, clock, random })
   const abandonedUploads = new AbandonedUploads({ state, keys, keyring })
@@ -100,19 +107,23 @@ export async function openComponents(
   const stopHousekeeping = housekeeping
     ? keepHouse(gateway, abandonedUploads, () => inEffect.settings)
     : () => undefined
+  const stopDriving = housekeeping ? driveRotations(rotation, background, settings.keys.rotation.poll) : () => undefined
   return {
     gateway,
     state,
     abandonedUploads,
     keyring,
     managers,
+    rotations,
     ...probing(declared, settings.backend, { state, random }),
     inEffect,
     dependencies: dependenciesOf(store, stateObjects, [...managers.values()]),
     waiting: () => waitingConfigurations(store),
     close: async () => {
       stopHousekeeping()
+      stopDriving()
       await background.idle()
+      await participant.leave()
       await Promise.all([store.close(), stateObjects.close(), ...[...managers.values()].map((one) => one.close())])
     },
   }
@@ -120,14 +131,16 @@ export async function openComponents(
 
 function bucketKeysOf(
   settings: Settings,
-  managers: ReadonlyMap<string, KeyManager>,
-  keyring: StateKeyring,
-): BucketKeys {
+  parts: {
+    readonly managers: ReadonlyMap<string, KeyManager>
+    readonly keyring: StateKeyring
+    readonly succession: Succession
+  },
+): RotatingBucketKeys {
   const { active, bucketKey, cache } = settings.keys
   return createBucketKeys({
-    managers,
+    ...parts,
     activeAlias: active,
-    keyring,
     clock,
     lifetimeSeconds: bucketKey.lifetime / 1_000,
     cacheEntries: cache.entries,

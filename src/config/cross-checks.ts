@@ -104,6 +104,13 @@ function checkManagers({ keys, backend }: ParsedSettings): Problem[] {
       hint: `no key manager has this alias; there is: ${aliases}`,
     })
   }
+  keys.retired.forEach((alias, at) => {
+    const path = ['keys', 'retired', at]
+    if (!Object.hasOwn(keys.managers, alias))
+      problems.push({ path, value: alias, hint: 'no key manager has this alias' })
+    if (alias === keys.active)
+      problems.push({ path, value: alias, hint: 'is `keys.active`, by which new objects are sealed' })
+  })
   for (const [alias, manager] of Object.entries(keys.managers)) {
     const path = ['keys', 'managers', alias]
     if (manager.type === 'local' && manager.file !== undefined && manager.keys !== undefined) {

@@ -52,6 +52,10 @@ export class BoundedCache<V> {
     return entry
   }
 
+  clear(): void {
+    this.#entries.clear()
+  }
+
   delete(key: string): void {
     this.#entries.delete(key)
   }

@@ -1,6 +1,6 @@
 /** Metrics in Prometheus' text format, fed by the channels. */
 import { AggregatorRegistry, Counter, Gauge, Registry } from 'prom-client'
-import { keyCache, keyManager, plaintextLeft, plaintextSeen } from './channels.ts'
+import { keyCache, keyManager, plaintextLeft, plaintextSeen, rotationSeen } from './channels.ts'
 
 export interface Metrics {
   readonly contentType: string
@@ -36,6 +36,7 @@ export function collectMetrics({ worker = false }: { readonly worker?: boolean }
   const label = boundedLabel()
   const stops = [
     ...countKeys(registry),
+    ...showRotation(registry),
     plaintextSeen.subscribe(({ bucket }) => seen.inc({ bucket: label(bucket) })),
     plaintextLeft.subscribe((event) => {
       const labels = { bucket: label(event.bucket) }
@@ -73,6 +74,35 @@ function countKeys(registry: Registry): readonly (() => void)[] {
     keyCache.subscribe(({ event }) => cache.inc({ event })),
     keyManager.subscribe(({ manager, state }) => breaker.set({ manager }, state === 'closed' ? 0 : 1)),
   ]
+}
+
+const PHASES = ['draining', 'rewrapping', 'dual-read', 'done', 'aborted'] as const
+
+function showRotation(registry: Registry): readonly (() => void)[] {
+  const shared = { registers: [registry], aggregator: 'max' as const }
+  const phase = new Gauge({
+    ...shared,
+    labelNames: ['phase'],
+    name: 'sealgate_rotation_phase',
+    help: '1 for the phase of the last rotation of master keys, 0 for the others.',
+  })
+  const stalled = new Gauge({
+    ...shared,
+    name: 'sealgate_rotation_stalled',
+    help: '1 while a rotation of master keys waits for somebody to look at it.',
+  })
+  const keys = new Gauge({
+    ...shared,
+    labelNames: ['outcome'],
+    name: 'sealgate_rotation_keys',
+    help: 'Bucket keys of the keyring in the last rotation: total, examined, rewrapped, failed.',
+  })
+  const stop = rotationSeen.subscribe((event) => {
+    for (const one of PHASES) phase.set({ phase: one }, one === event.phase ? 1 : 0)
+    stalled.set(event.stalled ? 1 : 0)
+    for (const outcome of ['total', 'examined', 'rewrapped', 'failed'] as const) keys.set({ outcome }, event[outcome])
+  })
+  return [stop]
 }
 
 /** What all workers of this cluster have to tell, asked of each when somebody asks for it. */

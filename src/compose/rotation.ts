@@ -1,0 +1,75 @@
+/** What a process needs to take part in rotations of master keys, and to drive them. */
+import type { Settings } from '../config/settings.ts'
+import type { Background } from '../gateway/background.ts'
+import { Rotations } from '../jobs/rotation.ts'
+import { needsDriving, Participant } from '../jobs/rotation/participant.ts'
+import { Trust } from '../jobs/rotation/trust.ts'
+import type { KeyManager } from '../keys/key-manager.ts'
+import { Replicas } from '../state/replicas.ts'
+import { RotationStore } from '../state/rotation-store.ts'
+import type { StateKeyring } from '../state/keyring.ts'
+import type { StateStore } from '../state/state-store.ts'
+
+export interface RotationContext {
+  readonly state: StateStore
+  readonly keyring: StateKeyring
+  /** By alias. */
+  readonly managers: ReadonlyMap<string, KeyManager>
+  /** Milliseconds since 1970. */
+  readonly clock: () => number
+  readonly random: (bytes: number) => Buffer
+}
+
+export interface Rotating {
+  /** Bucket keys are to follow it. */
+  readonly participant: Participant
+  readonly rotations: Rotations
+}
+
+/** Nothing is read or announced yet. */
+export function rotating({ keys }: Pick<Settings, 'keys'>, context: RotationContext): Rotating {
+  const { state, managers, clock, random } = context
+  const settings = { active: keys.active, used: new Set([keys.active]), retired: new Set(keys.retired) }
+  const shared = {
+    store: new RotationStore({ state, managers, clock, random }),
+    replicas: new Replicas(state, clock),
+    trust: new Trust(settings),
+    process: random(8).toString('hex'),
+    settings,
+    managers,
+    clock,
+  }
+  const { poll, drain, dualRead } = keys.rotation
+  return {
+    participant: new Participant({ ...shared, poll }),
+    rotations: new Rotations({ ...shared, keyring: context.keyring, random, times: { poll, drain, dualRead } }),
+  }
+}
+
+/** Takes steps of a rotation whenever there are any. Returns what ends it. */
+export function driveRotations(
+  { participant, rotations }: Rotating,
+  background: Background,
+  intervalMilliseconds: number,
+): () => void {
+  const stop = new AbortController()
+  const { signal } = stop
+  let running = false
+  const drive = async (): Promise<void> => {
+    running = true
+    try {
+      while ((await rotations.step(signal)) === 'advanced') await participant.beat()
+    } catch (error) {
+      if (!signal.aborted) throw error
+    } finally {
+      running = false
+    }
+  }
+  const timer = setInterval(() => {
+    if (!running && needsDriving(participant.rotation)) background.run('drive the rotation of master keys', drive)
+  }, intervalMilliseconds).unref()
+  return () => {
+    clearInterval(timer)
+    stop.abort()
+  }
+}
