@@ -106,7 +106,9 @@ export class Participant implements Succession {
     const now = this.#parts.clock()
     const age = now - this.#looked
     if (this.#joining === undefined) return this.join().then(() => this.#sealer(alias))
-    if (age <= STALE_INTERVALS * this.#parts.poll || now - this.#tried < this.#parts.poll) return this.#sealer(alias)
+    if (age <= STALE_INTERVALS * this.#parts.poll) return this.#sealer(alias)
+    // A store that did not tell a moment ago is not asked by each request.
+    if (this.#looking === undefined && now - this.#tried < this.#parts.poll) return this.#sealer(alias)
     const late = new Promise<void>((resolve) => void setTimeout(resolve, PATIENCE).unref())
     const looked = this.look().catch((cause: unknown) => this.#doubts('it could not be read', cause))
     return Promise.race([looked, late]).then(() => this.#sealer(alias))
