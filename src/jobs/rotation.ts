@@ -8,7 +8,18 @@ import type { Rotation, RotationDocument, RotationPhase } from '../state/rotatio
 import type { FoundRotation } from '../state/rotation-store.ts'
 import { alarm } from '../telemetry/channels.ts'
 import { Drive } from './rotation/drive.ts'
-import { aborted, begun, EMPTY, isMove, isOver, resumed, retired, successorOf, unretired } from './rotation/machine.ts'
+import {
+  aborted,
+  begun,
+  changed,
+  EMPTY,
+  isMove,
+  isOver,
+  resumed,
+  retired,
+  successorOf,
+  unretired,
+} from './rotation/machine.ts'
 import type { RotationsParts } from './rotation/parts.ts'
 import { sealersOf } from './rotation/trust.ts'
 
@@ -126,7 +137,7 @@ export class Rotations {
 
   /** Nothing is sealed under that manager from now on, by any gateway; `undo` takes it back. Whether something still needs it is for the caller to look at. */
   async retire(alias: string, { undo = false }: { readonly undo?: boolean } = {}): Promise<void> {
-    const { settings, clock, store } = this.#parts
+    const { settings, clock } = this.#parts
     const now = clock()
     const change = (document: RotationDocument): RotationDocument => {
       if (undo) return unretired(document, alias, now)
@@ -135,13 +146,12 @@ export class Rotations {
         throw new Invalid(`"${alias}" wraps new bucket keys: \`sealgate keys rotate --to\` another first`)
       return retired(document, alias, now)
     }
-    if ((await this.#read()) !== undefined) {
-      await this.#change(({ document }) => change(document))
-      return
-    }
-    const guards = await store.guardsOf([settings.active])
-    if (!(await store.write(change(EMPTY), guards, undefined)))
-      throw new Unavailable('somebody else was faster; try again')
+    await this.#changeOrMake(change)
+  }
+
+  /** Has every gateway look at the keyring anew: something there is to be heeded at once. */
+  async refresh(): Promise<void> {
+    await this.#changeOrMake((document) => changed(document, this.#parts.clock(), { forget: true }))
   }
 
   /** Takes the next step, if there is one and nobody else is at it. Ends early, without a loss, with the signal's reason. */
@@ -182,6 +192,19 @@ export class Rotations {
       if (await this.#parts.store.write(next, found.guards, found.etag)) return { ...found, document: next }
     }
     throw new Unavailable('the record of rotations changes all the time; try again')
+  }
+
+  /** As `#change`, also where there is no record yet. */
+  async #changeOrMake(change: (document: RotationDocument) => RotationDocument): Promise<void> {
+    const { store, settings } = this.#parts
+    if ((await this.#read()) !== undefined) {
+      await this.#change(({ document }) => change(document))
+      return
+    }
+    const guards = await store.guardsOf([settings.active])
+    if (!(await store.write(change(EMPTY), guards, undefined))) {
+      throw new Unavailable('somebody else was faster; try again')
+    }
   }
 
   /** A record with fewer seals than it had would be believed by fewer. */

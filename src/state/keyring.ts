@@ -14,6 +14,7 @@ import type { StateStore } from './state-store.ts'
 const ONLY_NEW: WriteCondition = { ifNoneMatch: '*' }
 /** Records read at once where all are gone over. */
 const PARALLEL = 16
+const MARK_ATTEMPTS = 8
 
 /** One record as it lies in the keyring. */
 export interface KeyringEntry {
@@ -115,6 +116,16 @@ export class StateKeyring implements Keyring {
   /** Puts `record` in the place of what had that ETag. False if something else is there by now. */
   async replace(record: KeyringRecord, etag: string): Promise<boolean> {
     return this.#put(recordPath(record.kid), record, { ifMatch: etag })
+  }
+
+  /** Says of a key whether it may still be sealed under. False if there is no record of it. Throws `Unavailable` where it changes all the time. */
+  async mark(kid: Buffer, status: KeyringRecord['status']): Promise<boolean> {
+    for (let attempts = 0; attempts < MARK_ATTEMPTS; attempts += 1) {
+      const entry = await this.#entry(recordPath(kid))
+      if (entry?.record === undefined) return false
+      if (entry.record.status === status || (await this.replace({ ...entry.record, status }, entry.etag))) return true
+    }
+    throw new Unavailable('the record of the key changes all the time; try again')
   }
 
   async #entry(path: string): Promise<KeyringEntry | undefined> {

@@ -46,7 +46,9 @@ async function forge(document: Partial<RotationDocument>, ...managers: string[])
   const store = new RotationStore({ state: world.state, managers: all, clock: () => world.now, random: randomBytes })
   const guards = await store.guardsOf(managers)
   const found = await world.state.get(PATH)
-  expect(await store.write({ ...EMPTY, sequence: world.now + TIMES.drain, ...document }, guards, found?.etag)).toBe(true)
+  expect(await store.write({ ...EMPTY, sequence: world.now + TIMES.drain, ...document }, guards, found?.etag)).toBe(
+    true,
+  )
 }
 
 const rotation = (from: string, to: string, phase: Rotation['phase']): Rotation => ({
@@ -115,7 +117,10 @@ describe('a record that is put back', () => {
 
 describe('a record that is forged', () => {
   test.each([
-    ['by nobody who has a key', async () => void (await world.state.put(PATH, Buffer.from('{"version":1,"seals":["AAAA"]}')))],
+    [
+      'by nobody who has a key',
+      async () => void (await world.state.put(PATH, Buffer.from('{"version":1,"seals":["AAAA"]}'))),
+    ],
     ['as no record at all', async () => void (await world.state.put(PATH, Buffer.from('nonsense')))],
     [
       'with the leaked key of the manager that it leads to',
@@ -125,7 +130,10 @@ describe('a record that is forged', () => {
       'with that key in both places',
       () => forge({ moves: { new: 'old' }, rotation: rotation('old', 'old', 'rewrapping') }, 'old'),
     ],
-    ['with keys of managers that it is not about', () => forge({ moves: { new: 'old' }, rotation: rotation('new', 'old', 'done') }, 'old', 'third')],
+    [
+      'with keys of managers that it is not about',
+      () => forge({ moves: { new: 'old' }, rotation: rotation('new', 'old', 'done') }, 'old', 'third'),
+    ],
     ['without a rotation', () => forge({ moves: { new: 'old' } }, 'old')],
   ])('%s is not followed', async (_, forgery: () => Promise<void>) => {
     const gateway = await world.gateway({ active: 'new' })

@@ -68,7 +68,11 @@ describe('a rotation to another manager', () => {
       const fresh = await world.gateway()
       await settle([gateway, fresh], [gateway])
       const made = await Promise.all(
-        [gateway, fresh].flatMap(({ keys }) => [keys.active('a'), keys.active('b', 'old'), keys.active(`day ${later}`)]),
+        [gateway, fresh].flatMap(({ keys }) => [
+          keys.active('a'),
+          keys.active('b', 'old'),
+          keys.active(`day ${later}`),
+        ]),
       )
       expect(made.map(({ alias }) => alias)).toEqual(made.map(() => 'new'))
     }
@@ -201,7 +205,8 @@ describe('a rotation to another manager', () => {
     await gateway.rotations.start(MOVE)
     const target = gateway.managers.get('new')!
     const wrap = target.wrap.bind(target)
-    target.wrap = (key, context) => (context.namespace === 'b' ? Promise.reject(new Unavailable('away')) : wrap(key, context))
+    target.wrap = (key, context) =>
+      context.namespace === 'b' ? Promise.reject(new Unavailable('away')) : wrap(key, context)
     await settle([gateway], [gateway])
     expect(await gateway.rotations.current()).toMatchObject({
       phase: 'rewrapping',
@@ -266,32 +271,35 @@ describe('a new version of the same master key', () => {
 })
 
 describe('an abort', () => {
-  test.each(['draining', 'rewrapping', 'dual-read'])('while %s lets the old manager seal again, and loses nothing', async (at) => {
-    const gateways = [await world.gateway(), await world.gateway()] as const
-    const [first] = gateways
-    await world.seal(...gateways)
-    await first.rotations.start(MOVE)
-    for (;;) {
+  test.each(['draining', 'rewrapping', 'dual-read'])(
+    'while %s lets the old manager seal again, and loses nothing',
+    async (at) => {
+      const gateways = [await world.gateway(), await world.gateway()] as const
+      const [first] = gateways
       await world.seal(...gateways)
-      if ((await phase(first)) === at) break
+      await first.rotations.start(MOVE)
+      for (;;) {
+        await world.seal(...gateways)
+        if ((await phase(first)) === at) break
+        await Promise.all(gateways.map(({ participant }) => participant.beat()))
+        await first.rotations.step()
+      }
       await Promise.all(gateways.map(({ participant }) => participant.beat()))
-      await first.rotations.step()
-    }
-    await Promise.all(gateways.map(({ participant }) => participant.beat()))
-    await world.seal(...gateways)
-    expect(await first.rotations.abort({ by: 'x' })).toMatchObject({ phase: 'aborted' })
-    await settle(gateways, gateways)
-    const fresh = await world.gateway()
-    expect(new Set((await world.seal(...gateways, fresh)).map(({ alias }) => alias))).toEqual(new Set(['old']))
-    await world.openAll(...gateways, fresh)
+      await world.seal(...gateways)
+      expect(await first.rotations.abort({ by: 'x' })).toMatchObject({ phase: 'aborted' })
+      await settle(gateways, gateways)
+      const fresh = await world.gateway()
+      expect(new Set((await world.seal(...gateways, fresh)).map(({ alias }) => alias))).toEqual(new Set(['old']))
+      await world.openAll(...gateways, fresh)
 
-    await first.rotations.resume({ by: 'x' })
-    await settle([...gateways, fresh], [fresh])
-    expect(await phase(first)).toBe('dual-read')
-    expect(new Set((await world.seal(...gateways, fresh)).map(({ alias }) => alias))).toEqual(new Set(['new']))
-    await world.openAll(...gateways, fresh)
-    expect(await world.wrappedBy()).toEqual({ new: expect.any(Number) as number })
-  })
+      await first.rotations.resume({ by: 'x' })
+      await settle([...gateways, fresh], [fresh])
+      expect(await phase(first)).toBe('dual-read')
+      expect(new Set((await world.seal(...gateways, fresh)).map(({ alias }) => alias))).toEqual(new Set(['new']))
+      await world.openAll(...gateways, fresh)
+      expect(await world.wrappedBy()).toEqual({ new: expect.any(Number) as number })
+    },
+  )
 
   test('where none is under way is refused', async () => {
     const gateway = await world.gateway()
