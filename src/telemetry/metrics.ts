@@ -88,6 +88,7 @@ function showRotation(registry: Registry): readonly (() => void)[] {
   })
   const stalled = new Gauge({
     ...shared,
+    labelNames: ['to'],
     name: 'sealgate_rotation_stalled',
     help: '1 while a rotation of master keys waits for somebody to look at it.',
   })
@@ -99,7 +100,7 @@ function showRotation(registry: Registry): readonly (() => void)[] {
   })
   const stop = rotationSeen.subscribe((event) => {
     for (const one of PHASES) phase.set({ phase: one }, one === event.phase ? 1 : 0)
-    stalled.set(event.stalled ? 1 : 0)
+    stalled.set({ to: event.to }, event.stalled ? 1 : 0)
     for (const outcome of ['total', 'examined', 'rewrapped', 'failed'] as const) keys.set({ outcome }, event[outcome])
   })
   return [stop]

@@ -301,6 +301,21 @@ describe('an abort', () => {
     },
   )
 
+  test('while draining needs the old manager alone: the new one may be what is wrong', async () => {
+    const gateway = await world.gateway()
+    await gateway.rotations.start(MOVE)
+    await gateway.participant.beat()
+    const command = world.process()
+    for (const manager of [gateway.managers.get('new')!, command.managers.get('new')!]) {
+      const away = (): Promise<never> => Promise.reject(new Unavailable('away'))
+      Object.assign(manager, { generate: away, wrap: away, unwrap: away })
+    }
+    await expect(gateway.keys.active('a')).rejects.toMatchObject({ kind: 'unavailable' })
+    expect(await command.rotations.abort({ by: 'x' })).toMatchObject({ phase: 'aborted' })
+    await gateway.participant.beat()
+    expect((await gateway.keys.active('a')).alias).toBe('old')
+  })
+
   test('where none is under way is refused', async () => {
     const gateway = await world.gateway()
     await expect(gateway.rotations.abort({ by: 'x' })).rejects.toMatchObject({ kind: 'invalid' })
