@@ -7,7 +7,7 @@ import { keepHouse } from './compose/housekeeping.ts'
 import { CREDENTIALS_FILE, credentialsOf, InEffect, type Live, readLive } from './compose/live.ts'
 import { contacted, probing, withConditionalWrites } from './compose/first-contact.ts'
 import { openManagers } from './compose/key-managers.ts'
-import { driveRotations, rotating } from './compose/rotation.ts'
+import { rotating, takePart } from './compose/rotation.ts'
 import { openS3Store } from './compose/s3-store.ts'
 import { timingOf } from './compose/timing.ts'
 import { MemoryStore } from './backends/memory.ts'
@@ -81,11 +81,9 @@ export async function openComponents(
   const store = await contacted(declared, settings.backend, { state, random })
   const keyring = new StateKeyring(state)
   const rotation = rotating(settings, { state, keyring, managers, clock, random })
-  const { participant, rotations } = rotation
-  const keys = bucketKeysOf(settings, { managers, keyring, succession: participant })
-  participant.leads(keys)
-  if (housekeeping) await participant.join()
+  const keys = bucketKeysOf(settings, { managers, keyring, succession: rotation.participant })
   const background = new Background()
+  const part = await takePart(rotation, { keys, background, serves: housekeeping })
   const uploads = new Uploads({ state, keys, clock, random })
   const abandonedUploads = new AbandonedUploads({ state, keys, keyring })
   const gateway: Gateway = {
@@ -107,23 +105,22 @@ export async function openComponents(
   const stopHousekeeping = housekeeping
     ? keepHouse(gateway, abandonedUploads, () => inEffect.settings)
     : () => undefined
-  const stopDriving = housekeeping ? driveRotations(rotation, background, settings.keys.rotation.poll) : () => undefined
   return {
     gateway,
     state,
     abandonedUploads,
     keyring,
     managers,
-    rotations,
+    rotations: rotation.rotations,
     ...probing(declared, settings.backend, { state, random }),
     inEffect,
     dependencies: dependenciesOf(store, stateObjects, [...managers.values()]),
     waiting: () => waitingConfigurations(store),
     close: async () => {
       stopHousekeeping()
-      stopDriving()
+      part.stop()
       await background.idle()
-      await participant.leave()
+      await part.leave()
       await Promise.all([store.close(), stateObjects.close(), ...[...managers.values()].map((one) => one.close())])
     },
   }

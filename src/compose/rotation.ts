@@ -4,7 +4,7 @@ import type { Background } from '../gateway/background.ts'
 import { Rotations } from '../jobs/rotation.ts'
 import { needsDriving, Participant } from '../jobs/rotation/participant.ts'
 import { Trust } from '../jobs/rotation/trust.ts'
-import type { KeyManager } from '../keys/key-manager.ts'
+import type { KeyManager, RotatingBucketKeys } from '../keys/key-manager.ts'
 import { Replicas } from '../state/replicas.ts'
 import { RotationStore } from '../state/rotation-store.ts'
 import type { StateKeyring } from '../state/keyring.ts'
@@ -21,6 +21,8 @@ export interface RotationContext {
 }
 
 export interface Rotating {
+  /** Milliseconds between two looks. */
+  readonly poll: number
   /** Bucket keys are to follow it. */
   readonly participant: Participant
   readonly rotations: Rotations
@@ -41,21 +43,40 @@ export function rotating({ keys }: Pick<Settings, 'keys'>, context: RotationCont
   }
   const { poll, drain, dualRead } = keys.rotation
   return {
+    poll,
     participant: new Participant({ ...shared, poll }),
     rotations: new Rotations({ ...shared, keyring: context.keyring, random, times: { poll, drain, dualRead } }),
   }
 }
 
+export interface Part {
+  /** Takes no further step. */
+  readonly stop: () => void
+  /** Once nothing is sealed any more. */
+  readonly leave: () => Promise<void>
+}
+
+/** The keys follow rotations from now on. A process that serves is one of those that rotations wait for before it begins, and drives them; others join when they seal. */
+export async function takePart(
+  rotation: Rotating,
+  {
+    keys,
+    background,
+    serves,
+  }: { readonly keys: RotatingBucketKeys; readonly background: Background; readonly serves: boolean },
+): Promise<Part> {
+  const { participant } = rotation
+  participant.leads(keys)
+  if (serves) await participant.join()
+  return { stop: serves ? drive(rotation, background) : () => undefined, leave: () => participant.leave() }
+}
+
 /** Takes steps of a rotation whenever there are any. Returns what ends it. */
-export function driveRotations(
-  { participant, rotations }: Rotating,
-  background: Background,
-  intervalMilliseconds: number,
-): () => void {
+function drive({ participant, rotations, poll }: Rotating, background: Background): () => void {
   const stop = new AbortController()
   const { signal } = stop
   let running = false
-  const drive = async (): Promise<void> => {
+  const work = async (): Promise<void> => {
     running = true
     try {
       while ((await rotations.step(signal)) === 'advanced') await participant.beat()
@@ -66,8 +87,8 @@ export function driveRotations(
     }
   }
   const timer = setInterval(() => {
-    if (!running && needsDriving(participant.rotation)) background.run('drive the rotation of master keys', drive)
-  }, intervalMilliseconds).unref()
+    if (!running && needsDriving(participant.rotation)) background.run('drive the rotation of master keys', work)
+  }, poll).unref()
   return () => {
     clearInterval(timer)
     stop.abort()

@@ -15,6 +15,7 @@ import {
   EMPTY,
   isMove,
   isOver,
+  type NewRotation,
   resumed,
   retired,
   successorOf,
@@ -77,25 +78,36 @@ export class Rotations {
   }
 
   /** Begins. Throws `Invalid` where that may not be, and whatever keeps the new manager from wrapping a key. */
-  async start({ from, to, by, force = false }: StartRotation): Promise<RotationStatus> {
-    const { store, managers, settings, times, clock, random } = this.#parts
+  async start({ force = false, ...asked }: StartRotation): Promise<RotationStatus> {
+    const { store, clock } = this.#parts
     const found = await this.#foundOrForced(force)
     const document = found?.document ?? EMPTY
-    const old = from ?? successorOf(document.moves, settings.active)
-    const next = to ?? old
-    for (const alias of [old, next]) this.#manager(alias)
-    if (settings.retired.has(next)) throw new Invalid(`the settings say of "${next}" that it is retired`)
     const now = clock()
-    const id = `${now.toString(36).padStart(9, '0')}-${random(4).toString('hex')}`
-    const version = old === next ? ((await managers.get(next)?.reload?.()) ?? null) : null
-    const fresh = { id, from: old, to: next, by, version, drainDeadline: now + times.drain }
+    const fresh = await this.#newRotation(document, asked, now)
     const made = begun(document, fresh, now)
     if (!force) await this.#settingsFollow(document)
-    const guards = await store.guardsOf([old, next])
+    const guards = await store.guardsOf([fresh.from, fresh.to])
     if (found !== undefined && document.rotation !== null) await store.keep(document.rotation, found.guards)
     const etag = found?.etag ?? (force ? await store.etag() : undefined)
     if (!(await store.write(made, guards, etag))) throw new Unavailable('another rotation began at this moment')
     return statusOf(rotationOf(made), now)
+  }
+
+  async #newRotation(
+    { moves }: RotationDocument,
+    asked: Omit<StartRotation, 'force'>,
+    now: number,
+  ): Promise<NewRotation> {
+    const { managers, settings, times, random } = this.#parts
+    const from = asked.from ?? successorOf(moves, settings.active)
+    const to = asked.to ?? from
+    for (const alias of [from, to]) {
+      if (!managers.has(alias)) throw new Invalid(`there is no key manager "${alias}" in the settings`)
+    }
+    if (settings.retired.has(to)) throw new Invalid(`the settings say of "${to}" that it is retired`)
+    const id = `${now.toString(36).padStart(9, '0')}-${random(4).toString('hex')}`
+    const version = from === to ? ((await managers.get(to)?.reload?.()) ?? null) : null
+    return { id, from, to, by: asked.by, version, drainDeadline: now + times.drain }
   }
 
   /** The one under way, or else the last one. */
@@ -227,10 +239,6 @@ export class Rotations {
         `the settings of a gateway still name "${behind}", in whose place "${successorOf(moves, behind)}" wraps: name that, and start it anew`,
       )
     }
-  }
-
-  #manager(alias: string): void {
-    if (!this.#parts.managers.has(alias)) throw new Invalid(`there is no key manager "${alias}" in the settings`)
   }
 }
 

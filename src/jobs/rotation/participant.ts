@@ -65,7 +65,10 @@ export class Participant implements Succession {
 
   /** From now on it is one of those that a rotation waits for, and looks by itself. In this order: whoever does not see us has written before we look. */
   join(): Promise<void> {
-    this.#joining ??= this.#join()
+    this.#joining ??= this.#join().catch((error: unknown) => {
+      this.#joining = undefined
+      throw error
+    })
     return this.#joining
   }
 
@@ -109,9 +112,8 @@ export class Participant implements Succession {
     if (age <= STALE_INTERVALS * this.#parts.poll) return this.#sealer(alias)
     // A store that did not tell a moment ago is not asked by each request.
     if (this.#looking === undefined && now - this.#tried < this.#parts.poll) return this.#sealer(alias)
-    const late = new Promise<void>((resolve) => void setTimeout(resolve, PATIENCE).unref())
     const looked = this.look().catch((cause: unknown) => this.#doubts('it could not be read', cause))
-    return Promise.race([looked, late]).then(() => this.#sealer(alias))
+    return Promise.race([looked, late()]).then(() => this.#sealer(alias))
   }
 
   isClosed(alias: string): boolean {
@@ -125,7 +127,8 @@ export class Participant implements Succession {
     if (this.#joining === undefined) return
     await this.#joining.catch(() => undefined)
     clearTimeout(this.#timer)
-    await this.#parts.replicas.leave(this.#parts.process).catch(() => undefined)
+    // Whoever drives a rotation finds out by himself; the end does not wait for a store that is away.
+    await Promise.race([this.#parts.replicas.leave(this.#parts.process).catch(() => undefined), late()])
   }
 
   async #announce(): Promise<void> {
@@ -232,6 +235,8 @@ export class Participant implements Succession {
     })
   }
 }
+
+const late = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, PATIENCE))
 
 /** Whether a gateway has something to do for it. */
 export const needsDriving = (rotation: Rotation | undefined): boolean => rotation !== undefined && !isOver(rotation)
