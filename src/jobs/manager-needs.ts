@@ -1,11 +1,13 @@
 /** What still needs a key manager: nothing of it could be opened once that is gone. */
-import type { ListedVersion, ObjectStore } from '../backends/object-store.ts'
+import type { ObjectStore } from '../backends/object-store.ts'
 import { Integrity } from '../errors.ts'
 import { parseEnvelope } from '../format/envelope.ts'
 import { fromStoredMetadata } from '../format/metadata.ts'
 import type { WrappedBucketKey } from '../keys/key-manager.ts'
 import type { AbandonedUploads } from '../state/abandoned-uploads.ts'
 import type { StateKeyring } from '../state/keyring.ts'
+import type { JobObject } from './job.ts'
+import { walkPages } from './walk.ts'
 
 export interface ManagerNeeds {
   /** Records of the keyring. */
@@ -81,7 +83,6 @@ export interface ScanOptions {
   readonly onObjects?: (count: number) => void
 }
 
-const PAGE = 1_000
 const PARALLEL = 16
 const EXAMPLES = 10
 
@@ -93,35 +94,29 @@ export async function scanObjects(
 ): Promise<ObjectNeeds> {
   const wrappers = await wrappersOf(keyring, signal)
   const found = { examined: 0, unrecorded: 0, needing: 0, examples: new Array<string>(), unreadable: 0 }
-  for (const { name: bucket } of await store.listBuckets()) {
-    for await (const page of pagesOf(store, bucket)) {
-      for (let at = 0; at < page.length; at += PARALLEL) {
-        signal?.throwIfAborted()
-        const some = page.slice(at, at + PARALLEL)
-        const looked = await Promise.all(some.map((object) => keyOf(store, bucket, object)))
-        looked.forEach((key, i) => count(found, { key, alias, wrappers, name: nameOf(bucket, some[i]) }))
-        onObjects(some.length)
-      }
+  const buckets = (await store.listBuckets()).map(({ name }) => name).sort()
+  for await (const page of walkPages(store, { buckets, prefix: '', allVersions: true })) {
+    for (let at = 0; at < page.length; at += PARALLEL) {
+      signal?.throwIfAborted()
+      const some = page.slice(at, at + PARALLEL).map(({ object }) => object)
+      const keys = await Promise.all(some.map((object) => keyOf(store, object)))
+      keys.forEach((key, i) => count(found, { key, alias, wrappers, object: some[i] }))
+      onObjects(some.length)
     }
   }
   return found
-}
-
-interface Scanned {
-  readonly key: string
-  readonly versionId?: string
 }
 
 interface Looked {
   readonly key: WrappedBucketKey | 'none' | 'unreadable'
   readonly alias: string
   readonly wrappers: Wrappers
-  readonly name: string
+  readonly object: JobObject | undefined
 }
 
 function count(
   found: { examined: number; unrecorded: number; needing: number; examples: string[]; unreadable: number },
-  { key, alias, wrappers, name }: Looked,
+  { key, alias, wrappers, object }: Looked,
 ): void {
   found.examined += 1
   if (key === 'unreadable') found.unreadable += 1
@@ -129,11 +124,11 @@ function count(
   found.unrecorded += 1
   if (key.alias !== alias) return
   found.needing += 1
-  if (found.examples.length < EXAMPLES) found.examples.push(name)
+  if (object !== undefined && found.examples.length < EXAMPLES) found.examples.push(nameOf(object))
 }
 
 /** `none`: no bucket key wraps it, because it is a customer's, lies in plaintext, or is gone. */
-async function keyOf(store: ScannedStore, bucket: string, { key, versionId }: Scanned): Promise<Looked['key']> {
+async function keyOf(store: ScannedStore, { bucket, key, versionId }: JobObject): Promise<Looked['key']> {
   const info = await store.head(bucket, key, versionId === undefined ? {} : { versionId })
   if (info === undefined) return 'none'
   try {
@@ -147,27 +142,8 @@ async function keyOf(store: ScannedStore, bucket: string, { key, versionId }: Sc
   }
 }
 
-async function* pagesOf(store: ScannedStore, bucket: string): AsyncGenerator<readonly Scanned[]> {
-  const shared = { prefix: '', limit: PAGE }
-  if (store.listVersions === undefined) {
-    for (let after: string | undefined; ; ) {
-      const page = await store.list(bucket, { ...shared, ...(after === undefined ? {} : { after }) })
-      yield page.objects
-      after = page.objects.at(-1)?.key
-      if (!page.truncated || after === undefined) return
-    }
-  }
-  for (let last: ListedVersion | undefined; ; ) {
-    const from = last === undefined ? {} : { afterKey: last.key, afterVersionId: last.versionId }
-    const page = await store.listVersions(bucket, { ...shared, ...from })
-    yield page.versions.filter(({ deleteMarker }) => !deleteMarker)
-    last = page.versions.at(-1)
-    if (!page.truncated || last === undefined) return
-  }
-}
-
-const nameOf = (bucket: string, object: Scanned | undefined): string =>
-  `${bucket}/${object?.key}${object?.versionId === undefined || object.versionId === 'null' ? '' : `?versionId=${object.versionId}`}`
+const nameOf = ({ bucket, key, versionId }: JobObject): string =>
+  `${bucket}/${key}${versionId === undefined || versionId === 'null' ? '' : `?versionId=${versionId}`}`
 
 function unlessDamaged(error: unknown): undefined {
   if (error instanceof Integrity) return undefined

@@ -1,13 +1,9 @@
 /** Uploads as the state store has them, found without their client: what is there, when it last changed, whose it was (docs/format.md, "State store"). */
 import { Integrity } from '../errors.ts'
 import { stateId } from '../format/journal.ts'
-<<<<<<< HEAD
+import { parseStateRecordPrefix } from '../format/state-record.ts'
+import type { WrappedBucketKey } from '../keys/key-manager.ts'
 import { openSealedRecord, type SealedRecordParts } from './sealed-record.ts'
-=======
-import { openStateRecord, parseStateRecordPrefix } from '../format/state-record.ts'
-import type { BucketKeys, WrappedBucketKey } from '../keys/key-manager.ts'
-import type { Keyring } from '../keys/keyring.ts'
->>>>>>> d351706 (sealgate keys rotate, list and retire: a rotation is begun, watched, given up and finished from the command line)
 import type { StateEntry, StateStore } from './state-store.ts'
 import { type CreateRecord, decodeCreate } from './upload-records.ts'
 import { clearUpload } from './uploads.ts'
@@ -65,20 +61,13 @@ export class AbandonedUploads {
     return upload
   }
 
-<<<<<<< HEAD
-  /** `undefined` if there is no `create` any more. Throws `Integrity` if it cannot be opened, `Unavailable` or `Denied` if nobody can tell. */
-=======
   /** The bucket key that an upload needs, as its `create` names it; `undefined` if there is none any more. Throws `Integrity` for what is no record. */
   async needs(id: string): Promise<WrappedBucketKey | undefined> {
     const found = await this.#parts.state.get(`${folder(id)}create`)
     return found === undefined ? undefined : parseStateRecordPrefix(found.bytes).wrapped
   }
 
-  /**
-   * `undefined` if there is no `create` any more. The namespace is the one that the keyring has for the record's bucket key;
-   * a wrong one does not open it. Throws `Integrity` if it cannot be opened, `Unavailable` or `Denied` if nobody can tell.
-   */
->>>>>>> d351706 (sealgate keys rotate, list and retire: a rotation is begun, watched, given up and finished from the command line)
+  /** `undefined` if there is no `create` any more. Throws `Integrity` if it cannot be opened, `Unavailable` or `Denied` if nobody can tell. */
   async open(id: string): Promise<CreateRecord | undefined> {
     const path = `${folder(id)}create`
     const found = await this.#parts.state.get(path)

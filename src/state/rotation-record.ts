@@ -1,5 +1,5 @@
 /** What gateways know together of their key managers, and its JSON (docs/format.md, "Rotation"). Times are milliseconds since 1970. */
-import { Integrity } from '../errors.ts'
+import { malformed } from './record-fields.ts'
 
 export const PHASES = ['draining', 'rewrapping', 'dual-read', 'done', 'aborted'] as const
 /**
@@ -132,8 +132,6 @@ export function parseRotation(json: unknown): Rotation {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every field has been looked at
   return json as Rotation
 }
-
-const malformed = (): Integrity => new Integrity('metadata failure', 'a record of a rotation has an unknown shape')
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
