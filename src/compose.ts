@@ -3,16 +3,18 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { LocalStore } from './backends/local.ts'
 import type { Finding } from './backends/s3/probe.ts'
+import { openBucketKeys } from './compose/bucket-keys.ts'
 import { keepHouse } from './compose/housekeeping.ts'
 import { CREDENTIALS_FILE, credentialsOf, InEffect, type Live, readLive } from './compose/live.ts'
 import { contacted, probing, withConditionalWrites } from './compose/first-contact.ts'
+import { keyDependencies } from './compose/key-health.ts'
 import { openManagers } from './compose/key-managers.ts'
 import { rotating, takePart } from './compose/rotation.ts'
 import { openS3Store } from './compose/s3-store.ts'
 import { timingOf } from './compose/timing.ts'
 import { MemoryStore } from './backends/memory.ts'
 import type { ObjectStore } from './backends/object-store.ts'
-import { bucketRule } from './config/bucket-rules.ts'
+import { type BucketRule, bucketRule } from './config/bucket-rules.ts'
 import type { Settings } from './config/settings.ts'
 import type { StoreSettings } from './config/store-settings.ts'
 import { Background } from './gateway/background.ts'
@@ -24,16 +26,15 @@ import { type AdminParts, createAdminServer, type Dependency } from './http/admi
 import { createAuthoriser } from './http/authoriser.ts'
 import { requestIds } from './http/request-id.ts'
 import { changeS3Server, createS3Server } from './http/s3-server.ts'
-import { createBucketKeys } from './keys/bucket-keys.ts'
 import type { Rotations } from './jobs/rotation.ts'
-import type { KeyManager, RotatingBucketKeys, Succession } from './keys/key-manager.ts'
+import type { KeyManager } from './keys/key-manager.ts'
 import { loadChecksums } from './s3/checksum.ts'
 import { AbandonedUploads } from './state/abandoned-uploads.ts'
 import { StateBucketDocuments } from './state/bucket-documents.ts'
 import { StateKeyring } from './state/keyring.ts'
 import { StateStore } from './state/state-store.ts'
 import { Uploads } from './state/uploads.ts'
-import { alarm, keyCache } from './telemetry/channels.ts'
+import { alarm } from './telemetry/channels.ts'
 
 /** Milliseconds since 1970. */
 export const clock = (): number => Date.now()
@@ -80,11 +81,12 @@ export async function openComponents(
   const declared = await openStore(settings.backend, 'backend', settings)
   const store = await contacted(declared, settings.backend, { state, random })
   const keyring = new StateKeyring(state)
-  const rotation = rotating(settings, { state, keyring, managers, clock, random })
-  const keys = bucketKeysOf(settings, { managers, keyring, succession: rotation.participant })
+  const rotation = rotating(() => inEffect.settings, { state, keyring, managers, clock, random })
+  const keys = openBucketKeys(settings, { managers, keyring, clock, succession: rotation.participant })
   const background = new Background()
   const part = await takePart(rotation, { keys, background, serves: housekeeping })
-  const uploads = new Uploads({ state, keys, clock, random })
+  const rules = (bucket: string): BucketRule => bucketRule(inEffect.settings, bucket)
+  const uploads = new Uploads({ state, keys, clock, random, managerOf: (bucket) => rules(bucket).manager })
   const abandonedUploads = new AbandonedUploads({ state, keys, keyring })
   const gateway: Gateway = {
     store,
@@ -94,7 +96,7 @@ export async function openComponents(
     tails: new TailCache(TAIL_CACHE_BYTES),
     plain: new PlainLookup(),
     background,
-    rules: (bucket) => bucketRule(inEffect.settings, bucket),
+    rules,
     clock,
     random,
     owner: OWNER,
@@ -114,7 +116,7 @@ export async function openComponents(
     rotations: rotation.rotations,
     ...probing(declared, settings.backend, { state, random }),
     inEffect,
-    dependencies: dependenciesOf(store, stateObjects, [...managers.values()]),
+    dependencies: [...dependenciesOf(store, stateObjects), ...keyDependencies([...managers.values()], keys)],
     waiting: () => waitingConfigurations(store),
     close: async () => {
       stopHousekeeping()
@@ -126,34 +128,9 @@ export async function openComponents(
   }
 }
 
-function bucketKeysOf(
-  settings: Settings,
-  parts: {
-    readonly managers: ReadonlyMap<string, KeyManager>
-    readonly keyring: StateKeyring
-    readonly succession: Succession
-  },
-): RotatingBucketKeys {
-  const { active, bucketKey, cache } = settings.keys
-  return createBucketKeys({
-    ...parts,
-    activeAlias: active,
-    clock,
-    lifetimeSeconds: bucketKey.lifetime / 1_000,
-    cacheEntries: cache.entries,
-    cacheSeconds: cache.lifetime / 1_000,
-    graceSeconds: cache.grace / 1_000,
-    onCache: (event) => keyCache.publish({ event }),
-    onAlarm: ({ kind, namespace, kid, cause }) => {
-      alarm.publish({ what: `key alarm: ${kind}`, detail: { namespace, kid: kid?.toString('hex') ?? '' }, cause })
-    },
-  })
-}
-
-const dependenciesOf = (store: ObjectStore, state: ObjectStore, managers: readonly KeyManager[]): Dependency[] => [
+const dependenciesOf = (store: ObjectStore, state: ObjectStore): Dependency[] => [
   { name: 'backend', check: () => store.health() },
   { name: 'state', check: () => state.health() },
-  ...managers.map((one) => ({ name: `keys/${one.alias}`, check: () => one.health() })),
 ]
 
 async function openState(
@@ -210,7 +187,7 @@ export function reload(app: ReturnType<typeof createS3Server>, { inEffect }: Com
 
 /** The admin listener. A failing dependency is reported by name to whoever asks, and with its cause to the log. */
 export function composeAdminServer(
-  parts: Pick<AdminParts, 'dependencies' | 'draining' | 'metrics' | 'waiting'>,
+  parts: Pick<AdminParts, 'dependencies' | 'elsewhere' | 'draining' | 'metrics' | 'waiting'>,
 ): ReturnType<typeof createAdminServer> {
   return createAdminServer({
     ...parts,

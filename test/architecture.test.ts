@@ -15,6 +15,7 @@ const MAY: Record<string, { folders: string[]; packages: string[] }> = {
   // Rows of single providers count in place of that of their folder.
   'keys/aws-kms': { folders: ['format'], packages: ['@aws-sdk/client-kms'] },
   'keys/vault-transit': { folders: ['format'], packages: ['node:crypto', 'undici'] },
+  'keys/kmip': { folders: ['format'], packages: ['node:crypto', 'node:net', 'node:tls'] },
   'keys/pkcs11': { folders: ['format'], packages: ['node:module', 'node:worker_threads'] },
   backends: { folders: [], packages: [] },
   'backends/local': { folders: [], packages: ['node:fs', 'node:fs/promises', 'node:path', 'node:os', 'lmdb'] },
@@ -79,6 +80,7 @@ const PROVIDERS: Record<string, string[]> = {
     'keys/bucket-keys.ts',
     'keys/key-cache.ts',
     'keys/resilient.ts',
+    'keys/failover.ts',
   ],
   backends: [
     'backends/object-store.ts',

@@ -10,9 +10,10 @@ import { LocalKeyManager } from '../keys/local.ts'
 import { type MasterKeys, parseMasterKeys, readMasterKeysFile } from '../keys/master-keys.ts'
 import { MemoryKeyManager } from '../keys/memory.ts'
 import { Pkcs11KeyManager } from '../keys/pkcs11.ts'
-import { ResilientKeyManager } from '../keys/resilient.ts'
-import { alarm, keyManager } from '../telemetry/channels.ts'
+import { type KeyCall, ResilientKeyManager } from '../keys/resilient.ts'
+import { alarm, keyCall, keyManager } from '../telemetry/channels.ts'
 import { awsCredentialsOf } from './aws-credentials.ts'
+import { openKmip } from './kmip.ts'
 import { pkcs11Parts } from './pkcs11.ts'
 import { readText } from './read-text.ts'
 import { openVaultTransit } from './vault-transit.ts'
@@ -65,11 +66,16 @@ async function markOf(path: string): Promise<string> {
 async function openRemote(alias: string, settings: RemoteSettings, { random, timing }: Context): Promise<KeyManager> {
   if (settings.type === 'aws-kms') return openAwsKms(alias, settings)
   if (settings.type === 'vault-transit') return openVaultTransit(alias, settings, timing)
+  if (settings.type === 'kmip') return openKmip(alias, settings, random)
   return new Pkcs11KeyManager({ ...(await pkcs11Parts(alias, settings)), random })
 }
 
-/** A change of what is known of a manager is an alarm: it explains what clients are told meanwhile. */
-function resilient(manager: KeyManager, { retry, breaker }: RemoteSettings, timing: Timing): KeyManager {
+/** Retry and breaker around a manager. A change of what is known of it is an alarm: it explains what clients are told meanwhile. */
+export function resilient(
+  manager: KeyManager,
+  { retry, breaker }: Pick<RemoteSettings, 'retry' | 'breaker'>,
+  timing: Timing,
+): KeyManager {
   const { alias } = manager
   let away = false
   const onBreaker = (state: BreakerState): void => {
@@ -84,7 +90,8 @@ function resilient(manager: KeyManager, { retry, breaker }: RemoteSettings, timi
     if (state === 'closed') alarm.publish({ what: 'a key manager answers again', detail: { manager: alias } })
     if (state !== 'half-open') away = state === 'open'
   }
-  return new ResilientKeyManager(manager, { retry, breaker, timing, onBreaker })
+  const onCall = (call: KeyCall): void => keyCall.publish({ manager: alias, ...call })
+  return new ResilientKeyManager(manager, { retry, breaker, timing, onBreaker, onCall })
 }
 
 async function openAwsKms(alias: string, settings: AwsKmsSettings): Promise<KeyManager> {

@@ -29,9 +29,17 @@ export interface Rotating {
 }
 
 /** Nothing is read or announced yet. */
-export function rotating({ keys }: Pick<Settings, 'keys'>, context: RotationContext): Rotating {
+export function rotating(inEffect: () => Settings, context: RotationContext): Rotating {
   const { state, managers, clock, random } = context
-  const settings = { active: keys.active, used: new Set([keys.active]), retired: new Set(keys.retired) }
+  const { keys } = inEffect()
+  const used = usedBy(inEffect)
+  const settings = {
+    active: keys.active,
+    retired: new Set(keys.retired),
+    get used() {
+      return used()
+    },
+  }
   const shared = {
     store: new RotationStore({ state, managers, clock, random }),
     replicas: new Replicas(state, clock),
@@ -46,6 +54,21 @@ export function rotating({ keys }: Pick<Settings, 'keys'>, context: RotationCont
     poll,
     participant: new Participant({ ...shared, poll }),
     rotations: new Rotations({ ...shared, keyring: context.keyring, random, times: { poll, drain, dualRead } }),
+  }
+}
+
+/** All managers that settings seal by. Those of buckets may change meanwhile. */
+function usedBy(inEffect: () => Settings): () => ReadonlySet<string> {
+  let seen: Settings | undefined
+  let found: ReadonlySet<string> = new Set()
+  return () => {
+    const settings = inEffect()
+    if (settings === seen) return found
+    seen = settings
+    const { keys, buckets } = settings
+    const own = buckets.flatMap((bucket) => (bucket.keys === undefined ? [] : [bucket.keys]))
+    found = new Set([keys.active, ...keys.failover, ...own])
+    return found
   }
 }
 

@@ -94,23 +94,12 @@ function checkAwsCredentials(
   return problems
 }
 
-function checkManagers({ keys, backend }: ParsedSettings): Problem[] {
-  const problems: Problem[] = []
-  if (!Object.hasOwn(keys.managers, keys.active)) {
-    const aliases = Object.keys(keys.managers).join(', ')
-    problems.push({
-      path: ['keys', 'active'],
-      value: keys.active,
-      hint: `no key manager has this alias; there is: ${aliases}`,
-    })
-  }
-  keys.retired.forEach((alias, at) => {
-    const path = ['keys', 'retired', at]
-    if (!Object.hasOwn(keys.managers, alias))
-      problems.push({ path, value: alias, hint: 'no key manager has this alias' })
-    if (alias === keys.active)
-      problems.push({ path, value: alias, hint: 'is `keys.active`, by which new objects are sealed' })
-  })
+function checkManagers({ keys, backend, buckets }: ParsedSettings): Problem[] {
+  const problems = [
+    ...checkAlias(keys, ['keys', 'active'], keys.active),
+    ...checkFailover(keys),
+    ...checkRetired(keys, buckets),
+  ]
   for (const [alias, manager] of Object.entries(keys.managers)) {
     const path = ['keys', 'managers', alias]
     if (manager.type === 'local' && manager.file !== undefined && manager.keys !== undefined) {
@@ -122,10 +111,51 @@ function checkManagers({ keys, backend }: ParsedSettings): Problem[] {
     }
     if (manager.type === 'aws-kms') problems.push(...checkAwsCredentials(path, manager))
     if (manager.type === 'vault-transit') problems.push(...checkVault(path, manager))
+    if (manager.type === 'kmip') problems.push(...checkKmip(path, manager))
     if (manager.type === 'memory' && backend.type !== 'memory') {
       const hint = 'every object would be lost with the process: use type local, or a memory backend'
       problems.push({ path: [...path, 'type'], value: 'memory', hint })
     }
+  }
+  return problems
+}
+
+function checkAlias({ managers }: ParsedSettings['keys'], path: Problem['path'], alias: string): Problem[] {
+  if (Object.hasOwn(managers, alias)) return []
+  const aliases = Object.keys(managers).join(', ')
+  return [{ path, value: alias, hint: `no key manager has this alias; there is: ${aliases}` }]
+}
+
+function checkFailover(keys: ParsedSettings['keys']): Problem[] {
+  return keys.failover.flatMap((alias, at) => {
+    const path = ['keys', 'failover', at]
+    if (alias === keys.active)
+      return [{ path, value: alias, hint: 'is the active key manager, for which it would stand in' }]
+    if (keys.failover.indexOf(alias) < at) return [{ path, value: alias, hint: 'stands in the list twice' }]
+    return checkAlias(keys, path, alias)
+  })
+}
+
+function checkRetired(keys: ParsedSettings['keys'], buckets: ParsedSettings['buckets']): Problem[] {
+  const sealing = [keys.active, ...keys.failover, ...buckets.map((bucket) => bucket.keys)]
+  return keys.retired.flatMap((alias, at) => {
+    const path = ['keys', 'retired', at]
+    if (sealing.includes(alias))
+      return [{ path, value: alias, hint: 'is to seal new objects elsewhere in the settings' }]
+    return checkAlias(keys, path, alias)
+  })
+}
+
+type KmipManager = Extract<ParsedSettings['keys']['managers'][string], { readonly type: 'kmip' }>
+
+function checkKmip(path: readonly string[], manager: KmipManager): Problem[] {
+  const { username, password, key, formerKeys, wrappingKey } = manager
+  const problems: Problem[] = []
+  if ((username === undefined) !== (password === undefined)) {
+    problems.push({ path: [...path, 'username'], hint: 'username and password (or passwordFile) go together' })
+  }
+  if (wrappingKey === undefined && [key, ...formerKeys].some(({ mechanism }) => mechanism === 'get')) {
+    problems.push({ path: [...path, 'wrappingKey'], hint: 'the mechanism get needs it' })
   }
   return problems
 }
@@ -159,12 +189,13 @@ function checkCredentials({ credentials = [] }: ParsedSettings): Problem[] {
   })
 }
 
-function checkBuckets({ buckets }: ParsedSettings): Problem[] {
-  return buckets.flatMap(({ match, namespace }, at) => {
-    if (namespace === undefined || !match.includes('*')) return []
+function checkBuckets({ buckets, keys }: ParsedSettings): Problem[] {
+  return buckets.flatMap(({ match, namespace, keys: alias }, at) => {
+    const problems = alias === undefined ? [] : checkAlias(keys, ['buckets', at, 'keys'], alias)
+    if (namespace === undefined || !match.includes('*')) return problems
     const hint =
       'buckets that share a namespace can stand in for each other: name one bucket without *, or leave namespace out'
-    return [{ path: ['buckets', at, 'namespace'], value: namespace, hint }]
+    return [...problems, { path: ['buckets', at, 'namespace'], value: namespace, hint }]
   })
 }
 

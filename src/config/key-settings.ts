@@ -1,11 +1,13 @@
 /** Who guards the master keys: the group `keys`. */
 import { z } from 'zod'
 import { awsCredentials, httpEndpoint } from './aws-settings.ts'
+import { kmip } from './kmip-settings.ts'
 import { retryPolicy } from './retry-settings.ts'
 import { count, duration, path, secret } from './shapes.ts'
 import { vaultTransit } from './vault-settings.ts'
 
-const alias = z.string().regex(/^[a-z0-9-]{1,15}$/, 'an alias is 1 to 15 characters of a-z, 0-9 and -')
+/** The name of a key manager. */
+export const alias = z.string().regex(/^[a-z0-9-]{1,15}$/, 'an alias is 1 to 15 characters of a-z, 0-9 and -')
 
 const localManager = z.strictObject({
   type: z.literal('local').describe('`local`: master keys that Sealgate holds itself.'),
@@ -115,14 +117,31 @@ const pkcs11Manager = z.strictObject({
 })
 
 const vaultTransitManager = z.strictObject({ ...vaultTransit, caFile, ...remote })
+const kmipManager = z.strictObject({ ...kmip, caFile, ...remote })
+
+const managerTypes = [
+  localManager,
+  memoryManager,
+  awsKmsManager,
+  vaultTransitManager,
+  pkcs11Manager,
+  kmipManager,
+] as const
 
 export const keys = z.strictObject({
   active: alias.default('local').describe('Alias of the key manager that wraps new bucket keys.'),
+  failover: z
+    .array(alias)
+    .max(8, 'name at most 8')
+    .default([])
+    .describe(
+      'Aliases of the key managers that wrap new bucket keys, in this order, while the active one does not answer and no bucket key of its own can be sealed under. Not for buckets with `buckets[].keys`, nor where a client names a key.',
+    ),
   managers: z
     .record(
       alias,
-      z.discriminatedUnion('type', [localManager, memoryManager, awsKmsManager, vaultTransitManager, pkcs11Manager], {
-        error: 'write a map whose `type` is local, memory, aws-kms, vault-transit or pkcs11',
+      z.discriminatedUnion('type', managerTypes, {
+        error: 'write a map whose `type` is local, memory, aws-kms, vault-transit, pkcs11 or kmip',
       }),
     )
     .prefault({ local: { type: 'local' } })

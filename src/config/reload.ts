@@ -16,14 +16,14 @@ const LIVE = ['buckets', 'credentials', 'limits', 'log'] as const
 
 /** The settings in effect after a reload. */
 export function mergeSettings(current: Settings, next: Settings): Merged {
-  // Whoever is half way through a request must not meet another namespace at its end.
-  const namespaces = changesNamespace(current, next)
+  // Whoever is half way through a request must not meet another namespace at its end. Key managers that are new open with the next start.
+  const waits = changesNamespace(current, next) || namesNewManager(current, next)
   const tls = current.server.tls !== undefined && next.server.tls !== undefined ? next.server.tls : current.server.tls
   const { cors } = next.server
   const settings: Settings = {
     ...current,
     server: { ...current.server, cors, ...(tls === undefined ? {} : { tls }) },
-    buckets: namespaces ? current.buckets : next.buckets,
+    buckets: waits ? current.buckets : next.buckets,
     credentials: next.credentials,
     limits: next.limits,
     log: next.log,
@@ -46,6 +46,9 @@ function changesNamespace(current: Settings, next: Settings): boolean {
   const named = [...current.buckets, ...next.buckets].filter(({ namespace }) => namespace !== undefined)
   return named.some(({ match }) => bucketRule(current, match).namespace !== bucketRule(next, match).namespace)
 }
+
+const namesNewManager = ({ keys }: Settings, { buckets }: Settings): boolean =>
+  buckets.some((bucket) => bucket.keys !== undefined && !Object.hasOwn(keys.managers, bucket.keys))
 
 const same = (a: unknown, b: unknown): boolean => differing(a, b).next().done === true
 

@@ -7,7 +7,7 @@
  */
 import { z } from 'zod'
 import { corsRules, publicAccess, publicUrls } from './browser-settings.ts'
-import { keys } from './key-settings.ts'
+import { alias, keys } from './key-settings.ts'
 import { count, duration, hostAndPort, listenAddress, path, quantity, secret, size, switchedOff } from './shapes.ts'
 import { backend, state, type StoreSettings } from './store-settings.ts'
 import { DURATION_PATTERN, parseDuration } from './units.ts'
@@ -139,6 +139,11 @@ const bucket = z.strictObject({
     .optional()
     .describe(
       'Stable name that the keys of the bucket are bound to, so that its data can move to a bucket of another name. Default: the name of the bucket. Changing it makes existing objects unreadable.',
+    ),
+  keys: alias
+    .optional()
+    .describe(
+      'Alias of the key manager that wraps the keys of new objects here, in place of `keys.active`. What others have wrapped is read on.',
     ),
   copy: z
     .enum(['rewrap', 'rekey'], 'write rewrap or rekey')

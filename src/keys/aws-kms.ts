@@ -49,7 +49,7 @@ export class AwsKmsKeyManager implements KeyManager {
         options,
       ),
     )
-    return { key: ownBytes(made.Plaintext, KEY_BYTES), wrapped: ownBytes(made.CiphertextBlob) }
+    return { key: ownBytes(made.Plaintext), wrapped: ownBytes(made.CiphertextBlob) }
   }
 
   async wrap(key: Buffer, context: KeyContext): Promise<Buffer> {
@@ -64,8 +64,9 @@ export class AwsKmsKeyManager implements KeyManager {
     const opened = await this.#ask('Decrypt', (options) =>
       this.#kms.decrypt({ CiphertextBlob: wrapped, EncryptionContext: encryptionContext(context) }, options),
     )
-    const key = ownBytes(opened.Plaintext, KEY_BYTES)
+    const key = ownBytes(opened.Plaintext)
     try {
+      if (key.length !== KEY_BYTES) throw new Integrity('unwrap failure', `${key.length} bytes are no bucket key`)
       await this.#requireOurs(opened.KeyId)
     } catch (error) {
       key.fill(0)
@@ -94,8 +95,12 @@ export class AwsKmsKeyManager implements KeyManager {
 
   async health(): Promise<void> {
     const { KeyMetadata } = await this.#describe(this.#keyId)
-    if (KeyMetadata?.Enabled !== true) {
-      throw new Denied(`the AWS KMS key of ${this.alias} is ${KeyMetadata?.KeyState ?? 'unknown'}, not Enabled`)
+    if (KeyMetadata === undefined) throw new Unavailable(STRANGE)
+    if (KeyMetadata.Enabled !== true) {
+      const state = KeyMetadata.KeyState ?? 'unknown'
+      throw new Denied(`the AWS KMS key of ${this.alias} is ${state}, not Enabled`, {
+        key: state === 'Disabled' ? 'disabled' : 'wrong-state',
+      })
     }
   }
 
@@ -155,11 +160,11 @@ function requireCiphertext(wrapped: Buffer): void {
   throw new Integrity('unwrap failure', `${wrapped.length} bytes are no ciphertext of AWS KMS`)
 }
 
+const STRANGE = 'something answers that is not AWS KMS'
+
 /** A copy outside every pool; what came is wiped. */
-function ownBytes(found: Uint8Array | undefined, length = found?.length): Buffer {
-  if (found === undefined || found.length !== length) {
-    throw new Integrity('unwrap failure', `AWS KMS answered with ${found?.length ?? 0} bytes`)
-  }
+function ownBytes(found: Uint8Array | undefined): Buffer {
+  if (found === undefined || found.length === 0) throw new Unavailable(STRANGE)
   const own = Buffer.alloc(found.length)
   own.set(found)
   found.fill(0)

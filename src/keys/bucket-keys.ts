@@ -3,9 +3,17 @@
  * rotation"): one key for each (namespace, manager, period), shared by all replicas through the keyring.
  */
 import { Denied, Integrity, Internal, Invalid, Unavailable } from '../errors.ts'
-import { kidOf, KEY_BYTES } from '../format/derive.ts'
+import { kidOf, KEY_BYTES, sameBytes } from '../format/derive.ts'
 import { BoundedCache } from './bounded-cache.ts'
-import type { BucketKey, KeyManager, RotatingBucketKeys, Succession, WrappedBucketKey } from './key-manager.ts'
+import type {
+  BucketKey,
+  GeneratedKey,
+  KeyContext,
+  KeyManager,
+  RotatingBucketKeys,
+  Succession,
+  WrappedBucketKey,
+} from './key-manager.ts'
 import { type CacheEvent, claimOf, KeyCache } from './key-cache.ts'
 import type { Keyring, KeyringRecord, KeySlot } from './keyring.ts'
 import { SingleFlight } from './single-flight.ts'
@@ -45,6 +53,7 @@ export interface BucketKeysOptions {
   readonly graceSeconds?: number
   readonly onAlarm?: (alarm: KeyAlarm) => void
   readonly onCache?: (event: CacheEvent) => void
+  readonly onCacheSize?: (entries: number) => void
 }
 
 const HOUR = 3_600
@@ -73,7 +82,11 @@ interface Recorded {
   readonly blocked?: Error
 }
 
-const NO_SUCCESSION: Succession = { sealsFor: (alias) => alias, isClosed: () => false }
+const NO_SUCCESSION: Succession = {
+  sealsFor: (alias) => alias,
+  mayBeNamed: () => true,
+  isClosed: () => false,
+}
 
 class KeyringBucketKeys implements RotatingBucketKeys {
   readonly #keyring: Keyring
@@ -95,7 +108,15 @@ class KeyringBucketKeys implements RotatingBucketKeys {
   readonly #recordFlights = new SingleFlight<KeyringRecord | undefined>()
 
   constructor(options: BucketKeysOptions, lifetimeSeconds: number) {
-    const { managers, activeAlias, keyring, clock, onAlarm, onCache = () => undefined } = options
+    const {
+      managers,
+      activeAlias,
+      keyring,
+      clock,
+      onAlarm,
+      onCache = () => undefined,
+      onCacheSize = () => undefined,
+    } = options
     const { cacheEntries = 4_096, cacheSeconds = HOUR, graceSeconds = DAY } = options
     this.#keyring = keyring
     this.#managers = managers
@@ -113,6 +134,7 @@ class KeyringBucketKeys implements RotatingBucketKeys {
       cacheLifetime: this.#cacheLifetime,
       grace: this.#graceLifetime,
       onCache,
+      onSize: onCacheSize,
     })
     this.#actives = new BoundedCache(cacheEntries, clock)
     this.#latest = new BoundedCache(cacheEntries, clock)
@@ -120,7 +142,11 @@ class KeyringBucketKeys implements RotatingBucketKeys {
   }
 
   knows(alias: string): boolean {
-    return this.#managers.has(alias)
+    return this.#managers.has(alias) && this.#succession.mayBeNamed(alias)
+  }
+
+  holds(options: { readonly away: boolean }): boolean {
+    return this.#keys.holds(options)
   }
 
   async active(namespace: string, wanted = this.#activeAlias): Promise<BucketKey> {
@@ -300,6 +326,7 @@ class KeyringBucketKeys implements RotatingBucketKeys {
     const day = Math.floor(this.#clock() / DAY_MS)
     const { key, wrapped } = await manager.generate({ namespace, day })
     if (key.length !== KEY_BYTES) throw new Internal(`key manager ${alias} made a key of ${key.length} bytes`)
+    await requireOpens(manager, { key, wrapped }, { namespace, day })
     return { tag, alias, day, kid: kidOf(key), wrapped, namespace, key }
   }
 
@@ -330,6 +357,21 @@ class KeyringBucketKeys implements RotatingBucketKeys {
 
 function recordOf({ tag, alias, day, kid, wrapped, namespace }: BucketKey, created: number): KeyringRecord {
   return { tag, alias, day, kid, wrapped, namespace, created, status: 'active' }
+}
+
+/** What a key has sealed that its manager does not open again, for want of a permission for instance, is lost when the last process ends. */
+async function requireOpens(manager: KeyManager, { key, wrapped }: GeneratedKey, context: KeyContext): Promise<void> {
+  try {
+    const opened = await manager.unwrap(wrapped, context)
+    const same = sameBytes(opened, key)
+    opened.fill(0)
+    if (!same) throw new Integrity('unwrap failure', 'it opens to something else')
+  } catch (error) {
+    key.fill(0)
+    if (!(error instanceof Integrity)) throw error
+    const message = `key manager ${manager.alias} does not open the bucket key that it has just made`
+    throw new Unavailable(message, { cause: error })
+  }
 }
 
 function asError(error: unknown): Error {

@@ -59,6 +59,8 @@ export interface BucketKeys {
   active(namespace: string, alias?: string): Promise<BucketKey>
   /** Whether there is a key manager of that alias. */
   knows(alias: string): boolean
+  /** Whether any key is open, so that something can be read and written without a manager. `away`: while it does not answer; one that refuses takes old keys back. */
+  holds(options: { readonly away: boolean }): boolean
   /** The key that an envelope names: the keyring's record where it passes the kid check, else the inline bytes. */
   open(wrapped: WrappedBucketKey, namespace: string): Promise<BucketKey>
   /** The key of a kid recorded in the keyring; `undefined` if there is no record. */
@@ -77,6 +79,8 @@ export interface RotatingBucketKeys extends BucketKeys {
 export interface Succession {
   /** The manager that seals where that one is asked for. Throws `Denied` where none may. */
   sealsFor(alias: string): string | Promise<string>
+  /** Whether any manager seals where that one is asked for. */
+  mayBeNamed(alias: string): boolean
   /** Whether the time in which this manager was still asked for what the keyring does not have is over. */
   isClosed(alias: string): boolean
 }

@@ -52,9 +52,9 @@ export interface WaitingEvent {
   readonly bucket: string
 }
 
-/** What came of a look for an open bucket key, or that one left the cache for want of room. `stale`: used although it is old, because its manager is away. */
+/** What came of a look for an open bucket key, or that one left the cache for want of room. `stale`: used although it is old, because its manager is away; `rejected`: the manager opened something else. */
 export interface KeyCacheEvent {
-  readonly event: 'hit' | 'miss' | 'stale' | 'evicted'
+  readonly event: 'hit' | 'miss' | 'stale' | 'evicted' | 'rejected'
 }
 
 /** What is known of a key manager elsewhere: `open` means that it has not answered and is not asked. */
@@ -74,6 +74,26 @@ export interface RotationEvent {
   readonly examined: number
   readonly rewrapped: number
   readonly failed: number
+}
+
+/** How many open bucket keys this process keeps. */
+export interface KeyCacheSizeEvent {
+  readonly entries: number
+}
+
+/** One call of a key manager elsewhere and what came of it. `not-asked`: it has not answered before, and nobody was let through. */
+export interface KeyCallEvent {
+  readonly manager: string
+  readonly call: 'generate' | 'wrap' | 'unwrap' | 'rewrap' | 'health'
+  readonly outcome: 'ok' | 'unavailable' | 'denied' | 'integrity' | 'failed' | 'not-asked'
+  readonly milliseconds: number
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
+
+/** A bucket key was taken from a manager that stands in for the active one. */
+export interface KeyFailoverEvent {
+  readonly manager: string
 }
 
 interface Channel<T> {
@@ -103,4 +123,7 @@ export const configurationWaits: Channel<WaitingEvent> = typed('sealgate:configu
 export const alarm: Channel<AlarmEvent> = typed('sealgate:alarm')
 export const keyCache: Channel<KeyCacheEvent> = typed('sealgate:key-cache')
 export const rotationSeen: Channel<RotationEvent> = typed('sealgate:rotation')
+export const keyCacheSize: Channel<KeyCacheSizeEvent> = typed('sealgate:key-cache-size')
 export const keyManager: Channel<KeyManagerEvent> = typed('sealgate:key-manager')
+export const keyCall: Channel<KeyCallEvent> = typed('sealgate:key-call')
+export const keyFailover: Channel<KeyFailoverEvent> = typed('sealgate:key-failover')

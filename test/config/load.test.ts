@@ -62,6 +62,7 @@ describe('settings from nothing', () => {
       state: { type: 'local', path: 'sealgate-data/state', bucket: 'sealgate-state', prefix: '' },
       keys: {
         active: 'local',
+        failover: [],
         managers: { local: { type: 'local', file: 'sealgate-data/master-keys.json' } },
         retired: [],
         rotation: { poll: 5_000, drain: 600_000, dualRead: 2_592_000_000 },
@@ -358,13 +359,13 @@ credentials: [{ accessKey: a/b, secretKey: quite-secret, ${ALLOW} }]
     ['keys: { managers: { Main: { type: local } } }', 'keys.managers.Main: the value is refused: an alias is'],
     [
       'keys: { managers: { local: { type: vault } } }',
-      'keys.managers.local.type: "vault" is refused: write a map whose `type` is local, memory, aws-kms, vault-transit or pkcs11',
+      'keys.managers.local.type: "vault" is refused: write a map whose `type` is local, memory, aws-kms, vault-transit, pkcs11 or kmip',
     ],
     ['keys: { managers: { local: { type: memory } } }', 'every object would be lost with the process'],
     ['keys: { managers: { local: { type: local, file: x, keys: y } } }', 'keep one of them'],
     ['keys: { bucketKey: { lifetime: 31d } }', 'from 1h to 30d'],
     ['keys: { retired: [gone] }', 'no key manager has this alias'],
-    ['keys: { retired: [local] }', 'by which new objects are sealed'],
+    ['keys: { retired: [local] }', 'is to seal new objects elsewhere'],
     ['buckets: [{ match: a, namespace: sealgate/rotation }]', 'kept for Sealgate'],
     [`credentials: [{ ${CREDENTIAL}, allow: [] }]`, 'grant something, or remove the credential'],
     [

@@ -60,6 +60,17 @@ describe('a reload', () => {
     }
   })
 
+  test('takes another key manager for a bucket, unless it is one that the running gateway has not opened', () => {
+    const managers = (names: string[]) =>
+      `keys: { active: a, managers: { ${names.map((name) => `${name}: { type: local }`).join()} } }`
+    const bucket = (alias: string) => `\nbuckets: [{ match: x, keys: ${alias} }]`
+    const known = merged(managers(['a', 'b']), managers(['a', 'b']) + bucket('b'))
+    expect([known.settings.buckets[0]?.keys, known.changed, known.waiting]).toEqual(['b', ['buckets'], []])
+    const fresh = merged(managers(['a']), managers(['a', 'b']) + bucket('b'))
+    expect([fresh.settings.buckets, fresh.changed]).toEqual([[], []])
+    expect(fresh.waiting).toContain('buckets')
+  })
+
   test('never changes the namespace of a bucket under requests that are half way through', () => {
     const named = (namespace: string) => `buckets: [{ match: a, namespace: ${namespace} }, { match: b, copy: rekey }]`
     for (const [from, to] of [

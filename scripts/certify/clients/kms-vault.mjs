@@ -163,7 +163,7 @@ async function endToEnd({ check }, vault, traffic, managers) {
     await sleep(1_200)
     const outcome = await traffic.read(old).then(() => 'opened', (error) => error.name)
     await limit(1)
-    assert(outcome === 'AccessDenied', `the object was ${outcome}`)
+    assert(outcome === 'KMS.DisabledException', `the object was ${outcome}`)
     await sleep(1_200)
     await traffic.read(old)
   })

@@ -116,6 +116,10 @@ export class Participant implements Succession {
     return Promise.race([looked, late()]).then(() => this.#sealer(alias))
   }
 
+  mayBeNamed(alias: string): boolean {
+    return !this.#isRetired(this.#successor(alias))
+  }
+
   isClosed(alias: string): boolean {
     return this.#closed.has(alias)
   }
@@ -193,12 +197,13 @@ export class Participant implements Succession {
   }
 
   #sealer(alias: string): string {
-    const { settings } = this.#parts
     const target = this.#successor(alias)
-    if (settings.retired.has(target) || this.#found?.document.retired.includes(target) === true) {
-      throw refusedAsRetired(target)
-    }
+    if (this.#isRetired(target)) throw refusedAsRetired(target)
     return target
+  }
+
+  #isRetired(alias: string): boolean {
+    return this.#parts.settings.retired.has(alias) || this.#found?.document.retired.includes(alias) === true
   }
 
   #successor(alias: string): string {
