@@ -9,6 +9,7 @@ import { CREDENTIALS_FILE, credentialsOf, InEffect, type Live, readLive } from '
 import { contacted, probing, withConditionalWrites } from './compose/first-contact.ts'
 import { keyDependencies } from './compose/key-health.ts'
 import { openManagers } from './compose/key-managers.ts'
+import { rotating, takePart } from './compose/rotation.ts'
 import { openS3Store } from './compose/s3-store.ts'
 import { timingOf } from './compose/timing.ts'
 import { MemoryStore } from './backends/memory.ts'
@@ -25,6 +26,7 @@ import { type AdminParts, createAdminServer, type Dependency } from './http/admi
 import { createAuthoriser } from './http/authoriser.ts'
 import { requestIds } from './http/request-id.ts'
 import { changeS3Server, createS3Server } from './http/s3-server.ts'
+import type { Rotations } from './jobs/rotation.ts'
 import type { KeyManager } from './keys/key-manager.ts'
 import { loadChecksums } from './s3/checksum.ts'
 import { AbandonedUploads } from './state/abandoned-uploads.ts'
@@ -52,6 +54,7 @@ export interface Components {
   readonly keyring: StateKeyring
   /** By alias. */
   readonly managers: ReadonlyMap<string, KeyManager>
+  readonly rotations: Rotations
   /** Tries a remote backend anew and remembers what it finds; absent for others. */
   readonly probeBackend?: () => Promise<readonly Finding[] | undefined>
   /** Settings and credentials as they are now. */
@@ -78,8 +81,10 @@ export async function openComponents(
   const declared = await openStore(settings.backend, 'backend', settings)
   const store = await contacted(declared, settings.backend, { state, random })
   const keyring = new StateKeyring(state)
-  const keys = openBucketKeys(settings, { managers, keyring, clock })
+  const rotation = rotating(() => inEffect.settings, { state, keyring, managers, clock, random })
+  const keys = openBucketKeys(settings, { managers, keyring, clock, succession: rotation.participant })
   const background = new Background()
+  const part = await takePart(rotation, { keys, background, serves: housekeeping })
   const rules = (bucket: string): BucketRule => bucketRule(inEffect.settings, bucket)
   const uploads = new Uploads({ state, keys, clock, random, managerOf: (bucket) => rules(bucket).manager })
   const abandonedUploads = new AbandonedUploads({ state, keys, keyring })
@@ -108,13 +113,16 @@ export async function openComponents(
     abandonedUploads,
     keyring,
     managers,
+    rotations: rotation.rotations,
     ...probing(declared, settings.backend, { state, random }),
     inEffect,
     dependencies: [...dependenciesOf(store, stateObjects), ...keyDependencies([...managers.values()], keys)],
     waiting: () => waitingConfigurations(store),
     close: async () => {
       stopHousekeeping()
+      part.stop()
       await background.idle()
+      await part.leave()
       await Promise.all([store.close(), stateObjects.close(), ...[...managers.values()].map((one) => one.close())])
     },
   }

@@ -1,4 +1,5 @@
 /** Settings of key managers become key managers. What a provider's SDK needs is loaded only where it is used. */
+import { stat } from 'node:fs/promises'
 import { Agent } from 'node:https'
 import type { Timing } from '../attempts.ts'
 import type { Settings } from '../config/settings.ts'
@@ -6,7 +7,7 @@ import { AwsKmsKeyManager } from '../keys/aws-kms.ts'
 import type { BreakerState } from '../keys/breaker.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
 import { LocalKeyManager } from '../keys/local.ts'
-import { parseMasterKeys, readMasterKeysFile } from '../keys/master-keys.ts'
+import { type MasterKeys, parseMasterKeys, readMasterKeysFile } from '../keys/master-keys.ts'
 import { MemoryKeyManager } from '../keys/memory.ts'
 import { Pkcs11KeyManager } from '../keys/pkcs11.ts'
 import { type KeyCall, ResilientKeyManager } from '../keys/resilient.ts'
@@ -40,9 +41,26 @@ async function openManager(alias: string, settings: ManagerSettings, context: Co
   const { random, timing } = context
   if (settings.type === 'memory') return new MemoryKeyManager({ alias, random })
   if (settings.type !== 'local') return resilient(await openRemote(alias, settings, context), settings, timing)
-  const { keys, file, passphrase } = settings
-  const masterKeys = keys === undefined ? readMasterKeysFile(file ?? '', passphrase) : parseMasterKeys(keys, passphrase)
-  return new LocalKeyManager({ alias, masterKeys: await masterKeys, random })
+  const { keys, file = '', passphrase } = settings
+  if (keys !== undefined) {
+    return new LocalKeyManager({ alias, masterKeys: await parseMasterKeys(keys, passphrase), random })
+  }
+  let seen = await markOf(file)
+  const masterKeys = await readMasterKeysFile(file, passphrase)
+  const read = async (): Promise<MasterKeys | undefined> => {
+    const mark = await markOf(file)
+    if (mark === seen) return undefined
+    const found = await readMasterKeysFile(file, passphrase)
+    seen = mark
+    return found
+  }
+  return new LocalKeyManager({ alias, masterKeys, random, read })
+}
+
+/** Differs once a file has been replaced or written. */
+async function markOf(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined)
+  return found === undefined ? '' : `${found.ino} ${found.size} ${found.mtimeMs} ${found.ctimeMs}`
 }
 
 async function openRemote(alias: string, settings: RemoteSettings, { random, timing }: Context): Promise<KeyManager> {

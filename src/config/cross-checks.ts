@@ -94,8 +94,12 @@ function checkAwsCredentials(
   return problems
 }
 
-function checkManagers({ keys, backend }: ParsedSettings): Problem[] {
-  const problems = [...checkAlias(keys, ['keys', 'active'], keys.active), ...checkFailover(keys)]
+function checkManagers({ keys, backend, buckets }: ParsedSettings): Problem[] {
+  const problems = [
+    ...checkAlias(keys, ['keys', 'active'], keys.active),
+    ...checkFailover(keys),
+    ...checkRetired(keys, buckets),
+  ]
   for (const [alias, manager] of Object.entries(keys.managers)) {
     const path = ['keys', 'managers', alias]
     if (manager.type === 'local' && manager.file !== undefined && manager.keys !== undefined) {
@@ -128,6 +132,16 @@ function checkFailover(keys: ParsedSettings['keys']): Problem[] {
     if (alias === keys.active)
       return [{ path, value: alias, hint: 'is the active key manager, for which it would stand in' }]
     if (keys.failover.indexOf(alias) < at) return [{ path, value: alias, hint: 'stands in the list twice' }]
+    return checkAlias(keys, path, alias)
+  })
+}
+
+function checkRetired(keys: ParsedSettings['keys'], buckets: ParsedSettings['buckets']): Problem[] {
+  const sealing = [keys.active, ...keys.failover, ...buckets.map((bucket) => bucket.keys)]
+  return keys.retired.flatMap((alias, at) => {
+    const path = ['keys', 'retired', at]
+    if (sealing.includes(alias))
+      return [{ path, value: alias, hint: 'is to seal new objects elsewhere in the settings' }]
     return checkAlias(keys, path, alias)
   })
 }

@@ -146,6 +146,26 @@ export const keys = z.strictObject({
     )
     .prefault({ local: { type: 'local' } })
     .describe('Key managers by alias. The alias is written into every object: never rename one.'),
+  retired: z
+    .array(alias)
+    .default([])
+    .describe(
+      'Key managers that open what they wrapped and under which nothing is sealed, whatever the state store says.',
+    ),
+  rotation: z
+    .strictObject({
+      poll: duration('5s', { least: '100ms', most: '1m' }).describe(
+        'How often a gateway looks whether a rotation has begun or gone further.',
+      ),
+      drain: duration('10m', { least: '1s', most: '24h' }).describe(
+        'How long a rotation waits for gateways to leave the old key manager before it asks for help.',
+      ),
+      dualRead: duration('30d', { least: '1s', most: '365d' }).describe(
+        'How long the old key manager is still asked for keys that the keyring does not have.',
+      ),
+    })
+    .prefault({})
+    .describe('Rotation over all gateways, `sealgate keys rotate`.'),
   bucketKey: z
     .strictObject({
       lifetime: duration('24h', { least: '1h', most: '30d' }).describe('How long one bucket key seals new objects.'),

@@ -135,6 +135,7 @@ const bucket = z.strictObject({
   namespace: z
     .string()
     .regex(/^[^\p{Cc}\p{Surrogate}]{1,128}$/u, 'a namespace is 1 to 128 printable characters')
+    .refine((name) => !name.startsWith('sealgate/'), 'names that begin with sealgate/ are kept for Sealgate')
     .optional()
     .describe(
       'Stable name that the keys of the bucket are bound to, so that its data can move to a bucket of another name. Default: the name of the bucket. Changing it makes existing objects unreadable.',

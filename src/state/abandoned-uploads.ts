@@ -1,6 +1,8 @@
 /** Uploads as the state store has them, found without their client: what is there, when it last changed, whose it was (docs/format.md, "State store"). */
 import { Integrity } from '../errors.ts'
 import { stateId } from '../format/journal.ts'
+import { parseStateRecordPrefix } from '../format/state-record.ts'
+import type { WrappedBucketKey } from '../keys/key-manager.ts'
 import { openSealedRecord, type SealedRecordParts } from './sealed-record.ts'
 import type { StateEntry, StateStore } from './state-store.ts'
 import { type CreateRecord, decodeCreate } from './upload-records.ts'
@@ -57,6 +59,12 @@ export class AbandonedUploads {
       upload = counted(upload, id, entry.path.slice(folder(id).length), entry)
     }
     return upload
+  }
+
+  /** The bucket key that an upload needs, as its `create` names it; `undefined` if there is none any more. Throws `Integrity` for what is no record. */
+  async needs(id: string): Promise<WrappedBucketKey | undefined> {
+    const found = await this.#parts.state.get(`${folder(id)}create`)
+    return found === undefined ? undefined : parseStateRecordPrefix(found.bytes).wrapped
   }
 
   /** `undefined` if there is no `create` any more. Throws `Integrity` if it cannot be opened, `Unavailable` or `Denied` if nobody can tell. */

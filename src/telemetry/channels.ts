@@ -63,6 +63,19 @@ export interface KeyManagerEvent {
   readonly state: 'closed' | 'open' | 'half-open'
 }
 
+/** A rotation of master keys as this process sees it, whenever it has gone further. */
+export interface RotationEvent {
+  readonly from: string
+  readonly to: string
+  readonly phase: 'draining' | 'rewrapping' | 'dual-read' | 'done' | 'aborted'
+  /** Whether it waits for somebody to look at it. */
+  readonly stalled: boolean
+  readonly total: number
+  readonly examined: number
+  readonly rewrapped: number
+  readonly failed: number
+}
+
 /** How many open bucket keys this process keeps. */
 export interface KeyCacheSizeEvent {
   readonly entries: number
@@ -109,6 +122,7 @@ export const plaintextLeft: Channel<PlaintextLeftEvent> = typed('sealgate:plaint
 export const configurationWaits: Channel<WaitingEvent> = typed('sealgate:configuration-waits')
 export const alarm: Channel<AlarmEvent> = typed('sealgate:alarm')
 export const keyCache: Channel<KeyCacheEvent> = typed('sealgate:key-cache')
+export const rotationSeen: Channel<RotationEvent> = typed('sealgate:rotation')
 export const keyCacheSize: Channel<KeyCacheSizeEvent> = typed('sealgate:key-cache-size')
 export const keyManager: Channel<KeyManagerEvent> = typed('sealgate:key-manager')
 export const keyCall: Channel<KeyCallEvent> = typed('sealgate:key-call')

@@ -64,6 +64,8 @@ describe('settings from nothing', () => {
         active: 'local',
         failover: [],
         managers: { local: { type: 'local', file: 'sealgate-data/master-keys.json' } },
+        retired: [],
+        rotation: { poll: 5_000, drain: 600_000, dualRead: 2_592_000_000 },
         bucketKey: { lifetime: 86_400_000 },
         cache: { lifetime: 3_600_000, grace: 86_400_000, entries: 4_096 },
       },
@@ -362,6 +364,9 @@ credentials: [{ accessKey: a/b, secretKey: quite-secret, ${ALLOW} }]
     ['keys: { managers: { local: { type: memory } } }', 'every object would be lost with the process'],
     ['keys: { managers: { local: { type: local, file: x, keys: y } } }', 'keep one of them'],
     ['keys: { bucketKey: { lifetime: 31d } }', 'from 1h to 30d'],
+    ['keys: { retired: [gone] }', 'no key manager has this alias'],
+    ['keys: { retired: [local] }', 'is to seal new objects elsewhere'],
+    ['buckets: [{ match: a, namespace: sealgate/rotation }]', 'kept for Sealgate'],
     [`credentials: [{ ${CREDENTIAL}, allow: [] }]`, 'grant something, or remove the credential'],
     [
       `credentials: [{ ${CREDENTIAL}, allow: [{ buckets: [a], actions: write }] }]`,
