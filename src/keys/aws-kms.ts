@@ -26,6 +26,7 @@ const MAX_WRAPPED_BYTES = 6_144
 const PROBE = Buffer.from('sealgate')
 
 type Call<T> = (options: { abortSignal: AbortSignal }) => Promise<T>
+type Opening<T> = (wrapped: Buffer, options: { abortSignal: AbortSignal }) => Promise<T>
 
 /** Provider tag `a`. The encryption context is that of docs/format.md, "Envelope". */
 export class AwsKmsKeyManager implements KeyManager {
@@ -66,8 +67,9 @@ export class AwsKmsKeyManager implements KeyManager {
 
   async unwrap(wrapped: Buffer, context: KeyContext): Promise<Buffer> {
     requireCiphertext(wrapped)
-    const opened = await this.#open('Decrypt', context, (options) =>
-      this.#kms.decrypt({ CiphertextBlob: wrapped, EncryptionContext: encryptionContext(context) }, options),
+    const bound = { EncryptionContext: encryptionContext(context) }
+    const opened = await this.#open('Decrypt', context, wrapped, (CiphertextBlob, options) =>
+      this.#kms.decrypt({ CiphertextBlob, ...bound }, options),
     )
     const key = ownBytes(opened.Plaintext)
     try {
@@ -83,10 +85,10 @@ export class AwsKmsKeyManager implements KeyManager {
   async rewrap(wrapped: Buffer, context: KeyContext): Promise<Buffer> {
     requireCiphertext(wrapped)
     const bound = encryptionContext(context)
-    const made = await this.#open('ReEncrypt', context, (options) =>
+    const made = await this.#open('ReEncrypt', context, wrapped, (CiphertextBlob, options) =>
       this.#kms.reEncrypt(
         {
-          CiphertextBlob: wrapped,
+          CiphertextBlob,
           SourceEncryptionContext: bound,
           DestinationKeyId: this.#keyId,
           DestinationEncryptionContext: bound,
@@ -143,30 +145,30 @@ export class AwsKmsKeyManager implements KeyManager {
   }
 
   /**
-   * KMS says of bytes that name no key, or one of somebody else, what it says where a permission is missing. Keys that open what
-   * they have just wrapped lack none: then the bytes are wrong.
+   * KMS says of bytes that name no key, or one of somebody else, what it says where a permission is missing. Where the same works
+   * with what our keys have just wrapped, the bytes are wrong.
    */
-  async #open<T>(action: string, context: KeyContext, call: Call<T>): Promise<T> {
+  async #open<T>(action: string, context: KeyContext, wrapped: Buffer, work: Opening<T>): Promise<T> {
     let strange = false
     const watched: Call<T> = (options) =>
-      call(options).catch((error: unknown) => {
+      work(wrapped, options).catch((error: unknown) => {
         strange = mayBeStrange(error)
         throw error
       })
     try {
       return await this.#ask(action, watched)
     } catch (error) {
-      if (!strange || !(await this.#canOpenOwn(context))) throw error
+      if (!strange || !(await this.#canOpenOwn(context, work))) throw error
       throw new Integrity('unwrap failure', `bytes that no AWS KMS key of key manager ${this.alias} wrapped`)
     }
   }
 
-  async #canOpenOwn(context: KeyContext): Promise<boolean> {
-    const bound = { EncryptionContext: encryptionContext(context) }
+  async #canOpenOwn(context: KeyContext, work: Opening<unknown>): Promise<boolean> {
+    const bound = { Plaintext: PROBE, EncryptionContext: encryptionContext(context) }
     const options = { abortSignal: AbortSignal.timeout(this.#timeout) }
     const tries = [this.#keyId, ...this.#formerKeyIds].map(async (KeyId) => {
-      const { CiphertextBlob } = await this.#kms.encrypt({ KeyId, Plaintext: PROBE, ...bound }, options)
-      await this.#kms.decrypt({ CiphertextBlob, ...bound }, options)
+      const { CiphertextBlob } = await this.#kms.encrypt({ KeyId, ...bound }, options)
+      await work(ownBytes(CiphertextBlob), options)
     })
     const outcomes = await Promise.allSettled(tries)
     return outcomes.every(({ status }) => status === 'fulfilled')

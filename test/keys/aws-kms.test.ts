@@ -121,6 +121,21 @@ describe('the AWS KMS key manager', () => {
     await expect(manager.unwrap(wrapped, CONTEXT)).rejects.toMatchObject({ kind: 'denied' })
   })
 
+  it.each(['ReEncrypt', 'Decrypt', 'Encrypt'])(
+    'a missing permission for %s is no fault of the bytes',
+    async (action) => {
+      const manager = open('alias/main')
+      const { wrapped } = await manager.generate(CONTEXT)
+      const strange = Buffer.from(wrapped)
+      strange[0] = 0xff
+      server.denied = [action]
+      const bytes = action === 'Encrypt' ? strange : wrapped
+      const work = action === 'ReEncrypt' ? manager.rewrap(bytes, CONTEXT) : manager.unwrap(bytes, CONTEXT)
+      await expect(work).rejects.toMatchObject({ kind: 'denied' })
+      server.denied = []
+    },
+  )
+
   it('does not wait longer than its time', async () => {
     server.fault = 'silence'
     await expect(open('alias/main', { timeout: 100 }).generate(CONTEXT)).rejects.toMatchObject({ kind: 'unavailable' })
