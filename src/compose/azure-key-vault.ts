@@ -1,5 +1,6 @@
 /** Settings of a key in Azure Key Vault become a key manager: packages are loaded, and files read, here. */
 import { readFile } from 'node:fs/promises'
+import type * as identityPackage from '@azure/identity'
 import type { TokenCredential } from '@azure/identity'
 import type { KeyVaultKey } from '@azure/keyvault-keys'
 import type { Settings } from '../config/settings.ts'
@@ -10,7 +11,7 @@ import { loadOptional } from './optional-packages.ts'
 import { readText } from './read-text.ts'
 
 type AzureSettings = Extract<Settings['keys']['managers'][string], { readonly type: 'azure-key-vault' }>
-type Identity = typeof import('@azure/identity')
+type Identity = typeof identityPackage
 
 /** The newest that run on Node 20. */
 const PACKAGES = ['@azure/identity@4.13.1', '@azure/keyvault-keys@4.10.2']
@@ -59,30 +60,28 @@ function credentialOf(
     // Microsoft knows only its own addresses.
     disableInstanceDiscovery: authorityHost !== undefined && !ENTRA.test(authorityHost),
   }
-  switch (login.method) {
-    case 'default':
-      return new identity.DefaultAzureCredential(options)
-    case 'managed-identity':
-      return new identity.ManagedIdentityCredential({ ...options, ...given({ clientId: login.clientId }) })
-    case 'workload-identity': {
-      const { tenantId, clientId, tokenFile: tokenFilePath } = login
-      return new identity.WorkloadIdentityCredential({ ...options, ...given({ tenantId, clientId, tokenFilePath }) })
-    }
-    case 'client-secret':
-      return new FreshSecret(alias, login.secretFile, (secret) => {
-        return new identity.ClientSecretCredential(login.tenantId, login.clientId, secret, options)
-      })
-    case 'client-certificate': {
-      const certificate = { certificatePath: login.certificateFile }
-      return new identity.ClientCertificateCredential(login.tenantId, login.clientId, certificate, options)
-    }
+  if (login.method === 'default') return new identity.DefaultAzureCredential(options)
+  if (login.method === 'managed-identity') {
+    const { clientId } = login
+    return new identity.ManagedIdentityCredential({ ...options, ...(clientId === undefined ? {} : { clientId }) })
   }
-}
-
-function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>
+  if (login.method === 'workload-identity') {
+    const { tenantId, clientId, tokenFile } = login
+    return new identity.WorkloadIdentityCredential({
+      ...options,
+      ...(tenantId === undefined ? {} : { tenantId }),
+      ...(clientId === undefined ? {} : { clientId }),
+      ...(tokenFile === undefined ? {} : { tokenFilePath: tokenFile }),
+    })
   }
+  const { tenantId, clientId } = login
+  if (login.method === 'client-secret') {
+    return new FreshSecret(alias, login.secretFile, (secret) => {
+      return new identity.ClientSecretCredential(tenantId, clientId, secret, options)
+    })
+  }
+  const certificate = { certificatePath: login.certificateFile }
+  return new identity.ClientCertificateCredential(tenantId, clientId, certificate, options)
 }
 
 /** The credential of what a file holds now: secrets are replaced while we run. */

@@ -1,8 +1,10 @@
 /** What Azure answers where it does not do what it was asked, as inner errors. Its own texts quote names and never leave this file. */
 import { Denied, Integrity, Unavailable } from '../../errors.ts'
 
-/** Inner codes of refusals. */
+/** Inner codes of refusals, or statuses where there is none. */
 const REFUSED: Readonly<Record<string, string>> = {
+  401: "the vault does not take the token; is it of the vault's tenant?",
+  404: 'there is no such key in this vault',
   ForbiddenByRbac: 'the identity lacks the role of docs/keys.md',
   ForbiddenByPolicy: 'the identity lacks a permission in the access policy of the vault',
   AccessDenied: 'the identity lacks a permission in the access policy of the vault',
@@ -37,22 +39,26 @@ export function isMissing(error: unknown): boolean {
 export function azureFailure(alias: string, operation: string, error: unknown, opening = false): Error {
   if (error instanceof Denied) return error
   const { name, status, inner, message, code, retryAfter } = told(error)
-  const what = `Azure Key Vault, key manager ${alias}: ${operation} failed (${[status ?? name, code, inner].filter(Boolean).join(', ')})`
-  const [login] = LOGIN.exec(message) ?? []
-  if (isOfLogin(name)) {
-    if (login === undefined) return new Unavailable(`${what}: there is no token to be had`)
-    const number = LOGIN_NUMBER.exec(message)?.[0]
-    return new Denied(`${what}: the login is refused (${[login, number].filter(Boolean).join(', ')})`)
-  }
-  if (status === undefined || status >= 500 || status === 408 || status === 429) {
+  const what = `Azure Key Vault, key manager ${alias}: ${operation} failed (${listed(status ?? name, code, inner)})`
+  if (isOfLogin(name)) return loginFailure(what, message)
+  if (status === undefined || status >= 500 || LATER.has(status)) {
     return new Unavailable(what, retryAfter === undefined ? {} : { retryAfter })
   }
-  if (status === 404) return new Denied(`${what}: there is no such key in this vault`)
-  if (status === 401) return new Denied(`${what}: the vault does not take the token; is it of the vault's tenant?`)
   if (status === 400 && opening) return new Integrity('unwrap failure', what)
-  const why = REFUSED[inner ?? ''] ?? 'the diagnostic log of the vault says why'
+  const why = REFUSED[inner ?? status] ?? 'the diagnostic log of the vault says why'
   return new Denied(`${what}: ${why}`)
 }
+
+const LATER: ReadonlySet<number> = new Set([408, 429])
+
+function loginFailure(what: string, message: string): Error {
+  const login = LOGIN.exec(message)?.[0]
+  if (login === undefined) return new Unavailable(`${what}: there is no token to be had`)
+  return new Denied(`${what}: the login is refused (${listed(login, LOGIN_NUMBER.exec(message)?.[0])})`)
+}
+
+const listed = (...names: readonly (string | number | undefined)[]): string =>
+  names.filter((name) => name !== undefined).join(', ')
 
 const isOfLogin = (name: string): boolean =>
   /^(Authentication|AggregateAuthentication|AuthenticationRequired|CredentialUnavailable|ClientConfiguration)Error$/.test(
