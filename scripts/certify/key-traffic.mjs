@@ -67,9 +67,9 @@ export class Traffic {
   }
 
   /** Refused, as what only somebody at the provider can help. */
-  async denied(work) {
+  async denied(work, code = 'AccessDenied') {
     const outcome = await work().then(() => 'done', (error) => error.name)
-    assert(outcome === 'AccessDenied', `it was ${outcome}`)
+    assert(outcome === code, `it was ${outcome}`)
   }
 }
 

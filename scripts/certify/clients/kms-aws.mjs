@@ -143,22 +143,23 @@ async function permissions({ check }, moto, gateways) {
 
 async function states({ check }, { kms }, { traffic }) {
   const keyId = async () => (await kms.describeKey({ KeyId: 'alias/sealgate' })).KeyMetadata.KeyId
-  const refusedMeanwhile = async (begin, end) => {
+  const refusedMeanwhile = async (code, begin, end) => {
     const one = await traffic.write('user')
     const KeyId = await keyId()
     await begin(KeyId)
     await sleep(1_200)
-    await traffic.denied(() => traffic.read(one))
-    await traffic.denied(() => traffic.write('role'))
+    await traffic.denied(() => traffic.read(one), code)
+    await traffic.denied(() => traffic.write('role'), code)
     await end(KeyId)
     await traffic.read(one)
     await traffic.read(await traffic.write('role'))
   }
   await check('a disabled key is refused until it is enabled', () =>
-    refusedMeanwhile((KeyId) => kms.disableKey({ KeyId }), (KeyId) => kms.enableKey({ KeyId })),
+    refusedMeanwhile('KMS.DisabledException', (KeyId) => kms.disableKey({ KeyId }), (KeyId) => kms.enableKey({ KeyId })),
   )
   await check('a key that is about to be deleted is refused until that is called off', () =>
     refusedMeanwhile(
+      'KMS.KMSInvalidStateException',
       (KeyId) => kms.scheduleKeyDeletion({ KeyId, PendingWindowInDays: 7 }),
       async (KeyId) => {
         await kms.cancelKeyDeletion({ KeyId })

@@ -1,5 +1,5 @@
 /** What Azure answers where it does not do what it was asked, as inner errors. Its own texts quote names and never leave this file. */
-import { Denied, Integrity, Unavailable } from '../../errors.ts'
+import { Denied, Integrity, type KeyFault, Unavailable } from '../../errors.ts'
 
 /** Inner codes of refusals, or statuses where there is none. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -14,6 +14,13 @@ const REFUSED: Readonly<Record<string, string>> = {
   KeyNotYetValid: 'the key version is not valid yet',
   KeyExpired: 'the key version has expired',
   KeyOperationForbidden: 'the permitted operations of the key lack this one',
+}
+
+const KEY_FAULTS: Readonly<Record<string, KeyFault>> = {
+  404: 'missing',
+  KeyDisabled: 'disabled',
+  KeyNotYetValid: 'wrong-state',
+  KeyExpired: 'wrong-state',
 }
 
 /** Codes of OAuth by which a login is refused for good. */
@@ -45,8 +52,10 @@ export function azureFailure(alias: string, operation: string, error: unknown, o
     return new Unavailable(what, retryAfter === undefined ? {} : { retryAfter })
   }
   if (status === 400 && opening) return new Integrity('unwrap failure', what)
-  const why = REFUSED[inner ?? status] ?? 'the diagnostic log of the vault says why'
-  return new Denied(`${what}: ${why}`)
+  const cause = inner ?? status
+  const key = KEY_FAULTS[cause]
+  const why = REFUSED[cause] ?? 'the diagnostic log of the vault says why'
+  return new Denied(`${what}: ${why}`, key === undefined ? {} : { key })
 }
 
 const LATER: ReadonlySet<number> = new Set([408, 429])

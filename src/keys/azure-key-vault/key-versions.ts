@@ -50,7 +50,8 @@ export class KeyVersions {
   async newest(): Promise<KeyVersion> {
     const key = await this.#get(this.#parts.keyName)
     const version = this.#keep(key)
-    if (key.properties.enabled === false) throw this.#denied('the newest version of the key is disabled')
+    if (key.properties.enabled === false)
+      throw this.#denied('the newest version of the key is disabled', { key: 'disabled' })
     const missing = NEEDS[version.kind].filter((operation) => key.keyOperations?.includes(operation) !== true)
     if (missing.length > 0) {
       throw this.#denied(`the permitted operations of the key lack ${missing.join(' and ')}`)
@@ -124,8 +125,8 @@ export class KeyVersions {
     return createPublicKey({ key: { kty: 'RSA', n: modulus ?? '', e: exponent ?? '' }, format: 'jwk' })
   }
 
-  #denied(why: string): Denied {
-    return new Denied(`Azure Key Vault, key manager ${this.#parts.alias}: ${why}`)
+  #denied(why: string, about: { readonly key?: 'disabled' } = {}): Denied {
+    return new Denied(`Azure Key Vault, key manager ${this.#parts.alias}: ${why}`, about)
   }
 }
 

@@ -1,5 +1,5 @@
 /** What Google Cloud KMS answers where it does not do what it was asked, as inner errors. Its own texts quote names and never leave this file. */
-import { Denied, Unavailable } from '../../errors.ts'
+import { Denied, type KeyFault, Unavailable } from '../../errors.ts'
 
 /** Codes of google.rpc.Code, as the SDK gives them, by name. */
 const CODES: Readonly<Record<number, string>> = {
@@ -23,6 +23,8 @@ const REFUSED: Readonly<Record<string, string>> = {
   UNAUTHENTICATED: 'the service does not take the token',
 }
 
+const KEY_FAULTS: Readonly<Record<string, KeyFault>> = { NOT_FOUND: 'missing', FAILED_PRECONDITION: 'wrong-state' }
+
 /** Codes of OAuth by which a login is refused for good. */
 const LOGIN = /\b(invalid_client|invalid_grant|invalid_request|invalid_scope|unauthorized_client|access_denied)\b/
 
@@ -35,7 +37,8 @@ export function gcpFailure(alias: string, operation: string, error: unknown): Er
   const name = nameOf(error)
   const what = `Google Cloud KMS, key manager ${alias}: ${operation} failed (${name})`
   const why = REFUSED[name]
-  if (why !== undefined) return new Denied(`${what}: ${why}`)
+  const key = KEY_FAULTS[name]
+  if (why !== undefined) return new Denied(`${what}: ${why}`, key === undefined ? {} : { key })
   const [login] = LOGIN.exec(error instanceof Error ? error.message : '') ?? []
   if (login !== undefined) return new Denied(`${what}: the login is refused (${login})`)
   return new Unavailable(what)
