@@ -14,6 +14,8 @@ import { type KeyCall, ResilientKeyManager } from '../keys/resilient.ts'
 import { alarm, keyCall, keyManager } from '../telemetry/channels.ts'
 import { awsCredentialsOf } from './aws-credentials.ts'
 import { openKmip } from './kmip.ts'
+import { openAzureKeyVault } from './azure-key-vault.ts'
+import { openGcpKms } from './gcp-kms.ts'
 import { pkcs11Parts } from './pkcs11.ts'
 import { readText } from './read-text.ts'
 import { openVaultTransit } from './vault-transit.ts'
@@ -67,6 +69,8 @@ async function openRemote(alias: string, settings: RemoteSettings, { random, tim
   if (settings.type === 'aws-kms') return openAwsKms(alias, settings)
   if (settings.type === 'vault-transit') return openVaultTransit(alias, settings, timing)
   if (settings.type === 'kmip') return openKmip(alias, settings, random)
+  if (settings.type === 'azure-key-vault') return openAzureKeyVault(alias, settings, random)
+  if (settings.type === 'gcp-kms') return openGcpKms(alias, settings, random)
   return new Pkcs11KeyManager({ ...(await pkcs11Parts(alias, settings)), random })
 }
 

@@ -112,6 +112,8 @@ function checkManagers({ keys, backend, buckets }: ParsedSettings): Problem[] {
     if (manager.type === 'aws-kms') problems.push(...checkAwsCredentials(path, manager))
     if (manager.type === 'vault-transit') problems.push(...checkVault(path, manager))
     if (manager.type === 'kmip') problems.push(...checkKmip(path, manager))
+    if (manager.type === 'azure-key-vault') problems.push(...checkAzure(path, manager))
+    if (manager.type === 'gcp-kms') problems.push(...checkInTheClear(path, 'endpoint', manager.endpoint))
     if (manager.type === 'memory' && backend.type !== 'memory') {
       const hint = 'every object would be lost with the process: use type local, or a memory backend'
       problems.push({ path: [...path, 'type'], value: 'memory', hint })
@@ -170,11 +172,23 @@ function checkVault(path: readonly string[], { address, login, certFile, keyFile
   if (login.method === 'cert' && certFile === undefined) {
     problems.push({ path: [...path, 'login', 'method'], hint: 'cert needs certFile and keyFile' })
   }
-  if (address.startsWith('http:') && !LOOPBACK.test(address)) {
-    const hint = 'keys and tokens would go over the network in the clear: write https://'
-    problems.push({ path: [...path, 'address'], value: address, hint })
-  }
-  return problems
+  return [...problems, ...checkInTheClear(path, 'address', address)]
+}
+
+function checkInTheClear(path: readonly string[], name: string, address: string | undefined): Problem[] {
+  if (address?.startsWith('http:') !== true || LOOPBACK.test(address)) return []
+  const hint = 'keys and tokens would go over the network in the clear: write https://'
+  return [{ path: [...path, name], value: address, hint }]
+}
+
+type AzureManager = Extract<ParsedSettings['keys']['managers'][string], { readonly type: 'azure-key-vault' }>
+
+function checkAzure(path: readonly string[], { vaultUrl, authorityHost }: AzureManager): Problem[] {
+  return Object.entries({ vaultUrl, authorityHost }).flatMap(([name, value]) =>
+    value?.startsWith('http:') === true
+      ? { path: [...path, name], value, hint: 'the SDK sends no token over http: write https://' }
+      : [],
+  )
 }
 
 const LOOPBACK = /^http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/

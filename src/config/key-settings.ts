@@ -2,6 +2,8 @@
 import { z } from 'zod'
 import { awsCredentials, httpEndpoint } from './aws-settings.ts'
 import { kmip } from './kmip-settings.ts'
+import { azureKeyVault } from './azure-settings.ts'
+import { gcpKms } from './gcp-settings.ts'
 import { retryPolicy } from './retry-settings.ts'
 import { count, duration, path, secret } from './shapes.ts'
 import { vaultTransit } from './vault-settings.ts'
@@ -118,6 +120,8 @@ const pkcs11Manager = z.strictObject({
 
 const vaultTransitManager = z.strictObject({ ...vaultTransit, caFile, ...remote })
 const kmipManager = z.strictObject({ ...kmip, caFile, ...remote })
+const azureKeyVaultManager = z.strictObject({ ...azureKeyVault, caFile, ...remote })
+const gcpKmsManager = z.strictObject({ ...gcpKms, caFile, ...remote })
 
 const managerTypes = [
   localManager,
@@ -126,6 +130,8 @@ const managerTypes = [
   vaultTransitManager,
   pkcs11Manager,
   kmipManager,
+  azureKeyVaultManager,
+  gcpKmsManager,
 ] as const
 
 export const keys = z.strictObject({
@@ -141,7 +147,8 @@ export const keys = z.strictObject({
     .record(
       alias,
       z.discriminatedUnion('type', managerTypes, {
-        error: 'write a map whose `type` is local, memory, aws-kms, vault-transit, pkcs11 or kmip',
+        error:
+          'write a map whose `type` is local, memory, aws-kms, vault-transit, pkcs11, kmip, azure-key-vault or gcp-kms',
       }),
     )
     .prefault({ local: { type: 'local' } })
