@@ -13,19 +13,23 @@ interface GateParts {
   /** Whether client certificates let in. */
   readonly certificates: boolean
   readonly limit: FailureLimit
+  /** How often requests of pages are told: they count as no failure, lest a page that somebody looks at keeps him out. */
+  readonly pages: FailureLimit
 }
 
 export class AdminGate {
   readonly #certificates: boolean
   readonly #limit: FailureLimit
+  readonly #pages: FailureLimit
   #access: AdminAccess
   /** Connections that began under the authorities of now, by which their certificates are judged. */
   #judged = new Set<string>()
 
-  constructor({ access, certificates, limit }: GateParts) {
+  constructor({ access, certificates, limit, pages }: GateParts) {
     this.#access = access
     this.#certificates = certificates
     this.#limit = limit
+    this.#pages = pages
   }
 
   /** From the next request on. */
@@ -48,9 +52,8 @@ export class AdminGate {
   /** Who it is; or the answer, if nobody. */
   admit(raw: IncomingMessage): AdminCaller | { readonly refused: AdminAnswer } {
     const peer = raw.socket.remoteAddress ?? 'unknown'
-    const { authorization, origin } = raw.headers
-    // Browsers add a certificate by themselves, for whatever page asks.
-    if (origin !== undefined) return this.#refuse(raw, peer, 'Forbidden')
+    const { authorization } = raw.headers
+    if (isOfPage(raw)) return this.#refusePage(raw, peer)
     if (!this.#access.configured && !this.#certificates) return { refused: refuse('NotConfigured') }
     // A certificate is no guess: its holder is let in whoever else fails from the same address.
     if (authorization === undefined) {
@@ -66,12 +69,16 @@ export class AdminGate {
     const name = token === undefined ? undefined : this.#access.whoHas(token)
     if (name !== undefined) return { who: `token ${name}`, peer }
     this.#limit.failed(peer)
-    return this.#refuse(raw, peer, 'Unauthorized')
+    this.#tell(raw, peer, 'Unauthorized')
+    return { refused: refuse('Unauthorized') }
   }
 
-  #refuse(raw: IncomingMessage, peer: string, code: AdminErrorCode): { readonly refused: AdminAnswer } {
-    this.#tell(raw, peer, code)
-    return { refused: refuse(code) }
+  #refusePage(raw: IncomingMessage, peer: string): { readonly refused: AdminAnswer } {
+    if (this.#pages.wait(peer) === undefined) {
+      this.#pages.failed(peer)
+      this.#tell(raw, peer, 'Forbidden')
+    }
+    return { refused: refuse('Forbidden') }
   }
 
   #tell({ method = '', url = '' }: IncomingMessage, peer: string, code: AdminErrorCode): void {
@@ -91,6 +98,10 @@ export class AdminGate {
     return name.slice(0, MAX_NAME)
   }
 }
+
+/** Browsers add a certificate by themselves, for whatever page asks. `none` is what somebody has typed. */
+const isOfPage = ({ headers }: IncomingMessage): boolean =>
+  headers.origin !== undefined || (headers['sec-fetch-site'] ?? 'none') !== 'none'
 
 /** The secure socket is another object than the one below it. */
 const endsOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`

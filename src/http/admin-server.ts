@@ -102,7 +102,7 @@ const CHANGING = new WeakMap<FastifyInstance, Changing>()
 
 function addApi(app: FastifyInstance, { access, answer, clock }: AdminApiParts, tls?: AdminTlsOptions): void {
   const certificates = tls?.clientCa !== undefined
-  const gate = new AdminGate({ access, certificates, limit: new FailureLimit(clock) })
+  const gate = new AdminGate({ access, certificates, limit: new FailureLimit(clock), pages: new FailureLimit(clock) })
   CHANGING.set(app, { gate, tls })
   app.server.on('connection', (socket) => gate.connected(socket))
   app.register(async (inner) => adminRoutes(inner, gate, answer), { prefix: '/v1' })

@@ -90,10 +90,17 @@ describe('a token', () => {
 
   test('of a page in a browser does not count', async () => {
     await start()
-    const { status, json } = await admin.ask('GET', '/v1/keys', {
-      headers: { ...AUTHORIZED, origin: 'https://evil.example' },
-    })
-    expect([status, json.error.code]).toEqual([403, 'Forbidden'])
+    for (const of of [{ origin: 'https://evil.example' }, { origin: 'null' }, { 'sec-fetch-site': 'cross-site' }]) {
+      for (let times = 0; times < 12; times += 1) {
+        const { status, json } = await admin.ask('GET', '/v1/keys', { headers: { ...AUTHORIZED, ...of } })
+        expect([status, json.error.code]).toEqual([403, 'Forbidden'])
+      }
+    }
+    // It is told, not for ever, and keeps nobody out.
+    expect(admin.events).toHaveLength(10)
+    expect((await admin.ask('GET', '/v1/keys', { headers: { ...AUTHORIZED, 'sec-fetch-site': 'none' } })).status).toBe(
+      200,
+    )
   })
 })
 
