@@ -71,10 +71,17 @@ export class AdminListener {
       ['main', 'next'].map((alias) => [alias, new MemoryKeyManager({ alias, random: randomBytes })]),
     )
     this.#keys = createBucketKeys({ managers: this.managers, activeAlias: 'main', keyring: this.keyring, clock })
-    this.rotating = rotating(
-      loadSettings({ env: {}, readFile: () => 'keys: { active: main, managers: { main: { type: local } } }' }),
-      { state, keyring: this.keyring, managers: this.managers, clock, random: randomBytes },
-    )
+    const settings = loadSettings({
+      env: {},
+      readFile: () => 'keys: { active: main, managers: { main: { type: local }, next: { type: local } } }',
+    })
+    this.rotating = rotating(() => settings, {
+      state,
+      keyring: this.keyring,
+      managers: this.managers,
+      clock,
+      random: randomBytes,
+    })
     this.#uploads = new Uploads({ state, keys: this.#keys, clock, random: randomBytes })
     this.api = createAdminApi({
       keyring: this.keyring,
