@@ -8,6 +8,7 @@ import { type RewrapReport, rewrapKeyring } from '../jobs/rewrap-keyring.ts'
 import { formatKeyringRecord } from '../keys/keyring.ts'
 import { report } from './client-options.ts'
 import { type CommandContext, settingsOf, stoppable } from './context.ts'
+import { type DeepFlags, deepRewrap, requireShallow, withDeepOptions } from './deep-rewrap.ts'
 import { rotationText } from './rotation-text.ts'
 
 export interface KeyringFlags {
@@ -15,11 +16,7 @@ export interface KeyringFlags {
   readonly json?: boolean
 }
 
-interface RewrapFlags extends KeyringFlags {
-  readonly from?: string
-  readonly to?: string
-  readonly dryRun?: boolean
-}
+type RewrapFlags = KeyringFlags & DeepFlags
 
 interface ExportFlags extends KeyringFlags {
   readonly out: string
@@ -38,22 +35,25 @@ export const keyringCommands = (context: CommandContext): readonly Command[] => 
       '\nExample:\n  sealgate keys status\n\nA key manager whose row says 0 is not needed to read any object of this keyring.\n',
     )
     .action((flags: KeyringFlags) => withKeyring(context, flags, (opened) => status(context, flags, opened))),
-  new Command('rewrap')
-    .description(
-      'wrap every bucket key anew, under the newest master key or by another key manager; no object is touched',
-    )
-    .option(...CONFIG)
+  withDeepOptions(
+    new Command('rewrap').description(
+      'wrap every bucket key anew, under the newest master key or by another key manager; no object is touched without --deep',
+    ),
+  )
     .option('--from <alias>', 'only keys that this key manager has wrapped; default: all')
-    .option('--to <alias>', 'the key manager that wraps them from now on; default: the one that had')
-    .option('--dry-run', 'open and wrap each key, and change nothing')
-    .option(...JSON_LINES)
+    .option(
+      '--to <alias>',
+      'the key manager that wraps them from now on; default: the one that had, or of objects the active one',
+    )
     .addHelpText(
       'after',
-      '\nExamples:\n  sealgate keys rewrap\n  sealgate keys rewrap --from old --to main\n\nThe gateway may run meanwhile. A run that broke off is started again. Every gateway must have both key managers in its settings before;\nan old one may go once `keys status` says that nothing is wrapped by it, and the keyring is then part of what a backup needs.\n',
+      "\nExamples:\n  sealgate keys rewrap\n  sealgate keys rewrap --from old --to main\n  sealgate keys rewrap --deep --bucket backups --shard 0/4\n\nThe gateway may run meanwhile. A run that broke off is started again. Every gateway must have both key managers in its settings before;\nan old one may go once `keys status` says that nothing is wrapped by it, and the keyring is then part of what a backup needs.\nAfterwards --deep puts the new form into the objects themselves, so that they can be read without the keyring: no data moves, and what\nmay not be touched (earlier versions, Object Lock, customers' keys) is counted. It can be shared among processes and goes on where it was.\n",
     )
-    .action((flags: RewrapFlags) =>
-      withKeyring(context, flags, (opened, signal) => rewrap(context, flags, opened, signal)),
-    ),
+    .action(async (flags: RewrapFlags) => {
+      if (flags.deep === true) return deepRewrap(context, flags)
+      requireShallow(flags)
+      return withKeyring(context, flags, (opened, signal) => rewrap(context, flags, opened, signal))
+    }),
   new Command('export')
     .description('write the keyring into one file, for `decrypt --keyring` and for backups')
     .option(...CONFIG)
