@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { LocalStore } from './backends/local.ts'
 import type { Finding } from './backends/s3/probe.ts'
+import { adminAccessOf, adminTlsOf } from './compose/admin-access.ts'
 import { openBucketKeys } from './compose/bucket-keys.ts'
 import { keepHouse } from './compose/housekeeping.ts'
 import { CREDENTIALS_FILE, credentialsOf, InEffect, type Live, readLive } from './compose/live.ts'
@@ -22,7 +23,8 @@ import { waitingConfigurations } from './gateway/configuration/waiting.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { PlainLookup } from './gateway/plain-lookup.ts'
 import { TailCache } from './gateway/tail-cache.ts'
-import { type AdminParts, createAdminServer, type Dependency } from './http/admin-server.ts'
+import { type AdminApi, createAdminApi } from './admin/api.ts'
+import { type AdminParts, changeAdminServer, createAdminServer, type Dependency } from './http/admin-server.ts'
 import { createAuthoriser } from './http/authoriser.ts'
 import { requestIds } from './http/request-id.ts'
 import { changeS3Server, createS3Server } from './http/s3-server.ts'
@@ -185,14 +187,48 @@ export function reload(app: ReturnType<typeof createS3Server>, { inEffect }: Com
   })
 }
 
+/** What the admin API does, over opened components; who may ask for it is the listener's business. */
+export function composeAdminApi({
+  gateway,
+  abandonedUploads,
+  keyring,
+  managers,
+  rotations,
+  inEffect,
+}: Components): AdminApi {
+  return createAdminApi({
+    keyring,
+    managers,
+    typeOf: (alias) => inEffect.settings.keys.managers[alias]?.type,
+    rotations,
+    uploads: abandonedUploads,
+    store: gateway.store,
+    abandonedAfter: () => inEffect.settings.uploads.abandonedAfter,
+    clock,
+  })
+}
+
 /** The admin listener. A failing dependency is reported by name to whoever asks, and with its cause to the log. */
 export function composeAdminServer(
-  parts: Pick<AdminParts, 'dependencies' | 'elsewhere' | 'draining' | 'metrics' | 'waiting'>,
+  live: Live,
+  {
+    answer,
+    ...parts
+  }: Pick<AdminParts, 'dependencies' | 'elsewhere' | 'draining' | 'metrics' | 'waiting'> & Pick<AdminApi, 'answer'>,
 ): ReturnType<typeof createAdminServer> {
-  return createAdminServer({
-    ...parts,
-    report: (dependency, cause) => alarm.publish({ what: 'not ready', detail: { dependency }, cause }),
-  })
+  return createAdminServer(
+    {
+      ...parts,
+      report: (dependency, cause) => alarm.publish({ what: 'not ready', detail: { dependency }, cause }),
+      api: { access: adminAccessOf(live), answer, clock },
+    },
+    adminTlsOf(live),
+  )
+}
+
+/** As `reload`, of the admin listener. */
+export function reloadAdmin(admin: ReturnType<typeof createAdminServer>, live: Live): void {
+  changeAdminServer(admin, adminAccessOf(live), adminTlsOf(live))
 }
 
 /** `role` is the group of settings that the store is of. */

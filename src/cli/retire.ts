@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import type { Components } from '../compose.ts'
 import { Invalid } from '../errors.ts'
-import { type ManagerNeeds, needsOf, scanObjects } from '../jobs/manager-needs.ts'
+import { needsInWords, needsOf, scanObjects } from '../jobs/manager-needs.ts'
 import { report } from './client-options.ts'
 import type { CommandContext } from './context.ts'
 import { CONFIG, JSON_LINES, type KeyringFlags, withKeyring } from './keyring.ts'
@@ -51,7 +51,7 @@ async function retireManager(
   const needs = await needsOf(opened, alias, signal)
   const objects = flags.scan === true ? await scan(context, flags, { ...opened, alias }, signal) : 0
   const needed = needs.keys + needs.uploads + needs.slots + objects
-  if (needed > 0) throw new Invalid(`"${alias}" is still needed by ${told({ ...needs, objects })}`)
+  if (needed > 0) throw new Invalid(`"${alias}" is still needed by ${needsInWords({ ...needs, objects })}`)
   await rotations.retire(alias)
   report(
     context,
@@ -59,14 +59,6 @@ async function retireManager(
     { manager: alias, retired: true, ...needs },
     `"${alias}" is retired: nothing in the keyring needs it, and no gateway seals under it. It may leave the settings.`,
   )
-}
-
-function told({ keys, uploads, slots, objects }: ManagerNeeds & { readonly objects: number }): string {
-  const counts = { 'bucket keys': keys, 'uploads in progress': uploads, 'keys in use': slots, objects }
-  return Object.entries(counts)
-    .filter(([, count]) => count > 0)
-    .map(([what, count]) => `${count} ${what}`)
-    .join(', ')
 }
 
 /** How many objects need it. */

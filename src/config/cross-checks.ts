@@ -1,5 +1,6 @@
 /** Rules between settings, which the schema of one field cannot know. */
 import { normalize } from 'node:path'
+import { adminTokens } from './admin-settings.ts'
 import type { Problem } from './problems.ts'
 import type { ParsedSettings, Settings } from './settings.ts'
 
@@ -11,6 +12,7 @@ export function checkParsed(settings: ParsedSettings): Problem[] {
     ...checkCredentials(settings),
     ...checkBuckets(settings),
     ...checkListeners(settings),
+    ...checkAdmin(settings),
   ]
 }
 
@@ -217,4 +219,19 @@ function checkListeners({ server, admin }: ParsedSettings): Problem[] {
   if (admin.listen === false || admin.listen.port === 0) return []
   if (admin.listen.port !== server.listen.port || admin.listen.host !== server.listen.host) return []
   return [{ path: ['admin', 'listen'], hint: 'is the address of the S3 listener; take another port, or off' }]
+}
+
+function checkAdmin({ admin }: ParsedSettings): Problem[] {
+  const tokens = adminTokens(admin)
+  const problems: Problem[] = []
+  for (const field of ['name', 'token'] as const) {
+    if (new Set(tokens.map((one) => one[field])).size === tokens.length) continue
+    const hint = `two tokens have the same ${field} (admin.token has the name admin): the audit could not tell who it was`
+    problems.push({ path: ['admin', 'tokens'], hint })
+  }
+  if (tokens.length === 0 || admin.tls !== undefined || admin.listen === false) return problems
+  const { host } = admin.listen
+  if (LOOPBACK.test(`http://${host.includes(':') ? `[${host}]` : host}`)) return problems
+  const hint = 'tokens of the admin API would go over the network in the clear: set admin.tls, or listen on 127.0.0.1'
+  return [...problems, { path: ['admin', 'listen'], value: host, hint }]
 }

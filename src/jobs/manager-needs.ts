@@ -44,6 +44,20 @@ export async function needsOf(parts: NeedsParts, alias: string, signal?: AbortSi
   return { keys, uploads, slots }
 }
 
+/** As people are told. */
+export function needsInWords({
+  keys,
+  uploads,
+  slots,
+  objects = 0,
+}: ManagerNeeds & { readonly objects?: number }): string {
+  const counts = { 'bucket keys': keys, 'uploads in progress': uploads, 'keys in use': slots, objects }
+  return Object.entries(counts)
+    .filter(([, count]) => count > 0)
+    .map(([what, count]) => `${count} ${what}`)
+    .join(', ')
+}
+
 function isNeeded(
   { alias: named, kid }: Pick<WrappedBucketKey, 'alias' | 'kid'>,
   alias: string,

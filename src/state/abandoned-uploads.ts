@@ -36,11 +36,12 @@ export class AbandonedUploads {
 
   /**
    * Every upload, in the order of ids. One listing over all records needs fewer requests than one for each upload, and
-   * holds one page. Records may come and go meanwhile: `look` says what holds now.
+   * holds one page. Records may come and go meanwhile: `look` says what holds now. `after` leaves out everything up to that id.
    */
-  async *scan(): AsyncGenerator<UploadState> {
+  async *scan(after?: string): AsyncGenerator<UploadState> {
     let upload: Counted | undefined
-    for await (const entry of this.#entries(BASE)) {
+    // Behind every record of that upload: no name in its folder is behind a `0` in the place of the slash.
+    for await (const entry of this.#entries(BASE, after === undefined ? undefined : `${BASE}${after}0`)) {
       const { id, name } = partsOf(entry.path)
       if (id === undefined || name === undefined) continue
       if (upload !== undefined && upload.id !== id) {
@@ -82,8 +83,8 @@ export class AbandonedUploads {
     await clearUpload(this.#parts.state, folder(id))
   }
 
-  async *#entries(base: string): AsyncGenerator<StateEntry> {
-    for (let after: string | undefined; ; ) {
+  async *#entries(base: string, start?: string): AsyncGenerator<StateEntry> {
+    for (let after = start; ; ) {
       const page = await this.#parts.state.list(base, after === undefined ? {} : { after })
       yield* page.records
       after = page.records.at(-1)?.path
