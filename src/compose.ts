@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { LocalStore } from './backends/local.ts'
 import type { Finding } from './backends/s3/probe.ts'
+import { adminAccessOf, adminTlsOf } from './compose/admin-access.ts'
 import { openBucketKeys } from './compose/bucket-keys.ts'
 import { requireFips } from './compose/fips.ts'
 import { keepHouse } from './compose/housekeeping.ts'
@@ -10,6 +11,7 @@ import { CREDENTIALS_FILE, credentialsOf, InEffect, type Live, readLive } from '
 import { contacted, probing, withConditionalWrites } from './compose/first-contact.ts'
 import { keyDependencies } from './compose/key-health.ts'
 import { openManagers } from './compose/key-managers.ts'
+import { rotating, takePart } from './compose/rotation.ts'
 import { openS3Store } from './compose/s3-store.ts'
 import { timingOf } from './compose/timing.ts'
 import { MemoryStore } from './backends/memory.ts'
@@ -22,10 +24,12 @@ import { waitingConfigurations } from './gateway/configuration/waiting.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { PlainLookup } from './gateway/plain-lookup.ts'
 import { TailCache } from './gateway/tail-cache.ts'
-import { type AdminParts, createAdminServer, type Dependency } from './http/admin-server.ts'
+import { type AdminApi, createAdminApi } from './admin/api.ts'
+import { type AdminParts, changeAdminServer, createAdminServer, type Dependency } from './http/admin-server.ts'
 import { createAuthoriser } from './http/authoriser.ts'
 import { requestIds } from './http/request-id.ts'
 import { changeS3Server, createS3Server } from './http/s3-server.ts'
+import type { Rotations } from './jobs/rotation.ts'
 import type { KeyManager } from './keys/key-manager.ts'
 import { loadChecksums } from './s3/checksum.ts'
 import { AbandonedUploads } from './state/abandoned-uploads.ts'
@@ -55,6 +59,7 @@ export interface Components {
   readonly keyring: StateKeyring
   /** By alias. */
   readonly managers: ReadonlyMap<string, KeyManager>
+  readonly rotations: Rotations
   /** Tries a remote backend anew and remembers what it finds; absent for others. */
   readonly probeBackend?: () => Promise<readonly Finding[] | undefined>
   /** Settings and credentials as they are now. */
@@ -82,9 +87,11 @@ export async function openComponents(
   const declared = await openStore(settings.backend, 'backend', settings)
   const store = await contacted(declared, settings.backend, { state, random })
   const keyring = new StateKeyring(state)
-  const keys = openBucketKeys(settings, { managers, keyring, clock })
+  const rotation = rotating(() => inEffect.settings, { state, keyring, managers, clock, random })
+  const keys = openBucketKeys(settings, { managers, keyring, clock, succession: rotation.participant })
   const forgetting = setInterval(() => keys.forgetExpired(), FORGET_MILLISECONDS).unref()
   const background = new Background()
+  const part = await takePart(rotation, { keys, background, serves: housekeeping })
   const rules = (bucket: string): BucketRule => bucketRule(inEffect.settings, bucket)
   const uploads = new Uploads({ state, keys, clock, random, managerOf: (bucket) => rules(bucket).manager })
   const abandonedUploads = new AbandonedUploads({ state, keys, keyring })
@@ -113,6 +120,7 @@ export async function openComponents(
     abandonedUploads,
     keyring,
     managers,
+    rotations: rotation.rotations,
     ...probing(declared, settings.backend, { state, random }),
     inEffect,
     dependencies: [...dependenciesOf(store, stateObjects), ...keyDependencies([...managers.values()], keys)],
@@ -120,7 +128,9 @@ export async function openComponents(
     close: async () => {
       stopHousekeeping()
       clearInterval(forgetting)
+      part.stop()
       await background.idle()
+      await part.leave()
       keys.close()
       await Promise.all([store.close(), stateObjects.close(), ...[...managers.values()].map((one) => one.close())])
     },
@@ -184,14 +194,48 @@ export function reload(app: ReturnType<typeof createS3Server>, { inEffect }: Com
   })
 }
 
+/** What the admin API does, over opened components; who may ask for it is the listener's business. */
+export function composeAdminApi({
+  gateway,
+  abandonedUploads,
+  keyring,
+  managers,
+  rotations,
+  inEffect,
+}: Components): AdminApi {
+  return createAdminApi({
+    keyring,
+    managers,
+    typeOf: (alias) => inEffect.settings.keys.managers[alias]?.type,
+    rotations,
+    uploads: abandonedUploads,
+    store: gateway.store,
+    abandonedAfter: () => inEffect.settings.uploads.abandonedAfter,
+    clock,
+  })
+}
+
 /** The admin listener. A failing dependency is reported by name to whoever asks, and with its cause to the log. */
 export function composeAdminServer(
-  parts: Pick<AdminParts, 'dependencies' | 'elsewhere' | 'draining' | 'metrics' | 'waiting'>,
+  live: Live,
+  {
+    answer,
+    ...parts
+  }: Pick<AdminParts, 'dependencies' | 'elsewhere' | 'draining' | 'metrics' | 'waiting'> & Pick<AdminApi, 'answer'>,
 ): ReturnType<typeof createAdminServer> {
-  return createAdminServer({
-    ...parts,
-    report: (dependency, cause) => alarm.publish({ what: 'not ready', detail: { dependency }, cause }),
-  })
+  return createAdminServer(
+    {
+      ...parts,
+      report: (dependency, cause) => alarm.publish({ what: 'not ready', detail: { dependency }, cause }),
+      api: { access: adminAccessOf(live), answer, clock },
+    },
+    adminTlsOf(live),
+  )
+}
+
+/** As `reload`, of the admin listener. */
+export function reloadAdmin(admin: ReturnType<typeof createAdminServer>, live: Live): void {
+  changeAdminServer(admin, adminAccessOf(live), adminTlsOf(live))
 }
 
 /** `role` is the group of settings that the store is of. */

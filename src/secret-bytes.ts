@@ -1,5 +1,5 @@
 /**
- * Bytes of a key, and their end (docs/decisions/0013-secrets-end.md). They lie outside the collector's heap, so that there is one copy
+ * Bytes of a key, and their end (docs/decisions/0015-secrets-end.md). They lie outside the collector's heap, so that there is one copy
  * of them, and are zeroed when nobody can reach them any more: never under the hands of a stream that works with them for
  * hours, and with nobody counting holders. A single owner ends them earlier by `dispose`.
  */

@@ -31,7 +31,7 @@ export class JobOutput {
   constructor(context: CommandContext, options: OutputOptions) {
     this.#context = context
     this.#options = options
-    this.#lines = options.flags.json === true || context.stdout.isTTY !== true
+    this.#lines = inLines(context, options.flags)
     this.#bar = startCountProgress(context, this.#lines)
     this.#started = options.now()
     this.#told = this.#started
@@ -113,6 +113,14 @@ export class JobOutput {
 }
 
 const rounded = (value: number): number => Math.round(value * 10) / 10
+
+const inLines = ({ stdout }: CommandContext, { json }: OutputOptions['flags']): boolean =>
+  json === true || stdout.isTTY !== true
+
+/** One more thing to say behind the report. */
+export function tell(context: CommandContext, flags: OutputOptions['flags'], json: unknown, text: string): void {
+  print(context, inLines(context, flags) ? jsonLine(json) : text)
+}
 
 /** Keys are anybody's text: none may steer a terminal. */
 function jsonLine(json: unknown): string {

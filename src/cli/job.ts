@@ -34,18 +34,23 @@ export interface JobPlan extends Pick<JobOptions, 'identity' | 'sample'> {
   readonly buckets?: readonly string[]
   /** In place of `--all-versions`. */
   readonly allVersions?: boolean
-  readonly step: (opened: Components, settings: Settings) => Step
+  readonly step: (opened: Components, settings: Settings) => Step | Promise<Step>
+  /** Where nothing failed. */
+  readonly after?: (report: JobReport) => void
 }
 
 const DEFAULT_CONCURRENCY = 8
 const MOST_CONCURRENCY = 256
 
-/** The options that every job has. `dryRun` says what the job's dry run does. */
-export function withJobOptions(command: Command, { dryRun }: { readonly dryRun: string }): Command {
+/** The options that every job has. `dryRun` says what the job's dry run does. `ofBucket`: an argument names the bucket. */
+export function withJobOptions(
+  command: Command,
+  { dryRun, ofBucket = false }: { readonly dryRun: string; readonly ofBucket?: boolean },
+): Command {
   const added = (name: string, before: readonly string[] = []): string[] => [...before, name]
+  command.option('-c, --config <file>', 'settings (YAML): where the stores and the keys are')
+  if (!ofBucket) command.option('--bucket <name>', 'only this bucket; may be given several times. Default: all', added)
   return command
-    .option('-c, --config <file>', 'settings (YAML): where the stores and the keys are')
-    .option('--bucket <name>', 'only this bucket; may be given several times. Default: all', added)
     .option('--prefix <prefix>', 'only objects whose names begin so')
     .option('--all-versions', 'every version, where the store keeps them; default: the current ones')
     .option('--shard <i/n>', 'only the i-th of n shares of the objects, from 0/n on')
@@ -69,7 +74,7 @@ export async function runJobCommand(context: CommandContext, flags: JobFlags, pl
       const named = plan.buckets ?? flags.bucket
       const buckets = await bucketsOf(opened, settings, named)
       const output = new JobOutput(context, { job: plan.job, flags, now: clock })
-      const step = plan.step(opened, settings)
+      const step = await plan.step(opened, settings)
       const { identity, sample } = plan
       const report = await runJob(partsOf(opened), step, {
         ...choices,
@@ -85,6 +90,7 @@ export async function runJobCommand(context: CommandContext, flags: JobFlags, pl
       })
       output.end(report, sample?.percent)
       refuseFailures(report, output.firstDamage, output.firstUnavailable)
+      plan.after?.(report)
     } finally {
       await opened.close()
     }

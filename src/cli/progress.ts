@@ -43,14 +43,15 @@ export interface CountProgress {
   readonly text: string
 }
 
-/** The same for objects of a job, whose number may turn out on the way. */
+/** The same for objects of a job, or for other things by their name, whose number may turn out on the way. */
 export function startCountProgress(
   context: CommandContext,
   quiet: boolean,
+  what = 'objects',
 ): { readonly update: (progress: CountProgress) => void; readonly end: () => void } {
   if (quiet || context.stderr.isTTY !== true) return { update: () => undefined, end: () => undefined }
   const bar = new SingleBar(
-    { format: '{bar} {of} objects  {text}', stream: context.stderr, hideCursor: true, fps: 4 },
+    { format: `{bar} {of} ${what}  {text}`, stream: context.stderr, hideCursor: true, fps: 4 },
     Presets.shades_classic,
   )
   bar.start(1, 0, { of: '0', text: '' })

@@ -2,7 +2,7 @@
 import type { Settings } from '../config/settings.ts'
 import { createBucketKeys } from '../keys/bucket-keys.ts'
 import { withFailover } from '../keys/failover.ts'
-import type { BucketKeys, KeyManager } from '../keys/key-manager.ts'
+import type { KeyManager, RotatingBucketKeys, Succession } from '../keys/key-manager.ts'
 import type { Keyring } from '../keys/keyring.ts'
 import { alarm, keyCache, keyCacheSize, keyFailover } from '../telemetry/channels.ts'
 
@@ -10,6 +10,8 @@ export interface BucketKeyParts {
   /** By alias. */
   readonly managers: ReadonlyMap<string, KeyManager>
   readonly keyring: Keyring
+  /** Which managers have taken the place of others. */
+  readonly succession?: Succession
   /** Milliseconds since 1970. */
   readonly clock: () => number
 }
@@ -17,13 +19,12 @@ export interface BucketKeyParts {
 /** Asks no manager yet. */
 export function openBucketKeys(
   { keys: { active, failover, bucketKey, cache } }: Pick<Settings, 'keys'>,
-  { managers, keyring, clock }: BucketKeyParts,
-): BucketKeys {
+  parts: BucketKeyParts,
+): RotatingBucketKeys {
+  const { clock } = parts
   const keys = createBucketKeys({
-    managers,
+    ...parts,
     activeAlias: active,
-    keyring,
-    clock,
     lifetimeSeconds: bucketKey.lifetime / 1_000,
     cacheEntries: cache.entries,
     cacheSeconds: cache.lifetime / 1_000,

@@ -1,4 +1,5 @@
 /** Settings of key managers become key managers. What a provider's SDK needs is loaded only where it is used. */
+import { stat } from 'node:fs/promises'
 import { Agent } from 'node:https'
 import type { Timing } from '../attempts.ts'
 import type { Settings } from '../config/settings.ts'
@@ -6,12 +7,15 @@ import { AwsKmsKeyManager } from '../keys/aws-kms.ts'
 import type { BreakerState } from '../keys/breaker.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
 import { LocalKeyManager } from '../keys/local.ts'
+import type { MasterKeys } from '../keys/master-keys.ts'
 import { MemoryKeyManager } from '../keys/memory.ts'
 import { Pkcs11KeyManager } from '../keys/pkcs11.ts'
 import { type KeyCall, ResilientKeyManager } from '../keys/resilient.ts'
 import { alarm, keyCall, keyManager } from '../telemetry/channels.ts'
 import { awsCredentialsOf } from './aws-credentials.ts'
 import { openKmip } from './kmip.ts'
+import { openAzureKeyVault } from './azure-key-vault.ts'
+import { openGcpKms } from './gcp-kms.ts'
 import { openMasterKeys } from './master-keys.ts'
 import { pkcs11Parts } from './pkcs11.ts'
 import { readText } from './read-text.ts'
@@ -40,13 +44,35 @@ async function openManager(alias: string, settings: ManagerSettings, context: Co
   const { random, timing } = context
   if (settings.type === 'memory') return new MemoryKeyManager({ alias, random })
   if (settings.type !== 'local') return resilient(await openRemote(alias, settings, context), settings, timing)
-  return new LocalKeyManager({ alias, masterKeys: await openMasterKeys(alias, settings), random })
+  const { keys, keysFile, file } = settings
+  const path = keysFile ?? file
+  if (keys !== undefined || path === undefined) {
+    return new LocalKeyManager({ alias, masterKeys: await openMasterKeys(alias, settings), random })
+  }
+  let seen = await markOf(path)
+  const masterKeys = await openMasterKeys(alias, settings)
+  const read = async (): Promise<MasterKeys | undefined> => {
+    const mark = await markOf(path)
+    if (mark === seen) return undefined
+    const found = await openMasterKeys(alias, settings)
+    seen = mark
+    return found
+  }
+  return new LocalKeyManager({ alias, masterKeys, random, read })
+}
+
+/** Differs once a file has been replaced or written. */
+async function markOf(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined)
+  return found === undefined ? '' : `${found.ino} ${found.size} ${found.mtimeMs} ${found.ctimeMs}`
 }
 
 async function openRemote(alias: string, settings: RemoteSettings, { random, timing }: Context): Promise<KeyManager> {
   if (settings.type === 'aws-kms') return openAwsKms(alias, settings)
   if (settings.type === 'vault-transit') return openVaultTransit(alias, settings, timing)
   if (settings.type === 'kmip') return openKmip(alias, settings, random)
+  if (settings.type === 'azure-key-vault') return openAzureKeyVault(alias, settings, random)
+  if (settings.type === 'gcp-kms') return openGcpKms(alias, settings, random)
   return new Pkcs11KeyManager({ ...(await pkcs11Parts(alias, settings)), random })
 }
 

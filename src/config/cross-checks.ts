@@ -1,5 +1,6 @@
 /** Rules between settings, which the schema of one field cannot know. */
 import { normalize } from 'node:path'
+import { adminTokens } from './admin-settings.ts'
 import type { Problem } from './problems.ts'
 import type { ParsedSettings, Settings } from './settings.ts'
 
@@ -12,6 +13,7 @@ export function checkParsed(settings: ParsedSettings): Problem[] {
     ...checkBuckets(settings),
     ...checkListeners(settings),
     ...checkFips(settings),
+    ...checkAdmin(settings),
   ]
 }
 
@@ -95,14 +97,20 @@ function checkAwsCredentials(
   return problems
 }
 
-function checkManagers({ keys, backend }: ParsedSettings): Problem[] {
-  const problems = [...checkAlias(keys, ['keys', 'active'], keys.active), ...checkFailover(keys)]
+function checkManagers({ keys, backend, buckets }: ParsedSettings): Problem[] {
+  const problems = [
+    ...checkAlias(keys, ['keys', 'active'], keys.active),
+    ...checkFailover(keys),
+    ...checkRetired(keys, buckets),
+  ]
   for (const [alias, manager] of Object.entries(keys.managers)) {
     const path = ['keys', 'managers', alias]
     if (manager.type === 'local') problems.push(...checkLocal(path, manager))
     if (manager.type === 'aws-kms') problems.push(...checkAwsCredentials(path, manager))
     if (manager.type === 'vault-transit') problems.push(...checkVault(path, manager))
     if (manager.type === 'kmip') problems.push(...checkKmip(path, manager))
+    if (manager.type === 'azure-key-vault') problems.push(...checkAzure(path, manager))
+    if (manager.type === 'gcp-kms') problems.push(...checkInTheClear(path, 'endpoint', manager.endpoint))
     if (manager.type === 'memory' && backend.type !== 'memory') {
       const hint = 'every object would be lost with the process: use type local, or a memory backend'
       problems.push({ path: [...path, 'type'], value: 'memory', hint })
@@ -142,6 +150,16 @@ function checkFailover(keys: ParsedSettings['keys']): Problem[] {
   })
 }
 
+function checkRetired(keys: ParsedSettings['keys'], buckets: ParsedSettings['buckets']): Problem[] {
+  const sealing = [keys.active, ...keys.failover, ...buckets.map((bucket) => bucket.keys)]
+  return keys.retired.flatMap((alias, at) => {
+    const path = ['keys', 'retired', at]
+    if (sealing.includes(alias))
+      return [{ path, value: alias, hint: 'is to seal new objects elsewhere in the settings' }]
+    return checkAlias(keys, path, alias)
+  })
+}
+
 type KmipManager = Extract<ParsedSettings['keys']['managers'][string], { readonly type: 'kmip' }>
 
 function checkKmip(path: readonly string[], manager: KmipManager): Problem[] {
@@ -166,11 +184,23 @@ function checkVault(path: readonly string[], { address, login, certFile, keyFile
   if (login.method === 'cert' && certFile === undefined) {
     problems.push({ path: [...path, 'login', 'method'], hint: 'cert needs certFile and keyFile' })
   }
-  if (address.startsWith('http:') && !LOOPBACK.test(address)) {
-    const hint = 'keys and tokens would go over the network in the clear: write https://'
-    problems.push({ path: [...path, 'address'], value: address, hint })
-  }
-  return problems
+  return [...problems, ...checkInTheClear(path, 'address', address)]
+}
+
+function checkInTheClear(path: readonly string[], name: string, address: string | undefined): Problem[] {
+  if (address?.startsWith('http:') !== true || LOOPBACK.test(address)) return []
+  const hint = 'keys and tokens would go over the network in the clear: write https://'
+  return [{ path: [...path, name], value: address, hint }]
+}
+
+type AzureManager = Extract<ParsedSettings['keys']['managers'][string], { readonly type: 'azure-key-vault' }>
+
+function checkAzure(path: readonly string[], { vaultUrl, authorityHost }: AzureManager): Problem[] {
+  return Object.entries({ vaultUrl, authorityHost }).flatMap(([name, value]) =>
+    value?.startsWith('http:') === true
+      ? { path: [...path, name], value, hint: 'the SDK sends no token over http: write https://' }
+      : [],
+  )
 }
 
 const LOOPBACK = /^http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/
@@ -217,4 +247,19 @@ function checkListeners({ server, admin }: ParsedSettings): Problem[] {
   if (admin.listen === false || admin.listen.port === 0) return []
   if (admin.listen.port !== server.listen.port || admin.listen.host !== server.listen.host) return []
   return [{ path: ['admin', 'listen'], hint: 'is the address of the S3 listener; take another port, or off' }]
+}
+
+function checkAdmin({ admin }: ParsedSettings): Problem[] {
+  const tokens = adminTokens(admin)
+  const problems: Problem[] = []
+  for (const field of ['name', 'token'] as const) {
+    if (new Set(tokens.map((one) => one[field])).size === tokens.length) continue
+    const hint = `two tokens have the same ${field} (admin.token has the name admin): the audit could not tell who it was`
+    problems.push({ path: ['admin', 'tokens'], hint })
+  }
+  if (tokens.length === 0 || admin.tls !== undefined || admin.listen === false) return problems
+  const { host } = admin.listen
+  if (LOOPBACK.test(`http://${host.includes(':') ? `[${host}]` : host}`)) return problems
+  const hint = 'tokens of the admin API would go over the network in the clear: set admin.tls, or listen on 127.0.0.1'
+  return [...problems, { path: ['admin', 'listen'], value: host, hint }]
 }

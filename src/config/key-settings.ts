@@ -2,6 +2,8 @@
 import { z } from 'zod'
 import { awsCredentials, httpEndpoint } from './aws-settings.ts'
 import { kmip } from './kmip-settings.ts'
+import { azureKeyVault } from './azure-settings.ts'
+import { gcpKms } from './gcp-settings.ts'
 import { retryPolicy } from './retry-settings.ts'
 import { count, duration, path, secret, secretBesideFile } from './shapes.ts'
 import { vaultTransit } from './vault-settings.ts'
@@ -120,6 +122,8 @@ const pkcs11Manager = z.strictObject({
 
 const vaultTransitManager = z.strictObject({ ...vaultTransit, caFile, ...remote })
 const kmipManager = z.strictObject({ ...kmip, caFile, ...remote })
+const azureKeyVaultManager = z.strictObject({ ...azureKeyVault, caFile, ...remote })
+const gcpKmsManager = z.strictObject({ ...gcpKms, caFile, ...remote })
 
 const managerTypes = [
   localManager,
@@ -128,6 +132,8 @@ const managerTypes = [
   vaultTransitManager,
   pkcs11Manager,
   kmipManager,
+  azureKeyVaultManager,
+  gcpKmsManager,
 ] as const
 
 export const keys = z.strictObject({
@@ -143,11 +149,32 @@ export const keys = z.strictObject({
     .record(
       alias,
       z.discriminatedUnion('type', managerTypes, {
-        error: 'write a map whose `type` is local, memory, aws-kms, vault-transit, pkcs11 or kmip',
+        error:
+          'write a map whose `type` is local, memory, aws-kms, vault-transit, pkcs11, kmip, azure-key-vault or gcp-kms',
       }),
     )
     .prefault({ local: { type: 'local' } })
     .describe('Key managers by alias. The alias is written into every object: never rename one.'),
+  retired: z
+    .array(alias)
+    .default([])
+    .describe(
+      'Key managers that open what they wrapped and under which nothing is sealed, whatever the state store says.',
+    ),
+  rotation: z
+    .strictObject({
+      poll: duration('5s', { least: '100ms', most: '1m' }).describe(
+        'How often a gateway looks whether a rotation has begun or gone further.',
+      ),
+      drain: duration('10m', { least: '1s', most: '24h' }).describe(
+        'How long a rotation waits for gateways to leave the old key manager before it asks for help.',
+      ),
+      dualRead: duration('30d', { least: '1s', most: '365d' }).describe(
+        'How long the old key manager is still asked for keys that the keyring does not have.',
+      ),
+    })
+    .prefault({})
+    .describe('Rotation over all gateways, `sealgate keys rotate`.'),
   bucketKey: z
     .strictObject({
       lifetime: duration('24h', { least: '1h', most: '30d' }).describe('How long one bucket key seals new objects.'),

@@ -1,5 +1,12 @@
-/** The admin listener: liveness, readiness and metrics. On loopback by default; it tells which dependency fails, never why in detail. */
+/** The admin listener: liveness, readiness and metrics, and the admin API. On loopback by default; it tells which dependency fails, never why in detail. */
+import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createHttpsServer, Server as SecureServer } from 'node:https'
 import { type FastifyInstance, fastify } from 'fastify'
+import type { AdminAccess } from '../access/admin-access.ts'
+import { FailureLimit } from '../access/failure-limit.ts'
+import type { AnswerAdmin } from '../admin/call.ts'
+import { AdminGate } from './admin-gate.ts'
+import { adminRoutes } from './admin-routes.ts'
 
 /** Something the gateway needs in order to serve. */
 export interface Dependency {
@@ -37,6 +44,24 @@ export interface AdminParts {
   readonly draining: () => boolean
   readonly report: (dependency: string, error: unknown) => void
   readonly metrics: { readonly contentType: string; readonly text: () => Promise<string> }
+  /** Without it there is no `/v1`. */
+  readonly api?: AdminApiParts
+}
+
+export interface AdminApiParts {
+  readonly access: AdminAccess
+  readonly answer: AnswerAdmin
+  /** Milliseconds since 1970. */
+  readonly clock: () => number
+}
+
+export interface AdminTlsOptions {
+  readonly cert: string
+  readonly key: string
+  /** Authorities whose client certificates let in to the admin API; nothing else asks for one. */
+  readonly clientCa?: string
+  /** OpenSSL's options: those of the context, which no session may outlive. */
+  readonly secureOptions: number
 }
 
 const CHECK_MILLISECONDS = 5_000
@@ -47,8 +72,8 @@ const SPARE_MILLISECONDS = 500
  * `GET /healthz` is 200 while the process lives; `GET /readyz` is 200 if every dependency answers or can be spared, else 503, with one line for
  * each, and, as a detail, how many buckets have configurations that nothing acts on yet; `GET /metrics` is Prometheus' text format.
  */
-export function createAdminServer(parts: AdminParts): FastifyInstance {
-  const app = fastify({ logger: false })
+export function createAdminServer(parts: AdminParts, tls?: AdminTlsOptions): FastifyInstance {
+  const app = fastify({ logger: false, serverFactory: (handler) => createServer(handler, tls) })
   app.get('/healthz', async () => ({ status: 'ok' }))
   app.get('/readyz', async (_request, reply) => {
     const asked = waitingOf(parts)
@@ -64,7 +89,69 @@ export function createAdminServer(parts: AdminParts): FastifyInstance {
     reply.type(parts.metrics.contentType)
     return parts.metrics.text()
   })
+  if (parts.api !== undefined) addApi(app, parts.api, tls)
   return app
+}
+
+interface Changing {
+  readonly gate: AdminGate
+  tls: AdminTlsOptions | undefined
+}
+
+const CHANGING = new WeakMap<FastifyInstance, Changing>()
+
+function addApi(app: FastifyInstance, { access, answer, clock }: AdminApiParts, tls?: AdminTlsOptions): void {
+  const certificates = tls?.clientCa !== undefined
+  const gate = new AdminGate({ access, certificates, limit: new FailureLimit(clock), pages: new FailureLimit(clock) })
+  CHANGING.set(app, { gate, tls })
+  app.server.on('connection', (socket) => gate.connected(socket))
+  app.register(async (inner) => adminRoutes(inner, gate, answer), { prefix: '/v1' })
+}
+
+/** Exchanges who may use the admin API, and the certificates. Whether it speaks TLS, and asks for client certificates, stays as it is. */
+export function changeAdminServer(app: FastifyInstance, access: AdminAccess, tls?: AdminTlsOptions): void {
+  const changing = CHANGING.get(app)
+  if (changing === undefined) return
+  changing.gate.replace(access)
+  if (tls === undefined || !(app.server instanceof SecureServer)) return
+  if (JSON.stringify(tls) === JSON.stringify(changing.tls)) return
+  changing.tls = tls
+  app.server.setSecureContext(contextOf(tls))
+  changing.gate.forgetConnections()
+  app.server.closeIdleConnections()
+}
+
+/** A client has so long to send a request. */
+const REQUEST_MILLISECONDS = 30_000
+const KEEP_ALIVE_MILLISECONDS = 72_000
+const MAX_CONNECTIONS = 512
+
+function createServer(handler: (raw: IncomingMessage, res: ServerResponse) => void, tls?: AdminTlsOptions): Server {
+  const limits = {
+    requestTimeout: REQUEST_MILLISECONDS,
+    headersTimeout: REQUEST_MILLISECONDS,
+    keepAliveTimeout: KEEP_ALIVE_MILLISECONDS,
+  }
+  const server =
+    tls === undefined
+      ? createHttpServer(limits, handler)
+      : createHttpsServer(
+          // Probes and scrapers come without a certificate: the API alone asks what became of it.
+          { ...limits, ...contextOf(tls), requestCert: tls.clientCa !== undefined, rejectUnauthorized: false },
+          handler,
+        )
+  server.maxConnections = MAX_CONNECTIONS
+  return server
+}
+
+function contextOf({ cert, key, clientCa, secureOptions }: AdminTlsOptions) {
+  return {
+    cert,
+    key,
+    secureOptions,
+    minVersion: 'TLSv1.2',
+    ...(clientCa === undefined ? {} : { ca: clientCa }),
+  } as const
 }
 
 /** Nothing is said of them while they cannot be counted: the dependency that fails is named anyway. Nor are names of buckets. */

@@ -3,7 +3,7 @@ import type { DescribeKeyCommandOutput, KMS } from '@aws-sdk/client-kms'
 import { Denied, Integrity, Unavailable } from '../errors.ts'
 import { KEY_BYTES } from '../format/derive.ts'
 import { ownMemory } from '../secret-bytes.ts'
-import { kmsFailure } from './aws-kms/errors.ts'
+import { kmsFailure, mayBeStrange } from './aws-kms/errors.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
 
 /** The calls that are made: the aggregated client of the SDK has them. */
@@ -22,6 +22,12 @@ export interface AwsKmsParts {
 
 /** What KMS accepts as a ciphertext of a symmetric key. */
 const MAX_WRAPPED_BYTES = 6_144
+
+/** What is wrapped and opened to see whether that is permitted; no key. */
+const PROBE = Buffer.from('sealgate')
+
+type Call<T> = (options: { abortSignal: AbortSignal }) => Promise<T>
+type Opening<T> = (wrapped: Buffer, options: { abortSignal: AbortSignal }) => Promise<T>
 
 /** Provider tag `a`. The encryption context is that of docs/format.md, "Envelope". */
 export class AwsKmsKeyManager implements KeyManager {
@@ -62,8 +68,9 @@ export class AwsKmsKeyManager implements KeyManager {
 
   async unwrap(wrapped: Buffer, context: KeyContext): Promise<Buffer> {
     requireCiphertext(wrapped)
-    const opened = await this.#ask('Decrypt', (options) =>
-      this.#kms.decrypt({ CiphertextBlob: wrapped, EncryptionContext: encryptionContext(context) }, options),
+    const bound = { EncryptionContext: encryptionContext(context) }
+    const opened = await this.#open('Decrypt', context, wrapped, (CiphertextBlob, options) =>
+      this.#kms.decrypt({ CiphertextBlob, ...bound }, options),
     )
     const key = ownBytes(opened.Plaintext)
     try {
@@ -79,10 +86,10 @@ export class AwsKmsKeyManager implements KeyManager {
   async rewrap(wrapped: Buffer, context: KeyContext): Promise<Buffer> {
     requireCiphertext(wrapped)
     const bound = encryptionContext(context)
-    const made = await this.#ask('ReEncrypt', (options) =>
+    const made = await this.#open('ReEncrypt', context, wrapped, (CiphertextBlob, options) =>
       this.#kms.reEncrypt(
         {
-          CiphertextBlob: wrapped,
+          CiphertextBlob,
           SourceEncryptionContext: bound,
           DestinationKeyId: this.#keyId,
           DestinationEncryptionContext: bound,
@@ -138,11 +145,41 @@ export class AwsKmsKeyManager implements KeyManager {
     return new Set(found.map(({ KeyMetadata }) => regionless(KeyMetadata?.Arn)))
   }
 
+  /**
+   * KMS says of bytes that name no key, or one of somebody else, what it says where a permission is missing. Where the same works
+   * with what our keys have just wrapped, the bytes are wrong.
+   */
+  async #open<T>(action: string, context: KeyContext, wrapped: Buffer, work: Opening<T>): Promise<T> {
+    let strange = false
+    const watched: Call<T> = (options) =>
+      work(wrapped, options).catch((error: unknown) => {
+        strange = mayBeStrange(error)
+        throw error
+      })
+    try {
+      return await this.#ask(action, watched)
+    } catch (error) {
+      if (!strange || !(await this.#canOpenOwn(context, work))) throw error
+      throw new Integrity('unwrap failure', `bytes that no AWS KMS key of key manager ${this.alias} wrapped`)
+    }
+  }
+
+  async #canOpenOwn(context: KeyContext, work: Opening<unknown>): Promise<boolean> {
+    const bound = { Plaintext: PROBE, EncryptionContext: encryptionContext(context) }
+    const options = { abortSignal: AbortSignal.timeout(this.#timeout) }
+    const tries = [this.#keyId, ...this.#formerKeyIds].map(async (KeyId) => {
+      const { CiphertextBlob } = await this.#kms.encrypt({ KeyId, ...bound }, options)
+      await work(ownBytes(CiphertextBlob), options)
+    })
+    const outcomes = await Promise.allSettled(tries)
+    return outcomes.every(({ status }) => status === 'fulfilled')
+  }
+
   #describe(KeyId: string): Promise<DescribeKeyCommandOutput> {
     return this.#ask('DescribeKey', (options) => this.#kms.describeKey({ KeyId }, options))
   }
 
-  async #ask<T>(action: string, call: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
+  async #ask<T>(action: string, call: Call<T>): Promise<T> {
     if (this.#closed) throw new Unavailable(`key manager ${this.alias} is closed`)
     try {
       return await call({ abortSignal: AbortSignal.timeout(this.#timeout) })

@@ -52,6 +52,10 @@ export class BoundedCache<V> {
     return entry
   }
 
+  clear(): void {
+    this.#entries.clear()
+  }
+
   /** Whether `get` would find anything, or `getStale` where `stale`. */
   any(stale: boolean): boolean {
     const now = this.#clock()

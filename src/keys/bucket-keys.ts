@@ -2,11 +2,19 @@
  * Which bucket key to seal under, and how to open the one an envelope names (docs/format.md, "Bucket keys, keyring and
  * rotation"): one key for each (namespace, manager, period), shared by all replicas through the keyring.
  */
-import { Integrity, Internal, Invalid, Unavailable } from '../errors.ts'
+import { Denied, Integrity, Internal, Invalid, Unavailable } from '../errors.ts'
 import { kidOf, KEY_BYTES, sameBytes } from '../format/derive.ts'
 import { takeSecret } from '../secret-bytes.ts'
 import { BoundedCache } from './bounded-cache.ts'
-import type { BucketKey, BucketKeys, GeneratedKey, KeyContext, KeyManager, WrappedBucketKey } from './key-manager.ts'
+import type {
+  BucketKey,
+  GeneratedKey,
+  KeyContext,
+  KeyManager,
+  RotatingBucketKeys,
+  Succession,
+  WrappedBucketKey,
+} from './key-manager.ts'
 import { type CacheEvent, claimOf, KeyCache } from './key-cache.ts'
 import type { Keyring, KeyringRecord, KeySlot } from './keyring.ts'
 import { SingleFlight } from './single-flight.ts'
@@ -17,9 +25,10 @@ export interface KeyAlarm {
    * `keyring-record`: a record of the keyring is damaged or forged and was ignored in favour of the envelope's own key;
    * `active-record`: so is the shared key of a period, and this process seals under a key of its own instead;
    * `keyring-unavailable`: an object was opened without asking the keyring, because the state store does not answer;
-   * `earlier-period`: objects are sealed under the key of an earlier period, because there is no way to a new one now.
+   * `earlier-period`: objects are sealed under the key of an earlier period, because there is no way to a new one now;
+   * `former-manager`: an object was refused, because only a manager that was rotated out can open it.
    */
-  readonly kind: 'keyring-record' | 'active-record' | 'keyring-unavailable' | 'earlier-period'
+  readonly kind: 'keyring-record' | 'active-record' | 'keyring-unavailable' | 'earlier-period' | 'former-manager'
   readonly namespace: string
   readonly kid?: Buffer
   readonly cause: unknown
@@ -31,6 +40,8 @@ export interface BucketKeysOptions {
   /** The manager that wraps new keys where none is named. */
   readonly activeAlias: string
   readonly keyring: Keyring
+  /** Which managers have taken the place of others; default: none has. */
+  readonly succession?: Succession
   /** Milliseconds since 1970. */
   readonly clock: () => number
   /** How long one key is sealed under: 1 hour to 30 days, default 1 day. */
@@ -55,7 +66,7 @@ const ABSENCE_LIFETIME = 30_000
 const EARLIER_LIFETIME = 5_000
 
 /** Throws `Invalid` if the lifetime is outside 1 hour to 30 days or the active alias names no manager. */
-export function createBucketKeys(options: BucketKeysOptions): BucketKeys {
+export function createBucketKeys(options: BucketKeysOptions): RotatingBucketKeys {
   const lifetime = options.lifetimeSeconds ?? DAY
   if (!Number.isInteger(lifetime) || lifetime < HOUR || lifetime > 30 * DAY) {
     throw new Invalid(`the lifetime of bucket keys is 1 hour to 30 days, not ${lifetime} seconds`)
@@ -72,10 +83,17 @@ interface Recorded {
   readonly blocked?: Error
 }
 
-class KeyringBucketKeys implements BucketKeys {
+const NO_SUCCESSION: Succession = {
+  sealsFor: (alias) => alias,
+  mayBeNamed: () => true,
+  isClosed: () => false,
+}
+
+class KeyringBucketKeys implements RotatingBucketKeys {
   readonly #keyring: Keyring
   readonly #managers: ReadonlyMap<string, KeyManager>
   readonly #activeAlias: string
+  readonly #succession: Succession
   readonly #lifetimeSeconds: number
   readonly #clock: () => number
   readonly #alarm: (alarm: KeyAlarm) => void
@@ -104,6 +122,7 @@ class KeyringBucketKeys implements BucketKeys {
     this.#keyring = keyring
     this.#managers = managers
     this.#activeAlias = activeAlias
+    this.#succession = options.succession ?? NO_SUCCESSION
     this.#lifetimeSeconds = lifetimeSeconds
     this.#clock = clock
     this.#alarm = onAlarm ?? (() => undefined)
@@ -124,14 +143,17 @@ class KeyringBucketKeys implements BucketKeys {
   }
 
   knows(alias: string): boolean {
-    return this.#managers.has(alias)
+    return this.#managers.has(alias) && this.#succession.mayBeNamed(alias)
   }
 
   holds(options: { readonly away: boolean }): boolean {
     return this.#keys.holds(options)
   }
 
-  async active(namespace: string, alias = this.#activeAlias): Promise<BucketKey> {
+  async active(namespace: string, wanted = this.#activeAlias): Promise<BucketKey> {
+    const successor = this.#succession.sealsFor(wanted)
+    // Without a turn of the event loop in between where there is nothing to wait for: see `settled`.
+    const alias = typeof successor === 'string' ? successor : await successor
     const period = Math.floor(this.#clock() / 1_000 / this.#lifetimeSeconds)
     // An alias has no slash.
     const name = `${period}/${alias}/${namespace}`
@@ -162,11 +184,24 @@ class KeyringBucketKeys implements BucketKeys {
     return latest
   }
 
+  async settled(alias: string): Promise<void> {
+    // Whoever has been told of the manager by now has begun by then.
+    await new Promise((resolve) => setImmediate(resolve))
+    await this.#activeFlights.ended((name) => name.split('/')[1] === alias)
+  }
+
+  forget(): void {
+    this.#actives.clear()
+    this.#records.clear()
+  }
+
   async open(wrapped: WrappedBucketKey, namespace: string): Promise<BucketKey> {
-    const cached = this.#keys.peek(wrapped, namespace)
+    const closed = this.#succession.isClosed(wrapped.alias)
+    const cached = closed ? undefined : this.#keys.peek(wrapped, namespace)
     if (cached !== undefined) return cached
     const recorded = await this.#openRecorded(wrapped, namespace)
     if (recorded.key !== undefined) return recorded.key
+    if (closed) throw recorded.blocked ?? this.#refusal(wrapped, namespace)
     try {
       return await this.#keys.open(wrapped, namespace)
     } catch (error) {
@@ -176,10 +211,19 @@ class KeyringBucketKeys implements BucketKeys {
     }
   }
 
+  #refusal({ alias, kid }: WrappedBucketKey, namespace: string): Denied {
+    const refusal = new Denied(
+      `key ${kid.toString('hex')} is not in the keyring, and the key manager "${alias}" was rotated out: \`sealgate keys rotate --resume\` asks it again`,
+    )
+    this.#alarm({ kind: 'former-manager', namespace, kid, cause: refusal })
+    return refusal
+  }
+
   async byKid(kid: Buffer, namespace: string): Promise<BucketKey | undefined> {
     try {
       const record = await this.#find(kid)
-      return record?.namespace === namespace ? await this.#keys.open(record, namespace) : undefined
+      if (record?.namespace !== namespace || this.#succession.isClosed(record.alias)) return undefined
+      return await this.#keys.open(record, namespace)
     } catch (error) {
       if (!(error instanceof Integrity)) throw error
       this.#reject(kid, namespace, error)
@@ -212,6 +256,7 @@ class KeyringBucketKeys implements BucketKeys {
     }
     // The very bytes that the envelope has inline: there is nothing to prefer.
     if (record === undefined || claimOf(record, record.namespace) === claimOf(wrapped, namespace)) return {}
+    if (this.#succession.isClosed(record.alias)) return {}
     try {
       if (record.namespace !== namespace) {
         throw new Integrity('unwrap failure', `the keyring has this key for namespace "${record.namespace}"`)
@@ -266,7 +311,8 @@ class KeyringBucketKeys implements BucketKeys {
     if (record.status !== 'active' || record.namespace !== slot.namespace || record.alias !== slot.manager) {
       throw new Integrity('unwrap failure', 'the active record is not an active key of its slot')
     }
-    const key = await this.open(record, slot.namespace)
+    // By the manager of the slot, whatever the keyring says: one that was rotated out, perhaps because it leaked, must not choose what we seal under.
+    const key = await this.#keys.open(record, slot.namespace)
     // The day that counts is the one under which the key opened, not the one that the slot claims.
     this.#checkDay(key)
     if (await this.#isRetired(record.kid)) throw new Integrity('unwrap failure', 'the active key was retired')

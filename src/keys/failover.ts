@@ -1,7 +1,7 @@
 /** While the key manager that seals new objects does not answer, others do: those that the settings name, in their order. */
 import { Denied, Unavailable } from '../errors.ts'
 import { BoundedCache } from './bounded-cache.ts'
-import type { BucketKey, BucketKeys, WrappedBucketKey } from './key-manager.ts'
+import type { BucketKey, RotatingBucketKeys, WrappedBucketKey } from './key-manager.ts'
 
 /** Another manager seals the objects of a namespace from now on, because the active one does not answer. */
 export interface Failover {
@@ -28,17 +28,17 @@ const STAND_IN_LIFETIME = 5_000
 const TOLD_LIFETIME = 3_600_000
 
 /** The same keys, with a fail-over order for those that name no manager. */
-export function withFailover(keys: BucketKeys, options: FailoverOptions): BucketKeys {
+export function withFailover(keys: RotatingBucketKeys, options: FailoverOptions): RotatingBucketKeys {
   return options.order.length === 0 ? keys : new FailoverBucketKeys(keys, options)
 }
 
-class FailoverBucketKeys implements BucketKeys {
-  readonly #keys: BucketKeys
+class FailoverBucketKeys implements RotatingBucketKeys {
+  readonly #keys: RotatingBucketKeys
   readonly #options: FailoverOptions
   readonly #standIns: BoundedCache<BucketKey>
   readonly #told: BoundedCache<true>
 
-  constructor(keys: BucketKeys, options: FailoverOptions) {
+  constructor(keys: RotatingBucketKeys, options: FailoverOptions) {
     const { entries, clock } = options
     this.#keys = keys
     this.#options = options
@@ -87,6 +87,15 @@ class FailoverBucketKeys implements BucketKeys {
   close(): void {
     this.#standIns.drain()
     this.#keys.close()
+  }
+
+  settled(alias: string): Promise<void> {
+    return this.#keys.settled(alias)
+  }
+
+  forget(): void {
+    this.#standIns.clear()
+    this.#keys.forget()
   }
 
   async #standIn(namespace: string, cause: Unavailable): Promise<BucketKey | undefined> {

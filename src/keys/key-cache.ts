@@ -27,7 +27,7 @@ export interface KeyCacheOptions {
 export class KeyCache {
   readonly #options: KeyCacheOptions
   // Keys that leave the cache are let go of: a stream may be sealing or opening under one for hours, and it ends with its last
-  // holder (docs/decisions/0013-secrets-end.md).
+  // holder (docs/decisions/0015-secrets-end.md).
   readonly #cache: BoundedCache<BucketKey>
   readonly #flights = new SingleFlight<BucketKey>()
 

@@ -36,6 +36,8 @@ export interface KeyManager {
   /** Throws with the reason if the master key cannot be used now. */
   health(): Promise<void>
   close(): Promise<void>
+  /** Only of managers that hold master keys themselves: reads them anew, and resolves with the id of the one that wraps from now on. */
+  reload?(): Promise<string>
 }
 
 /** A wrapped bucket key as envelopes and keyring records carry it. */
@@ -70,4 +72,22 @@ export interface BucketKeys {
   forgetExpired(): void
   /** Ends every open key. Nothing may be under way. */
   close(): void
+}
+
+/** Bucket keys whose managers follow one another (docs/format.md, "Rotation"). */
+export interface RotatingBucketKeys extends BucketKeys {
+  /** Resolves once no key of that manager is being made or recorded by a call that began before. */
+  settled(alias: string): Promise<void>
+  /** Lets go of what it knows of keyring and slots: the next look is at the store. Open keys stay open. */
+  forget(): void
+}
+
+/** Which managers have taken the place of others. */
+export interface Succession {
+  /** The manager that seals where that one is asked for. Throws `Denied` where none may. */
+  sealsFor(alias: string): string | Promise<string>
+  /** Whether any manager seals where that one is asked for. */
+  mayBeNamed(alias: string): boolean
+  /** Whether the time in which this manager was still asked for what the keyring does not have is over. */
+  isClosed(alias: string): boolean
 }

@@ -1,6 +1,15 @@
 /** Metrics in Prometheus' text format, fed by the channels. */
 import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { keyCache, keyCacheSize, keyCall, keyFailover, keyManager, plaintextLeft, plaintextSeen } from './channels.ts'
+import {
+  keyCache,
+  keyCacheSize,
+  keyCall,
+  keyFailover,
+  keyManager,
+  plaintextLeft,
+  plaintextSeen,
+  rotationSeen,
+} from './channels.ts'
 
 export interface Metrics {
   readonly contentType: string
@@ -37,6 +46,7 @@ export function collectMetrics({ worker = false }: { readonly worker?: boolean }
   const stops = [
     ...countKeys(registry),
     ...countKeyCalls(registry),
+    ...showRotation(registry),
     plaintextSeen.subscribe(({ bucket }) => seen.inc({ bucket: label(bucket) })),
     plaintextLeft.subscribe((event) => {
       const labels = { bucket: label(event.bucket) }
@@ -87,6 +97,36 @@ function countKeys(registry: Registry): readonly (() => void)[] {
     keyCache.subscribe(({ event }) => cache.inc({ event })),
     keyManager.subscribe(({ manager, state }) => breaker.set({ manager }, state === 'closed' ? 0 : 1)),
   ]
+}
+
+const PHASES = ['draining', 'rewrapping', 'dual-read', 'done', 'aborted'] as const
+
+function showRotation(registry: Registry): readonly (() => void)[] {
+  const shared = { registers: [registry], aggregator: 'max' as const }
+  const phase = new Gauge({
+    ...shared,
+    labelNames: ['phase'],
+    name: 'sealgate_rotation_phase',
+    help: '1 for the phase of the last rotation of master keys, 0 for the others.',
+  })
+  const stalled = new Gauge({
+    ...shared,
+    labelNames: ['to'],
+    name: 'sealgate_rotation_stalled',
+    help: '1 while a rotation of master keys waits for somebody to look at it.',
+  })
+  const keys = new Gauge({
+    ...shared,
+    labelNames: ['outcome'],
+    name: 'sealgate_rotation_keys',
+    help: 'Bucket keys of the keyring in the last rotation: total, examined, rewrapped, failed.',
+  })
+  const stop = rotationSeen.subscribe((event) => {
+    for (const one of PHASES) phase.set({ phase: one }, one === event.phase ? 1 : 0)
+    stalled.set({ to: event.to }, event.stalled ? 1 : 0)
+    for (const outcome of ['total', 'examined', 'rewrapped', 'failed'] as const) keys.set({ outcome }, event[outcome])
+  })
+  return [stop]
 }
 
 /** Seconds: from a token in this machine to what the longest timeout allows. */

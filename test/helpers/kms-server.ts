@@ -162,7 +162,8 @@ export class KmsServer {
     if (sealed.length < KEY_NUMBER_BYTES + NONCE_BYTES + TAG_BYTES)
       throw new KmsFault('InvalidCiphertextException', 400)
     const key = this.#keys[sealed.readUInt32BE(0)]
-    if (key === undefined) throw new KmsFault('InvalidCiphertextException', 400)
+    // As where a permission is missing.
+    if (key === undefined) throw new KmsFault('AccessDeniedException', 400)
     const body = sealed.subarray(KEY_NUMBER_BYTES + NONCE_BYTES, -TAG_BYTES)
     const nonce = sealed.subarray(KEY_NUMBER_BYTES, KEY_NUMBER_BYTES + NONCE_BYTES)
     const decipher = createDecipheriv('aes-256-gcm', usable(key).secret, nonce)

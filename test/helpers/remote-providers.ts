@@ -3,12 +3,14 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Timing } from '../../src/attempts.ts'
 import { openManagers, resilient } from '../../src/compose/key-managers.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/settings.ts'
 import type { KeyManager } from '../../src/keys/key-manager.ts'
 import { Pkcs11KeyManager } from '../../src/keys/pkcs11.ts'
+import { KmipServer } from './kmip-server.ts'
 import { KmsServer } from './kms-server.ts'
 import { type Pkcs11Files, pkcs11Files } from './pkcs11-files.ts'
 import { SoftToken } from './soft-token.ts'
@@ -31,10 +33,11 @@ export type Provider = Common &
   (
     | { readonly name: 'aws-kms'; readonly kms: KmsServer }
     | { readonly name: 'vault-transit'; readonly vault: VaultServer; readonly folder: string }
+    | { readonly name: 'kmip'; readonly kmip: KmipServer; readonly id: string }
     | { readonly name: 'pkcs11'; readonly token: SoftToken; readonly files: Pkcs11Files }
   )
 
-export const PROVIDER_NAMES = ['aws-kms', 'vault-transit', 'pkcs11'] as const
+export const PROVIDER_NAMES = ['aws-kms', 'vault-transit', 'pkcs11', 'kmip'] as const
 export type ProviderName = (typeof PROVIDER_NAMES)[number]
 
 /** Short enough for tests, long enough for a machine that is busy. */
@@ -46,6 +49,7 @@ const REMOTE = {
 
 export async function openProvider(name: ProviderName, now: () => number): Promise<Provider> {
   if (name === 'aws-kms') return openKms()
+  if (name === 'kmip') return openKmip()
   return name === 'vault-transit' ? openVault(now) : openToken()
 }
 
@@ -77,6 +81,20 @@ async function openVault(now: () => number): Promise<Provider> {
     rmSync(folder, { recursive: true })
   }
   return { name: 'vault-transit', vault, folder, settings, start, stop, close }
+}
+
+/** Path of a certificate or key among the fixtures. */
+export const pemFile = (name: string): string => fileURLToPath(new URL(`../fixtures/tls/${name}.pem`, import.meta.url))
+
+async function openKmip(): Promise<Provider> {
+  const kmip = new KmipServer()
+  const port = await kmip.start()
+  const id = kmip.createKey('main')
+  const files = { caFile: pemFile('cert'), certFile: pemFile('other-cert'), keyFile: pemFile('other-key') }
+  const settings = { type: 'kmip', address: `127.0.0.1:${port}`, key: { name: 'main' }, ...files, ...REMOTE }
+  const start = async (): Promise<void> => void (await kmip.start(port))
+  const stop = (): Promise<void> => kmip.stop()
+  return { name: 'kmip', kmip, id, settings, start, stop, close: stop }
 }
 
 async function openToken(): Promise<Provider> {

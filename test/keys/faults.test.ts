@@ -1,12 +1,16 @@
 /** What goes wrong with key managers: start-up message, S3 answers, log line and metric, as the table "Faults of key managers" of docs/operations.md says. */
+import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { bytes } from '../../src/keys/kmip/messages.ts'
+import { REASON, TAG } from '../../src/keys/kmip/protocol.ts'
+import type { Item } from '../../src/keys/kmip/ttlv.ts'
 import { CKR } from '../../src/keys/pkcs11/cryptoki.ts'
 import { KmsServer } from '../helpers/kms-server.ts'
 import { MINUTE, OutageWorld } from '../helpers/outage-world.ts'
-import { type Provider, type ProviderName, SECRETS } from '../helpers/remote-providers.ts'
+import { pemFile, type Provider, type ProviderName, SECRETS } from '../helpers/remote-providers.ts'
 import { VaultServer } from '../helpers/vault-server.ts'
 
 interface Fault {
@@ -36,6 +40,7 @@ const SHORT = { timeout: '150ms', retry: { attempts: 1 } }
 
 const kms = (world: OutageWorld): KmsServer => of(world, 'aws-kms').kms
 const vault = (world: OutageWorld): VaultServer => of(world, 'vault-transit').vault
+const kmip = (world: OutageWorld) => of(world, 'kmip').kmip
 const token = (world: OutageWorld) => of(world, 'pkcs11').token
 
 function of<N extends ProviderName>(world: OutageWorld, name: N): Extract<Provider, { name: N }> {
@@ -49,8 +54,7 @@ const strangers: { stop: () => Promise<void> }[] = []
 afterAll(async () => {
   for (const one of strangers) await one.stop()
 })
-const pem = (name: string): string => fileURLToPath(new URL(`../fixtures/tls/${name}.pem`, import.meta.url))
-const tls = { cert: readFileSync(pem('cert')), key: readFileSync(pem('key')) }
+const tls = { cert: readFileSync(pemFile('cert')), key: readFileSync(pemFile('key')) }
 async function stranger(server: KmsServer | VaultServer): Promise<string> {
   strangers.push(server)
   return server.start()
@@ -427,6 +431,113 @@ const FAULTS: Readonly<Record<ProviderName, readonly Fault[]>> = {
       outcome: 'ok',
     },
   ],
+  kmip: [
+    {
+      fault: 'another key than the one that wrapped',
+      arrange: (world) => {
+        kmip(world).createKey('other')
+        return { key: { name: 'other' } }
+      },
+      read: BROKEN,
+      write: OK,
+      why: 'no key of it opens these bytes in this namespace and day',
+      outcome: 'integrity',
+    },
+    {
+      fault: 'the key is deactivated',
+      arrange: changes((world) => kmip(world).set(of(world, 'kmip').id, { state: 'Deactivated' })),
+      start: 'the key is Deactivated',
+      read: DISABLED,
+      write: DISABLED,
+      why: 'the key is Deactivated',
+      outcome: 'denied',
+    },
+    {
+      fault: 'the key was deleted',
+      arrange: changes((world) => kmip(world).keys.clear()),
+      start: 'the server has no symmetric key of this name, or does not show it to this client',
+      read: MISSING,
+      write: MISSING,
+      why: 'the server has no symmetric key of this name, or does not show it to this client',
+      outcome: 'denied',
+    },
+    {
+      fault: 'Decrypt is not allowed',
+      arrange: changes((world) =>
+        Object.assign(kmip(world), { faultAt: 'Decrypt', fault: { code: REASON.PermissionDenied } }),
+      ),
+      start: 'Decrypt failed (PermissionDenied)',
+      read: REFUSED,
+      write: REFUSED,
+      why: 'Decrypt failed (PermissionDenied)',
+      outcome: 'denied',
+    },
+    {
+      fault: 'a password is wanted, and none is set',
+      arrange: changes((world) => {
+        kmip(world).credential = 'gateway:kmip-password'
+      }),
+      start: 'the server refuses the client certificate, or `username` and `password`',
+      read: REFUSED,
+      write: REFUSED,
+      why: 'the server refuses the client certificate, or `username` and `password`',
+      outcome: 'denied',
+    },
+    {
+      fault: 'a client certificate that the server does not know',
+      arrange: () => ({ certFile: pemFile('cert'), keyFile: pemFile('key') }),
+      start: 'no connection, or one that broke',
+      read: AWAY,
+      write: AWAY,
+      why: 'no connection, or one that broke',
+      outcome: 'unavailable',
+    },
+    {
+      fault: 'a certificate that nobody vouches for',
+      arrange: () => ({ caFile: pemFile('other-cert') }),
+      start: 'no connection, or one that broke (DEPTH_ZERO_SELF_SIGNED_CERT)',
+      read: AWAY,
+      write: AWAY,
+      why: 'no connection, or one that broke (DEPTH_ZERO_SELF_SIGNED_CERT)',
+      outcome: 'unavailable',
+    },
+    {
+      fault: 'slow: no answer within `timeout`',
+      arrange: (world) => {
+        kmip(world).fault = 'silence'
+        return SHORT
+      },
+      start: 'the server does not answer in time',
+      read: AWAY,
+      write: AWAY,
+      why: 'the server does not answer in time',
+      outcome: 'unavailable',
+    },
+    {
+      fault: 'garbage',
+      arrange: changes((world) => {
+        kmip(world).fault = { bytes: () => Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\nkey-1234') }
+      }),
+      start: 'something answers that is not KMIP, or breaks off',
+      read: AWAY,
+      write: AWAY,
+      why: 'something answers that is not KMIP, or breaks off',
+      outcome: 'unavailable',
+    },
+    {
+      fault: "another key's plaintext",
+      arrange: changes((world) => {
+        const payload = (items: readonly Item[]): Item[] =>
+          items.map((item) => (item.tag === TAG.data ? bytes(TAG.data, randomBytes(32)) : item))
+        Object.assign(kmip(world), { faultAt: 'Decrypt', fault: { payload } })
+      }),
+      start: 'the server gave something else than was asked for',
+      read: BROKEN,
+      write: AWAY,
+      why: 'unwrap failure: the wrapped key is not the key',
+      outcome: 'ok',
+    },
+  ],
 }
 
 const DOCUMENT = readFileSync(fileURLToPath(new URL('../../docs/operations.md', import.meta.url)), 'utf8')
@@ -435,7 +546,7 @@ const rowOf = (name: string, { fault, start, read, write, why, outcome }: Fault)
   `| ${name} | ${fault} | ${cell(start)} | ${read} | ${write} | ${why === start ? 'the same' : cell(why)} | ${outcome} |`
 
 /** Of the providers and of the settings: none of it belongs anywhere. */
-const HIDDEN = [...Object.values(SECRETS), '1357-pin', 'hvs.', 'arn:aws', 'secret-name', 'key-1234']
+const HIDDEN = [...Object.values(SECRETS), '1357-pin', 'hvs.', 'arn:aws', 'secret-name', 'key-1234', 'kmip-password']
 
 let world: OutageWorld | undefined
 afterEach(() => world?.close())

@@ -7,6 +7,7 @@ import {
   keyManager,
   plaintextLeft,
   plaintextSeen,
+  rotationSeen,
 } from '../../src/telemetry/channels.ts'
 import { collectMetrics, type Metrics } from '../../src/telemetry/metrics.ts'
 
@@ -48,6 +49,18 @@ test('looks for bucket keys are counted by what came of them, and a key manager 
   ])
   keyManager.publish({ manager: 'main', state: 'closed' })
   expect(await lines()).toContain('sealgate_key_manager_open{manager="main"} 0')
+})
+
+test('the phase of a rotation, and how far it is, are gauges', async () => {
+  metrics = collectMetrics()
+  const seen = { from: 'old', to: 'new', stalled: true, total: 9, examined: 4, rewrapped: 3, failed: 1 }
+  rotationSeen.publish({ ...seen, phase: 'draining' })
+  rotationSeen.publish({ ...seen, phase: 'rewrapping' })
+  const found = await lines()
+  expect(found).toContain('sealgate_rotation_phase{phase="draining"} 0')
+  expect(found).toContain('sealgate_rotation_phase{phase="rewrapping"} 1')
+  expect(found).toContain('sealgate_rotation_stalled{to="new"} 1')
+  expect(found).toContain('sealgate_rotation_keys{outcome="failed"} 1')
 })
 
 test('calls of a key manager are counted by what came of them and timed; its last answer, stand-ins and open keys are told', async () => {

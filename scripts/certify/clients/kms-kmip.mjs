@@ -144,7 +144,7 @@ async function identities({ check, ...cx }, kmip) {
 async function keyStates({ check, ...cx }, kmip) {
   for (const mechanism of ['encrypt', 'get']) {
     for (const [verb, state] of [['revoke', 'Deactivated'], ['compromise', 'Compromised']]) {
-      await check(`a key that was ${verb}d takes its bucket keys back with 403 and the remedy, ${mechanism}`, async () => {
+      await check(`a key that was ${verb}d takes its bucket keys back with 400 and the remedy, ${mechanism}`, async () => {
         const name = `${verb}-${mechanism}`
         const id = kmip.makeKey(name)
         await within(cx, environment(kmip, { key: { name, mechanism } }), async ({ put, get, log }) => {
@@ -152,18 +152,18 @@ async function keyStates({ check, ...cx }, kmip) {
           kmip[verb](id)
           await sleep(1_500)
           const statuses = [await refused(get('one')), await refused(put('two'))]
-          assert(statuses.join() === '403,403', `they were answered with ${statuses}`)
+          assert(statuses.join() === '400,400', `they were answered with ${statuses}`)
           await until(() => assert(log().includes(`the key is ${state}; make another`), 'the log does not say why'), 5)
         })
       })
     }
   }
-  await check('a key that was destroyed is refused with 403', async () => {
+  await check('a key that was destroyed is refused with 400', async () => {
     const id = kmip.makeKey('doomed', { active: false })
     kmip.destroy(id)
     await within(cx, environment(kmip, { key: { id } }), async ({ put, log }) => {
       const status = await refused(put('one'))
-      assert(status === 403, `it was answered with ${status}`)
+      assert(status === 400, `it was answered with ${status}`)
       await until(() => assert(log().includes('ItemNotFound'), 'the log does not say why'), 5)
     })
   })

@@ -1,10 +1,11 @@
-import { composeAdminServer } from '../../compose.ts'
+import { composeAdminServer, reloadAdmin } from '../../compose.ts'
 import type { Live } from '../../compose/live.ts'
 import { Unavailable } from '../../errors.ts'
 import type { Found, WaitingCount } from '../../http/admin-server.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
 import { clusterMetrics } from '../../telemetry/metrics.ts'
 import { type CommandContext, print } from '../context.ts'
+import { relayTo } from './admin-relay.ts'
 import { askOne, checkWorkers, foundByWorkers } from './health.ts'
 import { listen } from './listen.ts'
 import { keepReloading, type Start } from './reloading.ts'
@@ -21,14 +22,20 @@ export async function servePrimary(context: CommandContext, { configPath, files,
   const dependencies = [{ name: 'workers', check: () => checkWorkers(workers.all, settings.server.workers) }]
   const waiting = (): Promise<readonly WaitingCount[]> => askOne(workers.all)
   const elsewhere = (): Promise<readonly Found[]> => foundByWorkers(workers.all)
-  const admin = composeAdminServer({
+  const metrics = clusterMetrics()
+  const answer = relayTo(workers.listening)
+  const admin = composeAdminServer(live, {
     dependencies,
     elsewhere,
     waiting,
     draining: () => draining,
-    metrics: clusterMetrics(),
+    metrics,
+    answer,
   })
-  const apply = (next: Live): Promise<void> => workers.reload(next)
+  const apply = async (next: Live): Promise<void> => {
+    reloadAdmin(admin, next)
+    await workers.reload(next)
+  }
   const stopReloading = keepReloading({ context, configPath, logger, apply }, { live, files })
   try {
     const first = await Promise.race([

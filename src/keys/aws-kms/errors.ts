@@ -29,6 +29,11 @@ const KEY_FAULTS: Readonly<Record<string, KeyFault>> = {
   NotFoundException: 'missing',
 }
 
+/** Whether KMS may have refused the bytes and not the caller: it does not tell these apart, lest it tell which keys there are. */
+export function mayBeStrange(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AccessDeniedException'
+}
+
 /**
  * The failure of `action` (as IAM names it, without `kms:`). Only names of AWS's errors are told: its messages quote ARNs of
  * keys and of callers, and these do not belong in logs.

@@ -1,5 +1,5 @@
 /** What is wrong with a KMIP server, as inner errors. Its own messages quote names and ids: they are not even read. */
-import { Denied, Integrity, Unavailable } from '../../errors.ts'
+import { Denied, Integrity, type KeyFault, Unavailable } from '../../errors.ts'
 import type { Fault, KmipFault, Reason } from './fault.ts'
 import { REASON, reasonName } from './protocol.ts'
 
@@ -30,6 +30,7 @@ const REFUSED_REASONS: Partial<Readonly<Record<Reason, string>>> = {
 
 const NOT_TO_US = 'the server does not let this client use the key so: look at its owner, its policy and its usage mask'
 const NO_SUCH_KEY = 'the server has no such key, or does not show it to this client'
+const ARCHIVED = 'the key is archived; have it recovered'
 const NOT_KNOWN = 'the server lacks this operation, or what it is asked with'
 const NOT_US = 'the server refuses the client certificate, or `username` and `password`'
 const NOT_WRAPPED =
@@ -41,8 +42,8 @@ const REFUSED_CODES = new Map<number, string>([
   [REASON.ObjectDestroyed, NO_SUCH_KEY],
   [REASON.WrappingObjectNotFound, NO_SUCH_KEY],
   [REASON.WrappingObjectDestroyed, NO_SUCH_KEY],
-  [REASON.ObjectArchived, 'the key is archived; have it recovered'],
-  [REASON.WrappingObjectArchived, 'the key is archived; have it recovered'],
+  [REASON.ObjectArchived, ARCHIVED],
+  [REASON.WrappingObjectArchived, ARCHIVED],
   [REASON.AuthenticationNotSuccessful, NOT_US],
   [REASON.BadPassword, NOT_US],
   [REASON.AttestationRequired, NOT_US],
@@ -83,14 +84,29 @@ export function kmipFailure(alias: string, { fault }: KmipFault): Error {
   if ('code' in fault) {
     const what = `${who}${fault.operation} failed (${reasonName(fault.code)})`
     const refused = REFUSED_CODES.get(fault.code)
-    return refused === undefined ? new Unavailable(what) : new Denied(`${what}: ${refused}`)
+    return refused === undefined ? new Unavailable(what) : denied(`${what}: ${refused}`, keyFaultOf(refused))
   }
   if (fault.reason === 'broken') {
     return new Integrity('unwrap failure', `${who}no key of it opens these bytes in this namespace and day`)
   }
   const refused = refusalOf(fault)
-  if (refused !== undefined) return new Denied(`${who}${refused}`)
+  if (refused !== undefined) return denied(`${who}${refused}`, stateFaultOf(fault))
   return new Unavailable(`${who}${AWAY[fault.reason] ?? `no connection, or one that broke (${fault.detail ?? ''})`}`)
+}
+
+const denied = (message: string, key: KeyFault | undefined): Denied =>
+  new Denied(message, key === undefined ? {} : { key })
+
+function keyFaultOf(refused: string): KeyFault | undefined {
+  if (refused === NO_SUCH_KEY) return 'missing'
+  return refused === ARCHIVED ? 'wrong-state' : undefined
+}
+
+function stateFaultOf({ reason, detail = '' }: Extract<Fault, { readonly reason: Reason }>): KeyFault | undefined {
+  if (reason === 'no key') return 'missing'
+  if (reason !== 'state') return undefined
+  if (detail.startsWith('Destroyed')) return 'missing'
+  return detail === 'Deactivated' ? 'disabled' : 'wrong-state'
 }
 
 function refusalOf({ reason, detail = '', key }: Extract<Fault, { readonly reason: Reason }>): string | undefined {
