@@ -9,7 +9,7 @@ import { newObjectKey } from '../format/derive.ts'
 import { encodeFoot } from '../format/envelope.ts'
 import type { Facts } from '../format/facts.ts'
 import { md5 } from '../format/hash.ts'
-import { layoutOfTail, type SegmentPlace, segmentsEnd } from '../format/layout.ts'
+import { layoutOfTail, segmentsEnd } from '../format/layout.ts'
 import { NO_SALT } from '../format/metadata.ts'
 import { MIN_SEGMENT_BYTES } from '../format/sizes.ts'
 import { finishObject } from '../format/tail.ts'
@@ -73,12 +73,11 @@ async function newAttempt(gateway: Gateway, resealing: Resealing): Promise<Attem
   const { random } = gateway
   const record = await readTail(gateway, sealed, signal)
   const layout = layoutOfTail(sealed.envelope.suite, record, sealed.info.size)
-  const [first, ...others] = layout.segments as [SegmentPlace, ...SegmentPlace[]]
   const objectKey = newObjectKey(random)
-  const sealer = new SegmentsSealer(objectKey, [first, ...others], random)
+  const sealer = new SegmentsSealer(objectKey, layout.segments, random)
   const { plaintextBytes } = record
   const [salt = NO_SALT] = sealer.salts
-  const ofPut = record.kind === 1 && others.length === 0
+  const ofPut = record.kind === 1 && record.segments === 1
   const description = await sealDescription(gateway, target, {
     objectKey,
     tlvs: await allTlvs(gateway, sealed, signal),

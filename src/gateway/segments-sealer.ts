@@ -1,5 +1,5 @@
 /** Seals plaintext into segments of lengths that are known beforehand. */
-import { Integrity } from '../errors.ts'
+import { Integrity, Internal } from '../errors.ts'
 import type { RandomSource } from '../format/derive.ts'
 import { SegmentSealer, type SegmentType } from '../format/segment.ts'
 
@@ -21,12 +21,14 @@ export class SegmentsSealer {
   #left: number
   #headerDue = true
 
-  constructor(objectKey: Buffer, shapes: readonly [SegmentShape, ...SegmentShape[]], random: RandomSource) {
+  constructor(objectKey: Buffer, shapes: readonly SegmentShape[], random: RandomSource) {
+    const [first] = shapes
+    if (first === undefined) throw new Internal('an object has a segment')
     this.#shapes = shapes
     this.#objectKey = objectKey
     this.#random = random
-    this.#sealer = this.#begin(shapes[0])
-    this.#left = shapes[0].plaintextBytes
+    this.#sealer = this.#begin(first)
+    this.#left = first.plaintextBytes
   }
 
   /** What commits to the first segment, where it is the only one. */

@@ -16,11 +16,13 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { StoreError } from '../../src/backends/object-store.ts'
 import type { Profile } from '../../src/backends/s3/profiles.ts'
 import { reencryptObject } from '../../src/gateway/steps/re-encrypt-object.ts'
 import { type RewrapOptions, rewrapObject } from '../../src/gateway/steps/rewrap-object.ts'
 import type { ObjectStep } from '../../src/gateway/steps/step.ts'
 import { type TestGateway } from '../helpers/gateway.ts'
+import { replacing } from '../helpers/replacing.ts'
 import { Bucket, read, run, StepWorld } from '../helpers/step-world.ts'
 import { s3Store } from '../helpers/s3-store.ts'
 import { startEmbedded } from '../helpers/worlds.ts'
@@ -172,6 +174,25 @@ describe.each(Object.entries(KINDS))('over %s', (_kind, open) => {
     expect(await run(step(after), Key)).toMatchObject({ outcome: 'done' })
     expect((await grants())?.sort()).toEqual(was?.sort())
   })
+})
+
+test('what is archived has to be restored first', async () => {
+  const { store, close } = await far({})
+  const answer = { status: 403, code: 'InvalidObjectState', message: 'archived', attributes: {} }
+  const refuse = async (): Promise<never> => {
+    throw new StoreError('native', 'archived', undefined, answer)
+  }
+  const world = new StepWorld(store)
+  const before = await world.start([world.old])
+  const after = await world.start([world.next, world.old], { store: replacing(store, { get: refuse, copy: refuse }) })
+  await before.client().send(new CreateBucketCommand({ Bucket }))
+  await before.client().send(new PutObjectCommand({ Bucket, Key: 'k', Body: 'k' }))
+  for (const [name, step] of STEPS) {
+    const why = 'it is archived: restore it first'
+    expect(await run(step(after), 'k'), name).toEqual({ outcome: 'untouchable', why })
+  }
+  await world.close()
+  await close()
 })
 
 describe('over a store that decides no condition on the write', () => {

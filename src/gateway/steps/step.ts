@@ -1,5 +1,5 @@
 /** What jobs that walk over many objects do with one of them. Each step may be repeated, and runs beside clients that write: theirs win. */
-import { StoreError } from '../../backends/object-store.ts'
+import { StoreError, type StoreRefusal } from '../../backends/object-store.ts'
 import { S3Error } from '../../s3/errors.ts'
 
 /** One object as a listing shows it, or one version where all of them are walked. */
@@ -49,18 +49,19 @@ export function telling(step: ObjectStep): ObjectStep {
   }
 }
 
-/** What says that the object was overwritten or deleted after it had been read. */
-const MOVED: readonly unknown[] = ['precondition-failed', 'no-such-key', 'no-such-version']
-
 function outcomeOf(error: unknown): StepOutcome {
   // A follow-up read that met another object.
-  if (error instanceof S3Error && error.code === 'SlowDown' && error.cause instanceof StoreError) {
-    return outcomeOf(error.cause)
-  }
-  const answer = error instanceof StoreError ? error.answer : error instanceof S3Error ? error : undefined
-  if (answer?.code === 'InvalidObjectState') return untouchable('it is archived: restore it first')
-  if (error instanceof StoreError && error.refusal === 'locked') return untouchable('it is under Object Lock')
-  const gone = answer?.code === 'NoSuchKey' || answer?.code === 'NoSuchVersion'
-  if (gone || (error instanceof StoreError && MOVED.includes(error.refusal))) return OVERTAKEN
-  return { outcome: 'failed', cause: error }
+  const refusal = error instanceof S3Error && error.code === 'SlowDown' ? error.cause : error
+  if (refusal instanceof StoreError) return outcomeOfRefusal(refusal) ?? { outcome: 'failed', cause: error }
+  const gone = refusal instanceof S3Error && ['NoSuchKey', 'NoSuchVersion'].includes(refusal.code)
+  return gone ? OVERTAKEN : { outcome: 'failed', cause: error }
 }
+
+function outcomeOfRefusal({ refusal, answer }: StoreError): StepOutcome | undefined {
+  if (answer?.code === 'InvalidObjectState') return untouchable('it is archived: restore it first')
+  if (refusal === 'locked') return untouchable('it is under Object Lock')
+  return MOVED.includes(refusal) ? OVERTAKEN : undefined
+}
+
+/** What says that the object was overwritten or deleted after it had been read. */
+const MOVED: readonly StoreRefusal[] = ['precondition-failed', 'no-such-key', 'no-such-version']
