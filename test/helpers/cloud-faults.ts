@@ -103,10 +103,10 @@ export const AZURE_FAULTS: readonly Fault[] = [
   {
     fault: 'a certificate that nobody vouches for',
     arrange: () => ({ caFile: pemFile('other-cert') }),
-    start: 'get of the key failed (DEPTH_ZERO_SELF_SIGNED_CERT)',
+    start: 'get of the key failed (RestError, DEPTH_ZERO_SELF_SIGNED_CERT)',
     read: AWAY,
     write: AWAY,
-    why: 'get of the key failed (DEPTH_ZERO_SELF_SIGNED_CERT)',
+    why: 'get of the key failed (RestError, DEPTH_ZERO_SELF_SIGNED_CERT)',
     outcome: 'unavailable',
   },
   {

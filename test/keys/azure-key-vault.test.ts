@@ -135,6 +135,19 @@ describe('a key of Azure Key Vault that cannot be used', () => {
   })
 })
 
+it('a key of Azure Key Vault that may not unwrap refuses, until it may', async () => {
+  const version = server.createKey('lent')
+  const { key, wrapped } = await (await open('lent')).generate(CONTEXT)
+  version.operations = ['wrapKey', 'sign']
+  const manager = await open('lent')
+  await expect(manager.unwrap(wrapped, CONTEXT)).rejects.toMatchObject({
+    kind: 'denied',
+    message: expect.stringContaining('KeyOperationForbidden') as string,
+  })
+  version.operations = ['wrapKey', 'sign', 'unwrapKey']
+  expect((await manager.unwrap(wrapped, CONTEXT)).equals(key)).toBe(true)
+})
+
 describe('what Azure answers', () => {
   it.each([
     [{ status: 403, code: 'Forbidden', inner: 'ForbiddenByRbac' }, 'denied', 'lacks the role'],

@@ -126,8 +126,9 @@ export class KeyVersions {
     if (kept !== undefined) return kept
     const kind = this.#kindOf(key)
     const { expiresOn: _end, notBefore: _begin, ...properties } = key.properties
-    // The SDK would not let a key that has expired open anything, and the vault does.
-    const cryptography = this.#parts.azure.cryptography({ ...key, properties })
+    // The SDK would not let a key that has expired open anything, and the vault does; of operations the vault knows what is permitted now.
+    const { keyOperations: _kept, ...asked } = key
+    const cryptography = this.#parts.azure.cryptography({ ...asked, properties })
     const made = { version, kind, cryptography, publicKey: kind === 'rsa' ? this.#publicKey(key) : undefined }
     this.#found.set(version, made)
     return made
