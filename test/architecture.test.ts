@@ -17,7 +17,7 @@ const MAY: Record<string, { folders: string[]; packages: string[] }> = {
   'keys/vault-transit': { folders: ['format'], packages: ['node:crypto', 'undici'] },
   'keys/kmip': { folders: ['format'], packages: ['node:crypto', 'node:net', 'node:tls'] },
   'keys/azure-key-vault': { folders: ['format'], packages: ['node:crypto', '@azure/keyvault-keys'] },
-  'keys/gcp-kms': { folders: ['format'], packages: ['hash-wasm', '@google-cloud/kms'] },
+  'keys/gcp-kms': { folders: ['format'], packages: ['hash-wasm', 'undici', '@google-cloud/kms'] },
   'keys/pkcs11': { folders: ['format'], packages: ['node:module', 'node:worker_threads'] },
   backends: { folders: [], packages: [] },
   'backends/local': { folders: [], packages: ['node:fs', 'node:fs/promises', 'node:path', 'node:os', 'lmdb'] },

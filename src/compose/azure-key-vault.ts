@@ -2,11 +2,11 @@
 import { readFile } from 'node:fs/promises'
 import type * as identityPackage from '@azure/identity'
 import type { TokenCredential } from '@azure/identity'
-import type { KeyVaultKey } from '@azure/keyvault-keys'
 import type { Settings } from '../config/settings.ts'
 import { Denied } from '../errors.ts'
 import { AzureKeyVaultKeyManager } from '../keys/azure-key-vault.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
+import { AzureSessions } from './azure-sessions.ts'
 import { loadOptional } from './optional-packages.ts'
 import { readText } from './read-text.ts'
 
@@ -31,17 +31,19 @@ export async function openAzureKeyVault(
     retryOptions: { maxRetries: 0 },
     ...(caFile === undefined ? {} : { tlsOptions: { ca: readText(caFile, `keys.managers.${alias}.caFile`) } }),
   }
-  const credential = credentialOf(alias, identity, settings, common)
   // The SDK changes the options that it is given.
   const options = () => ({
     ...common,
     // A token is for the service's own domain, and a stand-in on this machine has none.
     disableChallengeResourceVerification: LOOPBACK.test(vaultUrl),
   })
-  const azure = {
-    keys: new KeyClient(vaultUrl, credential, options()),
-    cryptography: (key: KeyVaultKey) => new CryptographyClient(key, credential, options()),
-  }
+  const azure = new AzureSessions(() => {
+    const credential = credentialOf(alias, identity, settings, common)
+    return {
+      keys: new KeyClient(vaultUrl, credential, options()),
+      cryptography: (key) => new CryptographyClient(key, credential, options()),
+    }
+  })
   return new AzureKeyVaultKeyManager({ alias, azure, keyName, formerKeyNames, timeout, random })
 }
 

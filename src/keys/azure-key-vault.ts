@@ -110,7 +110,12 @@ export class AzureKeyVaultKeyManager implements KeyManager {
 
   /** What the vault made, once it has the lengths by which it can be read again. */
   #rendered(wrapped: Buffer): Buffer {
-    parseForm(wrapped)
+    try {
+      parseForm(wrapped)
+    } catch {
+      // Nobody gave us bytes that could be wrong: it is the answer.
+      throw new Unavailable(`Azure Key Vault, key manager ${this.alias}: something answers that is not a vault`)
+    }
     return wrapped
   }
 

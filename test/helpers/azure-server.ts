@@ -60,14 +60,25 @@ export class AzureServer {
   /** The secret of the client; a request with another is refused. */
   secret = 'azure-client-secret'
   fault: AzureFault | undefined
+  /** Whether the vault takes the tokens that were given. */
+  takesTokens = true
+  /** Whether the endpoint for tokens says 503. */
+  loginFails = false
   /** Whether the endpoint for tokens hangs. */
   loginHangs = false
+  /** Whether another key's plaintext is given. */
+  confused = false
+  /** Whether what is wrapped has a byte too few. */
+  curt = false
+  #port = 0
   #url = ''
 
+  /** A server that was stopped comes back at its old address. */
   async start(): Promise<string> {
-    this.#server.listen(0, '127.0.0.1')
+    this.#server.listen(this.#port, '127.0.0.1')
     await once(this.#server, 'listening')
-    this.#url = `https://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+    this.#port = (this.#server.address() as AddressInfo).port
+    this.#url = `https://127.0.0.1:${this.#port}`
     return this.#url
   }
 
@@ -86,6 +97,10 @@ export class AzureServer {
     }
     this.#keys.set(name, [...(this.#keys.get(name) ?? []), version])
     return version
+  }
+
+  newest(name: string): Version {
+    return this.#find(name)
   }
 
   deleteKey(name: string): void {
@@ -125,6 +140,7 @@ export class AzureServer {
     }
     if (this.loginHangs) return
     this.calls.push('token')
+    if (this.loginFails) return answer(res, 503, { error: 'temporarily_unavailable' })
     const form = new URLSearchParams(body)
     this.logins.push(form)
     const [secret, assertion] = [form.get('client_secret'), form.get('client_assertion')]
@@ -144,7 +160,7 @@ export class AzureServer {
 
   #vault(req: IncomingMessage, pathname: string, body: string, res: ServerResponse): void {
     const token = req.headers.authorization?.replace('Bearer ', '') ?? ''
-    if (!this.#tokens.has(token)) {
+    if (!this.takesTokens || !this.#tokens.has(token)) {
       this.calls.push('challenge')
       const where = `authorization="${this.#url}/${TENANT}", resource="https://vault.azure.net"`
       res.setHeader('www-authenticate', `Bearer ${where}`)
@@ -162,7 +178,18 @@ export class AzureServer {
     const key = this.#find(name, version === '' ? undefined : version)
     if (operation === 'get') return answer(res, 200, this.#bundle(name, key))
     const kid = `${this.#url}/keys/${name}/${key.id}`
-    answer(res, 200, { kid, ...operate(operation, key, JSON.parse(body) as Fields) })
+    answer(res, 200, { kid, ...this.#bent(operation, operate(operation, key, JSON.parse(body) as Fields)) })
+  }
+
+  #bent(operation: string, fields: Fields): Fields {
+    const opens = operation === 'unwrapkey' || operation === 'decrypt'
+    if (opens && this.confused) return { ...fields, ...result(randomBytes(32)) }
+    return !opens && this.curt ? { ...fields, ...result(bytesOf(fields['value']).subarray(1)) } : fields
+  }
+
+  /** Tokens that were given are none any more. */
+  revokeTokens(): void {
+    this.#tokens.clear()
   }
 
   #find(name: string, version?: string): Version {

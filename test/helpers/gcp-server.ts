@@ -2,6 +2,7 @@
 import { createCipheriv, createDecipheriv, generateKeyPairSync, randomBytes, verify } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { crc32 } from 'hash-wasm'
 
@@ -30,7 +31,9 @@ export const keyNameOf = (key: string): string =>
   `projects/secret-project/locations/eu/keyRings/secret-ring/cryptoKeys/${key}`
 
 export class GcpServer {
-  readonly #server: Server = createServer((req, res) => void this.#serve(req, res))
+  readonly #server: Server
+  readonly #scheme: string
+  #port = 0
   readonly #keys = new Map<string, Version[]>()
   readonly #account = generateKeyPairSync('rsa', { modulusLength: 2_048 })
   /** Such as `encrypt`, in the order in which they came. */
@@ -40,13 +43,25 @@ export class GcpServer {
   /** The body of the last request. */
   body: Fields = {}
   fault: GcpFault | undefined
+  /** Whether another key's plaintext is given. */
+  confused = false
+  /** Requests that nobody waits for any more. */
+  abandoned = 0
   /** What the identity may not do. */
   readonly forbidden = new Set<string>()
 
+  constructor({ tls }: { readonly tls?: { readonly cert: Buffer; readonly key: Buffer } } = {}) {
+    const serve = (req: IncomingMessage, res: ServerResponse): void => void this.#serve(req, res)
+    this.#server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve)
+    this.#scheme = tls === undefined ? 'http' : 'https'
+  }
+
+  /** A server that was stopped comes back at its old address. */
   async start(): Promise<string> {
-    this.#server.listen(0, '127.0.0.1')
+    this.#server.listen(this.#port, '127.0.0.1')
     await once(this.#server, 'listening')
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+    this.#port = (this.#server.address() as AddressInfo).port
+    return `${this.#scheme}://127.0.0.1:${this.#port}`
   }
 
   async stop(): Promise<void> {
@@ -59,6 +74,12 @@ export class GcpServer {
     const versions = this.#keys.get(key) ?? []
     const version: Version = { number: versions.length + 1, secret: randomBytes(32), state: 'ENABLED' }
     this.#keys.set(key, [...versions, version])
+    return version
+  }
+
+  primary(key: string): Version {
+    const version = this.#keys.get(key)?.at(-1)
+    if (version === undefined) throw new Error(`there is no key ${key}`)
     return version
   }
 
@@ -85,7 +106,7 @@ export class GcpServer {
     const [, key = '', action = ''] = /\/cryptoKeys\/([\w-]+):(\w+)/.exec(req.url ?? '') ?? []
     this.calls.push(action)
     const { fault } = this
-    if (fault === 'silence') return
+    if (fault === 'silence') return void res.on('close', () => (this.abandoned += 1))
     if (fault === 'garbage') return void res.writeHead(200, { 'content-type': 'text/html' }).end('<html>a proxy</html>')
     try {
       if (typeof fault === 'object') throw new GcpRefusal(fault.http, fault.status)
@@ -134,7 +155,8 @@ export class GcpServer {
       }
     }
     await requireSum(input, 'ciphertext')
-    const plaintext = unseal(versions, bytesOf(input['ciphertext']), context)
+    const opened = unseal(versions, bytesOf(input['ciphertext']), context)
+    const plaintext = this.confused ? randomBytes(opened.length) : opened
     return { plaintext: this.#carried(plaintext), plaintextCrc32c: await sumOf(plaintext), usedPrimary: true }
   }
 

@@ -10,6 +10,8 @@ import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/settings.ts'
 import type { KeyManager } from '../../src/keys/key-manager.ts'
 import { Pkcs11KeyManager } from '../../src/keys/pkcs11.ts'
+import { AzureServer, CLIENT, TENANT } from './azure-server.ts'
+import { GcpServer, keyNameOf } from './gcp-server.ts'
 import { KmipServer } from './kmip-server.ts'
 import { KmsServer } from './kms-server.ts'
 import { type Pkcs11Files, pkcs11Files } from './pkcs11-files.ts'
@@ -17,7 +19,12 @@ import { SoftToken } from './soft-token.ts'
 import { VaultServer } from './vault-server.ts'
 
 /** What the stand-ins know and nobody else may learn. */
-export const SECRETS = { aws: 'kms-secret-0123456789', vault: 'vault-secret-0123456789', pin: '2468-pin' } as const
+export const SECRETS = {
+  aws: 'kms-secret-0123456789',
+  vault: 'vault-secret-0123456789',
+  pin: '2468-pin',
+  azure: 'azure-secret-0123456789',
+} as const
 
 interface Common {
   /** What `keys.managers.<alias>` says of it. */
@@ -34,10 +41,12 @@ export type Provider = Common &
     | { readonly name: 'aws-kms'; readonly kms: KmsServer }
     | { readonly name: 'vault-transit'; readonly vault: VaultServer; readonly folder: string }
     | { readonly name: 'kmip'; readonly kmip: KmipServer; readonly id: string }
+    | { readonly name: 'azure-key-vault'; readonly azure: AzureServer; readonly folder: string }
+    | { readonly name: 'gcp-kms'; readonly gcp: GcpServer; readonly folder: string }
     | { readonly name: 'pkcs11'; readonly token: SoftToken; readonly files: Pkcs11Files }
   )
 
-export const PROVIDER_NAMES = ['aws-kms', 'vault-transit', 'pkcs11', 'kmip'] as const
+export const PROVIDER_NAMES = ['aws-kms', 'vault-transit', 'pkcs11', 'kmip', 'azure-key-vault', 'gcp-kms'] as const
 export type ProviderName = (typeof PROVIDER_NAMES)[number]
 
 /** Short enough for tests, long enough for a machine that is busy. */
@@ -50,6 +59,8 @@ const REMOTE = {
 export async function openProvider(name: ProviderName, now: () => number): Promise<Provider> {
   if (name === 'aws-kms') return openKms()
   if (name === 'kmip') return openKmip()
+  if (name === 'azure-key-vault') return openAzure()
+  if (name === 'gcp-kms') return openGcp()
   return name === 'vault-transit' ? openVault(now) : openToken()
 }
 
@@ -74,13 +85,7 @@ async function openVault(now: () => number): Promise<Provider> {
   writeFileSync(passwordFile, SECRETS.vault)
   const login = { method: 'userpass', username: 'gateway', passwordFile }
   const settings = { type: 'vault-transit', address, keyName: 'main', login, ...REMOTE }
-  const start = async (): Promise<void> => void (await vault.start())
-  const stop = (): Promise<void> => vault.stop()
-  const close = async (): Promise<void> => {
-    await stop()
-    rmSync(folder, { recursive: true })
-  }
-  return { name: 'vault-transit', vault, folder, settings, start, stop, close }
+  return { name: 'vault-transit', vault, folder, settings, ...lifeOf(vault, folder) }
 }
 
 /** Path of a certificate or key among the fixtures. */
@@ -95,6 +100,44 @@ async function openKmip(): Promise<Provider> {
   const start = async (): Promise<void> => void (await kmip.start(port))
   const stop = (): Promise<void> => kmip.stop()
   return { name: 'kmip', kmip, id, settings, start, stop, close: stop }
+}
+
+async function openAzure(): Promise<Provider> {
+  const azure = new AzureServer()
+  azure.secret = SECRETS.azure
+  const address = await azure.start()
+  azure.createKey('main')
+  const folder = mkdtempSync(join(tmpdir(), 'sealgate-azure-'))
+  const secretFile = join(folder, 'secret')
+  writeFileSync(secretFile, SECRETS.azure)
+  const login = { method: 'client-secret', tenantId: TENANT, clientId: CLIENT, secretFile }
+  const where = { vaultUrl: address, authorityHost: address, caFile: azure.caFile }
+  const settings = { type: 'azure-key-vault', ...where, login, keyName: 'main', ...REMOTE }
+  return { name: 'azure-key-vault', azure, folder, settings, ...lifeOf(azure, folder) }
+}
+
+async function openGcp(): Promise<Provider> {
+  const gcp = new GcpServer()
+  const endpoint = await gcp.start()
+  gcp.createKey('main')
+  const folder = mkdtempSync(join(tmpdir(), 'sealgate-gcp-'))
+  const credentialsFile = join(folder, 'credentials.json')
+  writeFileSync(credentialsFile, gcp.credentials())
+  const settings = { type: 'gcp-kms', endpoint, credentialsFile, keyName: keyNameOf('main'), ...REMOTE }
+  return { name: 'gcp-kms', gcp, folder, settings, ...lifeOf(gcp, folder) }
+}
+
+/** Of a server, and of the folder in which its client's credentials are. */
+function lifeOf(server: { start: () => Promise<string>; stop: () => Promise<void> }, folder: string) {
+  const stop = (): Promise<void> => server.stop()
+  return {
+    start: async (): Promise<void> => void (await server.start()),
+    stop,
+    close: async (): Promise<void> => {
+      await stop()
+      rmSync(folder, { recursive: true })
+    },
+  }
 }
 
 async function openToken(): Promise<Provider> {

@@ -28,6 +28,8 @@ afterAll(async () => {
 })
 beforeEach(() => {
   server.fault = undefined
+  server.curt = false
+  server.takesTokens = true
   server.calls.length = 0
 })
 
@@ -133,6 +135,19 @@ describe('a key of Azure Key Vault that cannot be used', () => {
   })
 })
 
+it('a key of Azure Key Vault that may not unwrap refuses, until it may', async () => {
+  const version = server.createKey('lent')
+  const { key, wrapped } = await (await open('lent')).generate(CONTEXT)
+  version.operations = ['wrapKey', 'sign']
+  const manager = await open('lent')
+  await expect(manager.unwrap(wrapped, CONTEXT)).rejects.toMatchObject({
+    kind: 'denied',
+    message: expect.stringContaining('KeyOperationForbidden') as string,
+  })
+  version.operations = ['wrapKey', 'sign', 'unwrapKey']
+  expect((await manager.unwrap(wrapped, CONTEXT)).equals(key)).toBe(true)
+})
+
 describe('what Azure answers', () => {
   it.each([
     [{ status: 403, code: 'Forbidden', inner: 'ForbiddenByRbac' }, 'denied', 'lacks the role'],
@@ -159,8 +174,42 @@ describe('what Azure answers', () => {
     }
   })
 
+  it.each(['main', 'hsm'])('is no wrapped key of %s if it is too short, and is an outage', async (name) => {
+    server.curt = true
+    await expect((await open(name)).generate(CONTEXT)).rejects.toMatchObject({ kind: 'unavailable' })
+  })
+
+  it('is asked for once in a call, and so is a login', async () => {
+    const manager = await open('main')
+    await manager.health()
+    server.calls.length = 0
+    server.fault = { status: 503, code: 'ServiceUnavailable' }
+    await expect(manager.health()).rejects.toMatchObject({ kind: 'unavailable' })
+    expect(server.calls).toEqual(['get'])
+    server.calls.length = 0
+    server.loginFails = true
+    await expect((await open('main')).health()).rejects.toMatchObject({ kind: 'unavailable' })
+    server.loginFails = false
+    expect(server.calls).toEqual(['challenge', 'token'])
+  })
+
+  it('is asked for with another token once one is not taken any more', async () => {
+    const manager = await open('main')
+    const { key, wrapped } = await manager.generate(CONTEXT)
+    server.revokeTokens()
+    expect((await manager.unwrap(wrapped, CONTEXT)).equals(key)).toBe(true)
+  })
+
+  it('that takes no token at all is asked for no more of them', async () => {
+    server.takesTokens = false
+    const manager = await open('main')
+    for (let i = 0; i < 5; i += 1) await expect(manager.health()).rejects.toMatchObject({ kind: 'denied' })
+    server.takesTokens = true
+    expect(server.calls.filter((call) => call === 'token')).toHaveLength(1)
+  })
+
   it('is not waited for longer than the time of a call', async () => {
-    const manager = await open('main', { timeout: '200ms' })
+    const manager = await open('main', { timeout: '1s' })
     await manager.health()
     server.fault = 'silence'
     await expect(manager.generate(CONTEXT)).rejects.toMatchObject({ kind: 'unavailable' })

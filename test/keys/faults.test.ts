@@ -8,64 +8,35 @@ import { bytes } from '../../src/keys/kmip/messages.ts'
 import { REASON, TAG } from '../../src/keys/kmip/protocol.ts'
 import type { Item } from '../../src/keys/kmip/ttlv.ts'
 import { CKR } from '../../src/keys/pkcs11/cryptoki.ts'
+import { CLIENT, TENANT } from '../helpers/azure-server.ts'
+import { AZURE_FAULTS, GCP_FAULTS } from '../helpers/cloud-faults.ts'
+import {
+  AWAY,
+  BROKEN,
+  changes,
+  DISABLED,
+  type Fault,
+  MISSING,
+  of,
+  OK,
+  REFUSED,
+  SHORT,
+  STATE,
+  stopStrangers,
+  stranger,
+  TLS,
+} from '../helpers/key-faults.ts'
 import { KmsServer } from '../helpers/kms-server.ts'
 import { MINUTE, OutageWorld } from '../helpers/outage-world.ts'
-import { pemFile, type Provider, type ProviderName, SECRETS } from '../helpers/remote-providers.ts'
+import { pemFile, type ProviderName, SECRETS } from '../helpers/remote-providers.ts'
 import { VaultServer } from '../helpers/vault-server.ts'
-
-interface Fault {
-  readonly fault: string
-  /** Breaks it; returns settings of the manager that change, for a gateway that starts then. */
-  readonly arrange: (world: OutageWorld) => Promise<object> | object
-  /** What stands in the log at the start; absent where the manager seems well. */
-  readonly start?: string
-  /** Status and code of a read of an object that is sealed already. */
-  readonly read: string
-  /** Of a write into another bucket. */
-  readonly write: string
-  /** In the log line of the read. */
-  readonly why?: string
-  /** `outcome` of `sealgate_key_calls_total`, for the read. */
-  readonly outcome: string
-}
-
-const OK = '200'
-const AWAY = '503 `ServiceUnavailable`'
-const REFUSED = '403 `AccessDenied`'
-const BROKEN = '500 `InternalError`'
-const DISABLED = '400 `KMS.DisabledException`'
-const STATE = '400 `KMS.KMSInvalidStateException`'
-const MISSING = '400 `KMS.NotFoundException`'
-const SHORT = { timeout: '150ms', retry: { attempts: 1 } }
 
 const kms = (world: OutageWorld): KmsServer => of(world, 'aws-kms').kms
 const vault = (world: OutageWorld): VaultServer => of(world, 'vault-transit').vault
 const kmip = (world: OutageWorld) => of(world, 'kmip').kmip
 const token = (world: OutageWorld) => of(world, 'pkcs11').token
 
-function of<N extends ProviderName>(world: OutageWorld, name: N): Extract<Provider, { name: N }> {
-  const provider = world.provider()
-  if (provider.name !== name) throw new Error(`it is ${provider.name}`)
-  return provider as Extract<Provider, { name: N }>
-}
-
-/** A server that nobody has a reason to trust. */
-const strangers: { stop: () => Promise<void> }[] = []
-afterAll(async () => {
-  for (const one of strangers) await one.stop()
-})
-const tls = { cert: readFileSync(pemFile('cert')), key: readFileSync(pemFile('key')) }
-async function stranger(server: KmsServer | VaultServer): Promise<string> {
-  strangers.push(server)
-  return server.start()
-}
-
-const changes =
-  (work: (world: OutageWorld) => void): Fault['arrange'] =>
-  (world) => {
-    work(world)
-    return {}
-  }
+afterAll(stopStrangers)
 
 /** A login is the whole process's: the next session would find it done. */
 const logOut = (world: OutageWorld): void =>
@@ -154,7 +125,7 @@ const FAULTS: Readonly<Record<ProviderName, readonly Fault[]>> = {
     },
     {
       fault: 'a certificate that nobody vouches for',
-      arrange: async () => ({ endpoint: await stranger(new KmsServer({ tls })) }),
+      arrange: async () => ({ endpoint: await stranger(new KmsServer({ tls: TLS })) }),
       start: 'kms:DescribeKey failed (DEPTH_ZERO_SELF_SIGNED_CERT)',
       read: AWAY,
       write: AWAY,
@@ -282,7 +253,7 @@ const FAULTS: Readonly<Record<ProviderName, readonly Fault[]>> = {
     },
     {
       fault: 'a certificate that nobody vouches for',
-      arrange: async () => ({ address: await stranger(new VaultServer({ tls })) }),
+      arrange: async () => ({ address: await stranger(new VaultServer({ tls: TLS })) }),
       start: 'no connection, or one that broke (DEPTH_ZERO_SELF_SIGNED_CERT)',
       read: AWAY,
       write: AWAY,
@@ -538,6 +509,8 @@ const FAULTS: Readonly<Record<ProviderName, readonly Fault[]>> = {
       outcome: 'ok',
     },
   ],
+  'azure-key-vault': AZURE_FAULTS,
+  'gcp-kms': GCP_FAULTS,
 }
 
 const DOCUMENT = readFileSync(fileURLToPath(new URL('../../docs/operations.md', import.meta.url)), 'utf8')
@@ -546,7 +519,7 @@ const rowOf = (name: string, { fault, start, read, write, why, outcome }: Fault)
   `| ${name} | ${fault} | ${cell(start)} | ${read} | ${write} | ${why === start ? 'the same' : cell(why)} | ${outcome} |`
 
 /** Of the providers and of the settings: none of it belongs anywhere. */
-const HIDDEN = [...Object.values(SECRETS), '1357-pin', 'hvs.', 'arn:aws', 'secret-name', 'key-1234', 'kmip-password']
+const HIDDEN = [...Object.values(SECRETS), '1357-pin', 'hvs.', 'arn:aws', 'secret-', 'key-1234', 'kmip-password', CLIENT, TENANT]
 
 let world: OutageWorld | undefined
 afterEach(() => world?.close())

@@ -1,13 +1,16 @@
 /** The Google Cloud KMS manager from its settings, by the real SDK, against a stand-in for the service. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Transport } from '../../src/keys/gcp-kms/transport.ts'
 import { encodeContext } from '../../src/keys/local-wrap.ts'
 import type { KeyManager } from '../../src/keys/key-manager.ts'
 import { keyManagerContract } from '../contract/key-manager.contract.ts'
+import { startConnectProxy } from '../helpers/connect-proxy.ts'
 import { GcpServer, keyNameOf } from '../helpers/gcp-server.ts'
 import { managerOf } from '../helpers/managers-of.ts'
+import { pemFile } from '../helpers/remote-providers.ts'
 
 const CONTEXT = { namespace: 'backups', day: 20_417 }
 const server = new GcpServer()
@@ -126,15 +129,30 @@ describe('the Google Cloud KMS manager', () => {
     await expect((await open('main')).generate(CONTEXT)).rejects.toMatchObject({ kind: 'unavailable' })
   })
 
-  it('does not wait longer than its time', async () => {
+  it('does not wait longer than its time, and leaves no connection behind', async () => {
     server.fault = 'silence'
+    server.abandoned = 0
     await expect((await open('main', { timeout: '200ms' })).generate(CONTEXT)).rejects.toMatchObject({
       kind: 'unavailable',
+      message: expect.stringContaining('TimeoutError') as string,
     })
+    await vi.waitFor(() => expect(server.abandoned).toBe(1))
+  })
+
+  it('ends what is under way when it is closed', async () => {
+    server.fault = 'silence'
+    const manager = await open('main', { timeout: '1m' })
+    const call = manager.generate(CONTEXT).catch((error: unknown) => error)
+    await vi.waitFor(() => expect(server.calls).toEqual(['encrypt']))
+    await manager.close()
+    expect(await call).toMatchObject({ kind: 'unavailable' })
   })
 
   it('is unavailable where nobody listens', async () => {
-    const manager = await open('main', { endpoint: 'http://127.0.0.1:1' })
+    const gone = new GcpServer()
+    const nowhere = await gone.start()
+    await gone.stop()
+    const manager = await open('main', { endpoint: nowhere })
     await expect(manager.health()).rejects.toMatchObject({
       kind: 'unavailable',
       message: expect.stringContaining('ECONNREFUSED') as string,
@@ -148,5 +166,93 @@ describe('the Google Cloud KMS manager', () => {
     const strange = join(folder, 'strange.json')
     writeFileSync(strange, new GcpServer().credentials())
     await expect((await open('main', { credentialsFile: strange })).health()).rejects.toThrow('UNAUTHENTICATED')
+  })
+})
+
+describe('the way to Google Cloud KMS', () => {
+  const tls = { cert: readFileSync(pemFile('cert')), key: readFileSync(pemFile('key')) }
+  const secure = new GcpServer({ tls })
+  const secureFile = join(folder, 'secure.json')
+  let place = ''
+  beforeAll(async () => {
+    place = await secure.start()
+    secure.createKey('main')
+    writeFileSync(secureFile, secure.credentials())
+  })
+  afterAll(() => secure.stop())
+  afterEach(() => vi.unstubAllEnvs())
+
+  const over = (settings: object) => open('main', { endpoint: place, credentialsFile: secureFile, ...settings })
+
+  it('goes to whom `caFile` vouches for, and to nobody else', async () => {
+    const manager = await over({ caFile: pemFile('cert') })
+    const { key, wrapped } = await manager.generate(CONTEXT)
+    expect((await manager.unwrap(wrapped, CONTEXT)).equals(key)).toBe(true)
+    secure.calls.length = 0
+    for (const settings of [{}, { caFile: pemFile('other-cert') }]) {
+      await expect((await over(settings)).health()).rejects.toMatchObject({
+        kind: 'unavailable',
+        message: expect.stringContaining('DEPTH_ZERO_SELF_SIGNED_CERT') as string,
+      })
+    }
+    expect(secure.calls).toEqual([])
+    await expect(over({ caFile: join(folder, 'absent.pem') })).rejects.toThrow('keys.managers.main.caFile cannot be read')
+  })
+
+  it('is gone once, whatever the SDK would do with a login', () => {
+    const request = new Transport({ ca: undefined, timeout: 1_000 }).once({ retry: true, retryConfig: { retry: 3 } })
+    expect(request).toEqual({ retry: false, signal: expect.any(AbortSignal) as AbortSignal })
+  })
+
+  it('leads through the proxy of the environment', async () => {
+    const proxy = await startConnectProxy(Number(new URL(place).port))
+    vi.stubEnv('HTTPS_PROXY', proxy.url)
+    await (await over({ caFile: pemFile('cert') })).health()
+    expect(proxy.asked).toEqual([new URL(place).host])
+    await proxy.close()
+  })
+})
+
+describe('credentials for Google Cloud KMS', () => {
+  afterEach(() => vi.unstubAllEnvs())
+
+  it('that were not there are found once they are, and until then no failure gets away', async () => {
+    const late = join(folder, 'secret-late.json')
+    vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', late)
+    const manager = await open('main', { credentialsFile: undefined })
+    const error: unknown = await manager.health().catch((caught: unknown) => caught)
+    expect(error).toMatchObject({ kind: 'unavailable' })
+    expect(String(error)).not.toContain('secret-')
+    writeFileSync(late, server.credentials())
+    await manager.health()
+  })
+
+  it('that were never there do not keep anybody from closing', async () => {
+    vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', join(folder, 'never.json'))
+    const manager = await open('main', { credentialsFile: undefined })
+    await expect(manager.health()).rejects.toMatchObject({ kind: 'unavailable' })
+    await manager.close()
+  })
+
+  it('are those that the file holds now', async () => {
+    const file = join(folder, 'replaced.json')
+    writeFileSync(file, new GcpServer().credentials())
+    const manager = await open('main', { credentialsFile: file })
+    await expect(manager.health()).rejects.toThrow('UNAUTHENTICATED')
+    writeFileSync(file, server.credentials())
+    await manager.health()
+    writeFileSync(file, 'secret-text')
+    const error: unknown = await manager.health().catch((caught: unknown) => caught)
+    expect(error).toMatchObject({ kind: 'denied' })
+    expect(String(error)).toMatch(/credentialsFile holds no credentials/)
+    expect(String(error)).not.toContain('secret-')
+    rmSync(file)
+    await expect(manager.health()).rejects.toThrow('keys.managers.main.credentialsFile cannot be read')
+  })
+
+  it('that are none are refused at the start', async () => {
+    const file = join(folder, 'none.json')
+    writeFileSync(file, '[]')
+    await expect(open('main', { credentialsFile: file })).rejects.toMatchObject({ kind: 'invalid' })
   })
 })

@@ -42,6 +42,11 @@ export function isMissing(error: unknown): boolean {
   return told(error).status === 404
 }
 
+/** Whether the vault does not take the token. */
+export function isTokenRefused(error: unknown): boolean {
+  return told(error).status === 401
+}
+
 /** The failure of `operation`; `opening` says that bytes were sent which may be the cause of a 400. */
 export function azureFailure(alias: string, operation: string, error: unknown, opening = false): Error {
   if (error instanceof Denied) return error
@@ -49,7 +54,8 @@ export function azureFailure(alias: string, operation: string, error: unknown, o
   const what = `Azure Key Vault, key manager ${alias}: ${operation} failed (${listed(status ?? name, code, inner)})`
   if (isOfLogin(name)) return loginFailure(what, message)
   if (status === undefined || status >= 500 || LATER.has(status)) {
-    return new Unavailable(what, retryAfter === undefined ? {} : { retryAfter })
+    const message = name === 'TimeoutError' ? `${what}: no answer in time` : what
+    return new Unavailable(message, retryAfter === undefined ? {} : { retryAfter })
   }
   if (status === 400 && opening) return new Integrity('unwrap failure', what)
   const cause = inner ?? status

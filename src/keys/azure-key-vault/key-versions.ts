@@ -1,17 +1,37 @@
 /** Versions of the keys that a key manager may use: which key they are of, and how they are asked to work. */
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import type { CryptographyClient, KeyClient, KeyVaultKey } from '@azure/keyvault-keys'
+import type {
+  AesGcmDecryptParameters,
+  AesGcmEncryptParameters,
+  DecryptResult,
+  EncryptResult,
+  KeyVaultKey,
+  SignResult,
+  UnwrapResult,
+  WrapResult,
+} from '@azure/keyvault-keys'
 import { Denied, Integrity } from '../../errors.ts'
 import { withinTime } from '../deadline.ts'
 import { azureFailure, isMissing } from './errors.ts'
 import { isVersion, type Kind } from './forms.ts'
 
+interface Options {
+  readonly abortSignal: AbortSignal
+}
+
+/** The calls of the SDK that are made of one version of a key. */
+export interface AzureCryptography {
+  readonly wrapKey: (algorithm: 'RSA-OAEP-256', key: Uint8Array, options: Options) => Promise<WrapResult>
+  readonly unwrapKey: (algorithm: 'RSA-OAEP-256', wrapped: Uint8Array, options: Options) => Promise<UnwrapResult>
+  readonly sign: (algorithm: 'PS256', digest: Uint8Array, options: Options) => Promise<SignResult>
+  readonly encrypt: (parameters: AesGcmEncryptParameters, options: Options) => Promise<EncryptResult>
+  readonly decrypt: (parameters: AesGcmDecryptParameters, options: Options) => Promise<DecryptResult>
+}
+
 /** The calls of the SDK that are made. */
 export interface AzureCalls {
-  readonly keys: Pick<KeyClient, 'getKey'>
-  readonly cryptography: (
-    key: KeyVaultKey,
-  ) => Pick<CryptographyClient, 'wrapKey' | 'unwrapKey' | 'sign' | 'encrypt' | 'decrypt'>
+  readonly keys: { readonly getKey: (name: string, options: Options & { version?: string }) => Promise<KeyVaultKey> }
+  readonly cryptography: (key: KeyVaultKey) => AzureCryptography
 }
 
 export interface KeyVersionsParts {
@@ -29,7 +49,7 @@ export interface KeyVersion {
   readonly kind: Kind
   /** Of an RSA key. */
   readonly publicKey: KeyObject | undefined
-  readonly cryptography: ReturnType<AzureCalls['cryptography']>
+  readonly cryptography: AzureCryptography
 }
 
 const NEEDS: Readonly<Record<Kind, readonly string[]>> = {
@@ -106,8 +126,9 @@ export class KeyVersions {
     if (kept !== undefined) return kept
     const kind = this.#kindOf(key)
     const { expiresOn: _end, notBefore: _begin, ...properties } = key.properties
-    // The SDK would not let a key that has expired open anything, and the vault does.
-    const cryptography = this.#parts.azure.cryptography({ ...key, properties })
+    // The SDK would not let a key that has expired open anything, and the vault does; of operations the vault knows what is permitted now.
+    const { keyOperations: _kept, ...asked } = key
+    const cryptography = this.#parts.azure.cryptography({ ...asked, properties })
     const made = { version, kind, cryptography, publicKey: kind === 'rsa' ? this.#publicKey(key) : undefined }
     this.#found.set(version, made)
     return made

@@ -34,6 +34,7 @@ export function isBroken(error: unknown): boolean {
 }
 
 export function gcpFailure(alias: string, operation: string, error: unknown): Error {
+  if (error instanceof Denied) return error
   const name = nameOf(error)
   const what = `Google Cloud KMS, key manager ${alias}: ${operation} failed (${name})`
   const why = REFUSED[name]
@@ -41,12 +42,14 @@ export function gcpFailure(alias: string, operation: string, error: unknown): Er
   if (why !== undefined) return new Denied(`${what}: ${why}`, key === undefined ? {} : { key })
   const [login] = LOGIN.exec(error instanceof Error ? error.message : '') ?? []
   if (login !== undefined) return new Denied(`${what}: the login is refused (${login})`)
-  return new Unavailable(what)
+  return new Unavailable(name === 'TimeoutError' ? `${what}: no answer in time` : what)
 }
 
 /** Such as NOT_FOUND, ECONNREFUSED or HTTP 502. */
 function nameOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown'
+  // Whose codes are numbers of their own.
+  if (error instanceof DOMException) return error.name
   const code: unknown = 'code' in error ? error.code : undefined
   // The transport makes the body of an answer its message.
   const status = /"status":\s*"([A-Z_]{2,40})"/.exec(error.message)?.[1]
