@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import type { Timing } from '../attempts.ts'
 import type { Settings } from '../config/settings.ts'
 import { Unavailable } from '../errors.ts'
-import { inTime } from '../http/admin-server.ts'
+import { withinTime } from '../keys/deadline.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
 import { VaultTransitKeyManager } from '../keys/vault-transit.ts'
 import { type CallerIdentity, vaultAuth } from '../keys/vault-transit/auth.ts'
@@ -63,7 +63,7 @@ async function signIdentity(
 ): Promise<CallerIdentity> {
   const { region, serverId } = login
   // What gives them may be away as Vault may.
-  const found = await inTime(awsCredentialsOf(login)(), timeout).catch(() => {
+  const found = await withinTime(timeout, awsCredentialsOf(login)).catch(() => {
     throw new Unavailable(`Vault, key manager ${alias}: there are no AWS credentials to log in with`)
   })
   const { accessKeyId, secretAccessKey, sessionToken } = found

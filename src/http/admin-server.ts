@@ -181,8 +181,7 @@ export async function conditionOf(
   }
 }
 
-/** Throws if `asked` is not done by then. */
-export async function inTime<T>(asked: Promise<T>, milliseconds = CHECK_MILLISECONDS): Promise<T> {
+async function inTime<T>(asked: Promise<T>, milliseconds = CHECK_MILLISECONDS): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds)

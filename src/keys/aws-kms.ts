@@ -3,6 +3,7 @@ import type { DescribeKeyCommandOutput, KMS } from '@aws-sdk/client-kms'
 import { Denied, Integrity, Unavailable } from '../errors.ts'
 import { KEY_BYTES } from '../format/derive.ts'
 import { kmsFailure, mayBeStrange } from './aws-kms/errors.ts'
+import { withinTime } from './deadline.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
 
 /** The calls that are made: the aggregated client of the SDK has them. */
@@ -178,13 +179,8 @@ export class AwsKmsKeyManager implements KeyManager {
 
   async #ask<T>(action: string, call: Call<T>): Promise<T> {
     if (this.#closed) throw new Unavailable(`key manager ${this.alias} is closed`)
-    const abortSignal = AbortSignal.timeout(this.#timeout)
-    // The SDK does not look at the signal while it waits for credentials.
-    const late = new Promise<never>((_resolve, reject) => {
-      abortSignal.addEventListener('abort', () => reject(new DOMException('late', 'AbortError')), { once: true })
-    })
     try {
-      return await Promise.race([call({ abortSignal }), late])
+      return await withinTime(this.#timeout, (abortSignal) => call({ abortSignal }))
     } catch (error) {
       throw kmsFailure(this.alias, action, error)
     }

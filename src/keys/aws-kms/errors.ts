@@ -35,7 +35,7 @@ export function mayBeStrange(error: unknown): boolean {
 
 /** It may pass by itself: what gives credentials can be away as KMS can. */
 const HINTS: Readonly<Record<string, string>> = {
-  AbortError: 'no answer in time',
+  TimeoutError: 'no answer in time',
   CredentialsProviderError: 'there are no credentials',
 }
 
