@@ -26,7 +26,9 @@ export function openVaultTransit(alias: string, settings: VaultSettings, timing:
   const client = new VaultClient({ alias, address, namespace, timeout, tls: () => readTls(settings) })
   const auth = vaultAuth(login, {
     readFile: (path) => readFile(path, 'utf8'),
-    ...(login.method === 'aws' ? { callerIdentity: () => signIdentity(alias, login, { timeout, now: timing.now }) } : {}),
+    ...(login.method === 'aws'
+      ? { callerIdentity: () => signIdentity(alias, login, { timeout, now: timing.now }) }
+      : {}),
   })
   const session = new VaultSession({
     alias,
