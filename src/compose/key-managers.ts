@@ -68,7 +68,7 @@ async function markOf(path: string): Promise<string> {
 }
 
 async function openRemote(alias: string, settings: RemoteSettings, { random, timing }: Context): Promise<KeyManager> {
-  if (settings.type === 'aws-kms') return openAwsKms(alias, settings)
+  if (settings.type === 'aws-kms') return openAwsKms(alias, settings, timing)
   if (settings.type === 'vault-transit') return openVaultTransit(alias, settings, timing)
   if (settings.type === 'kmip') return openKmip(alias, settings, random)
   if (settings.type === 'azure-key-vault') return openAzureKeyVault(alias, settings, random)
@@ -100,14 +100,14 @@ export function resilient(
   return new ResilientKeyManager(manager, { retry, breaker, timing, onBreaker, onCall })
 }
 
-async function openAwsKms(alias: string, settings: AwsKmsSettings): Promise<KeyManager> {
+async function openAwsKms(alias: string, settings: AwsKmsSettings, { now }: Timing): Promise<KeyManager> {
   const { keyId, formerKeyIds, region, endpoint, caFile, timeout } = settings
   const { KMS } = await import('@aws-sdk/client-kms')
   const ca = caFile === undefined ? undefined : readText(caFile, `keys.managers.${alias}.caFile`)
   const kms = new KMS({
     region,
     ...(endpoint === undefined ? {} : { endpoint }),
-    credentials: credentialsOf(settings),
+    credentials: credentialsOf(settings, now),
     // Whoever asks the manager decides what is tried again.
     maxAttempts: 1,
     ...(ca === undefined ? {} : { requestHandler: { httpsAgent: new Agent({ keepAlive: true, ca }) } }),
@@ -115,8 +115,11 @@ async function openAwsKms(alias: string, settings: AwsKmsSettings): Promise<KeyM
   return new AwsKmsKeyManager({ alias, kms, keyId, formerKeyIds, timeout })
 }
 
-/** As the SDK takes them: it asks again shortly before they expire. */
-function credentialsOf(settings: AwsKmsSettings) {
+/** The SDK asks anew five minutes before their end: those without one, after one minute more. */
+const ENDLESS_MILLISECONDS = 6 * 60_000
+
+/** As the SDK takes them. It would keep those without an end for ever, and whoever exchanges the file that holds them need not start us anew. */
+function credentialsOf(settings: AwsKmsSettings, now: () => number) {
   const provider = awsCredentialsOf(settings)
   return async () => {
     const found = await provider()
@@ -124,7 +127,7 @@ function credentialsOf(settings: AwsKmsSettings) {
       accessKeyId: found.accessKeyId,
       secretAccessKey: found.secretAccessKey,
       ...(found.sessionToken === undefined ? {} : { sessionToken: found.sessionToken }),
-      ...(found.expiration === undefined ? {} : { expiration: found.expiration }),
+      expiration: found.expiration ?? new Date(now() + ENDLESS_MILLISECONDS),
     }
   }
 }

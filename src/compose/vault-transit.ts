@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Timing } from '../attempts.ts'
 import type { Settings } from '../config/settings.ts'
-import { Denied } from '../errors.ts'
+import { Unavailable } from '../errors.ts'
+import { withinTime } from '../keys/deadline.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
 import { VaultTransitKeyManager } from '../keys/vault-transit.ts'
 import { type CallerIdentity, vaultAuth } from '../keys/vault-transit/auth.ts'
@@ -25,7 +26,9 @@ export function openVaultTransit(alias: string, settings: VaultSettings, timing:
   const client = new VaultClient({ alias, address, namespace, timeout, tls: () => readTls(settings) })
   const auth = vaultAuth(login, {
     readFile: (path) => readFile(path, 'utf8'),
-    ...(login.method === 'aws' ? { callerIdentity: () => signIdentity(login, timing.now) } : {}),
+    ...(login.method === 'aws'
+      ? { callerIdentity: () => signIdentity(alias, login, { timeout, now: timing.now }) }
+      : {}),
   })
   const session = new VaultSession({
     alias,
@@ -55,11 +58,17 @@ async function readTls({ caFile, certFile, keyFile }: VaultSettings): Promise<Va
 }
 
 /** GetCallerIdentity as Vault sends it on: to the STS of the region, with a header that ties it to this Vault where one is asked for. */
-async function signIdentity(login: AwsLogin, now: () => number): Promise<CallerIdentity> {
+async function signIdentity(
+  alias: string,
+  login: AwsLogin,
+  { timeout, now }: { readonly timeout: number; readonly now: () => number },
+): Promise<CallerIdentity> {
   const { region, serverId } = login
-  const { accessKeyId, secretAccessKey, sessionToken } = await awsCredentialsOf(login)().catch(() => {
-    throw new Denied('there are no AWS credentials to log in to Vault with')
+  // What gives them may be away as Vault may.
+  const found = await withinTime(timeout, awsCredentialsOf(login)).catch(() => {
+    throw new Unavailable(`Vault, key manager ${alias}: there are no AWS credentials to log in with`)
   })
+  const { accessKeyId, secretAccessKey, sessionToken } = found
   const url = stsOf(region)
   const headers = signRequest({
     method: 'POST',

@@ -31,7 +31,9 @@ const memoryManager = z.strictObject({
 
 /** Of every key manager that is somewhere else. */
 const remote = {
-  timeout: duration('5s', { least: '100ms', most: '1m' }).describe('How long one call of the key manager may take.'),
+  timeout: duration('5s', { least: '100ms', most: '1m' }).describe(
+    'How long one call of the key manager may take; of AWS KMS, Vault and the clouds, each of the requests that it consists of.',
+  ),
   retry: retryPolicy({
     attempts: 'How often a call that was not answered is made at most.',
     defaults: { attempts: 3, budget: '10s', baseDelay: '100ms', maxDelay: '2s' },

@@ -4,6 +4,7 @@ import { Denied, Integrity, Unavailable } from '../errors.ts'
 import { KEY_BYTES } from '../format/derive.ts'
 import { ownMemory } from '../secret-bytes.ts'
 import { kmsFailure, mayBeStrange } from './aws-kms/errors.ts'
+import { withinTime } from './deadline.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
 
 /** The calls that are made: the aggregated client of the SDK has them. */
@@ -38,8 +39,7 @@ export class AwsKmsKeyManager implements KeyManager {
   readonly #formerKeyIds: readonly string[]
   readonly #timeout: number
   #closed = false
-  /** The keys whose work is ours, without their regions. */
-  #trusted: Promise<ReadonlySet<string>> | undefined
+  #trusted: Promise<Trusted> | undefined
 
   constructor({ alias, kms, keyId, formerKeyIds = [], timeout }: AwsKmsParts) {
     this.alias = alias
@@ -123,26 +123,25 @@ export class AwsKmsKeyManager implements KeyManager {
    */
   async #requireOurs(arn: string | undefined): Promise<void> {
     const key = regionless(arn)
-    if ((await this.#trustedKeys()).has(key)) return
-    this.#trusted = undefined
-    if ((await this.#trustedKeys()).has(key)) return
+    const known = this.#trusted
+    if (known !== undefined && has(await known, key)) return
+    if (this.#trusted === known) this.#trusted = this.#resolve()
+    const trusted = await (this.#trusted ?? this.#resolve())
+    if (has(trusted, key)) return
+    // It may be the one that KMS does not tell about.
+    if (trusted.failure !== undefined) throw trusted.failure
     throw new Integrity(
       'unwrap failure',
       `wrapped by an AWS KMS key that key manager ${this.alias} does not name in keyId or formerKeyIds`,
     )
   }
 
-  #trustedKeys(): Promise<ReadonlySet<string>> {
-    this.#trusted ??= this.#resolve().catch((error: unknown) => {
-      this.#trusted = undefined
-      throw error
-    })
-    return this.#trusted
-  }
-
-  async #resolve(): Promise<ReadonlySet<string>> {
-    const found = await Promise.all([this.#keyId, ...this.#formerKeyIds].map((id) => this.#describe(id)))
-    return new Set(found.map(({ KeyMetadata }) => regionless(KeyMetadata?.Arn)))
+  /** A former key that was deleted takes nothing from the others. */
+  async #resolve(): Promise<Trusted> {
+    const found = await Promise.allSettled([this.#keyId, ...this.#formerKeyIds].map((id) => this.#describe(id)))
+    const keys = found.map((one) => (one.status === 'fulfilled' ? regionless(one.value.KeyMetadata?.Arn) : undefined))
+    const failed = found.find((one) => one.status === 'rejected')
+    return { keys: new Set(keys), failure: asError(failed?.reason) }
   }
 
   /**
@@ -182,7 +181,7 @@ export class AwsKmsKeyManager implements KeyManager {
   async #ask<T>(action: string, call: Call<T>): Promise<T> {
     if (this.#closed) throw new Unavailable(`key manager ${this.alias} is closed`)
     try {
-      return await call({ abortSignal: AbortSignal.timeout(this.#timeout) })
+      return await withinTime(this.#timeout, (abortSignal) => call({ abortSignal }))
     } catch (error) {
       throw kmsFailure(this.alias, action, error)
     }
@@ -209,8 +208,19 @@ function ownBytes(found: Uint8Array | undefined): Buffer {
   return own
 }
 
+interface Trusted {
+  /** The keys whose work is ours, without their regions. */
+  readonly keys: ReadonlySet<string | undefined>
+  /** Why there may be more. */
+  readonly failure: Error | undefined
+}
+
+const has = ({ keys }: Trusted, key: string | undefined): boolean => key !== undefined && keys.has(key)
+
+const asError = (reason: unknown): Error | undefined => (reason instanceof Error ? reason : undefined)
+
 /** `partition:account:key/id`: the replicas of a multi-region key have the same in all regions. */
-function regionless(arn: string | undefined): string {
+function regionless(arn: string | undefined): string | undefined {
   const [, partition, service, , account, ...rest] = (arn ?? '').split(':')
-  return service === 'kms' ? [partition, account, ...rest].join(':') : 'unknown'
+  return service === 'kms' ? [partition, account, ...rest].join(':') : undefined
 }

@@ -63,6 +63,13 @@ export class BoundedCache<V> {
     return false
   }
 
+  /** Milliseconds for which `get` and `getStale` will find the entry; 0 or less if not any more. */
+  left(key: string): { readonly fresh: number; readonly stale: number } {
+    const { expires = 0, ends = 0 } = this.#entries.get(key) ?? {}
+    const now = this.#clock()
+    return { fresh: expires - now, stale: ends - now }
+  }
+
   delete(key: string): void {
     this.#entries.delete(key)
   }

@@ -51,6 +51,8 @@ export class Breaker {
 
   /** It did not answer. */
   failed(): void {
+    // Late answers, and looks at its health, do not put off the next trial.
+    if (this.#state === 'open') return
     this.#failures += 1
     if (this.#state === 'closed' && this.#failures < this.#policy.failures) return
     this.#probeAt = this.#clock() + this.#policy.probeInterval

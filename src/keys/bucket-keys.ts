@@ -62,7 +62,7 @@ const DAY = 86_400
 const DAY_MS = DAY * 1_000
 /** Milliseconds for which "the keyring has no such record" is believed. */
 const ABSENCE_LIFETIME = 30_000
-/** Milliseconds for which the key of an earlier period serves before the way to a new one is tried again. */
+/** Milliseconds for which the key of an earlier period, or one whose time has run out, serves before its manager is asked again. */
 const EARLIER_LIFETIME = 5_000
 
 /** Throws `Invalid` if the lifetime is outside 1 hour to 30 days or the active alias names no manager. */
@@ -163,8 +163,10 @@ class KeyringBucketKeys implements RotatingBucketKeys {
       const slot = { namespace, manager: alias, period }
       try {
         const key = await this.#shared(slot)
-        this.#actives.set(name, key, this.#cacheLifetime)
-        this.#latest.set(`${alias}/${namespace}`, key, this.#cacheLifetime + this.#graceLifetime)
+        // Not from now: it may have been opened a while ago, and its manager may take it back.
+        const { fresh, stale } = this.#keys.left(key)
+        this.#actives.set(name, key, fresh > 0 ? fresh : EARLIER_LIFETIME)
+        this.#latest.set(`${alias}/${namespace}`, key, stale)
         return key
       } catch (error) {
         const key = await this.#earlier(slot, error)
@@ -263,7 +265,11 @@ class KeyringBucketKeys implements RotatingBucketKeys {
       }
       return { key: await this.#keys.open(record, namespace) }
     } catch (error) {
-      if (!(error instanceof Integrity)) return { blocked: asError(error) }
+      if (!(error instanceof Integrity)) {
+        // Somebody may have moved it to another manager since, and the next caller reads it anew.
+        if (error instanceof Denied) this.#records.delete(kid.toString('hex'))
+        return { blocked: asError(error) }
+      }
       this.#reject(kid, namespace, error)
       return {}
     }
@@ -298,11 +304,13 @@ class KeyringBucketKeys implements RotatingBucketKeys {
       }
       return await this.#adopt(slot, record)
     } catch (error) {
-      if (!(error instanceof Integrity)) throw error
-      // Whoever writes the state store must neither choose the key we seal under nor stop us from sealing.
+      // Whoever writes the state store must neither choose the key we seal under nor stop us from sealing. A manager that
+      // refuses this key and makes another is not the one who refuses.
+      if (!(error instanceof Integrity || (error instanceof Denied && record !== undefined))) throw error
+      const own = await this.#generate(slot)
       const kid = record === undefined ? {} : { kid: record.kid }
       this.#alarm({ kind: 'active-record', namespace: slot.namespace, ...kid, cause: error })
-      return this.#recorded(await this.#generate(slot))
+      return this.#recorded(own)
     }
   }
 
@@ -335,7 +343,9 @@ class KeyringBucketKeys implements RotatingBucketKeys {
     if (manager === undefined) throw noManager(alias)
     const { tag } = manager
     const day = Math.floor(this.#clock() / DAY_MS)
-    const made = await manager.generate({ namespace, day })
+    const made = await manager.generate({ namespace, day }).catch((error: unknown) => {
+      throw asUnfit(manager, error)
+    })
     const { wrapped } = made
     const key = takeSecret(made.key)
     if (key.length !== KEY_BYTES) throw new Internal(`key manager ${alias} made a key of ${key.length} bytes`)
@@ -381,10 +391,14 @@ async function requireOpens(manager: KeyManager, { key, wrapped }: GeneratedKey,
     if (!same) throw new Integrity('unwrap failure', 'it opens to something else')
   } catch (error) {
     key.fill(0)
-    if (!(error instanceof Integrity)) throw error
-    const message = `key manager ${manager.alias} does not open the bucket key that it has just made`
-    throw new Unavailable(message, { cause: error })
+    throw asUnfit(manager, error)
   }
+}
+
+function asUnfit({ alias }: KeyManager, error: unknown): unknown {
+  if (!(error instanceof Integrity)) return error
+  const message = `key manager ${alias} does not open the bucket key that it has just made`
+  return new Unavailable(message, { cause: error })
 }
 
 function asError(error: unknown): Error {

@@ -41,6 +41,11 @@ export class KeyCache {
     return this.#cache.any(away)
   }
 
+  /** Milliseconds for which a key that is open may be used: without its manager, and while that does not answer. */
+  left(key: BucketKey): { readonly fresh: number; readonly stale: number } {
+    return this.#cache.left(claimOf(key, key.namespace))
+  }
+
   /** What is open already. */
   peek(wrapped: WrappedBucketKey, namespace: string): BucketKey | undefined {
     const found = this.#cache.get(claimOf(wrapped, namespace))

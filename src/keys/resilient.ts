@@ -71,7 +71,8 @@ export class ResilientKeyManager implements KeyManager {
         return await this.#once(call, work)
       } catch (error) {
         // A breaker that has opened meanwhile says for how long: nobody waits for that here.
-        if (!(error instanceof Unavailable) || this.#breaker.state === 'open' || !(await attempts.again())) throw error
+        if (!(error instanceof Unavailable) || this.#breaker.state === 'open') throw error
+        if (!(await attempts.again(error.retryAfter))) throw error
       }
     }
   }

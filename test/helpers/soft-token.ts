@@ -15,6 +15,7 @@ import {
   CKF_ENCRYPT,
   CKF_LOGIN_REQUIRED,
   CKF_UNWRAP,
+  CKF_USER_PIN_COUNT_LOW,
   CKF_USER_PIN_FINAL_TRY,
   CKF_USER_PIN_LOCKED,
   CKF_WRAP,
@@ -209,7 +210,8 @@ export class PKCS11 implements Cryptoki {
     const { label, tries, slots } = this.#enter('C_GetTokenInfo')
     const number = slot.readUInt32LE()
     if (!slots.includes(number)) refuse(CKR.TOKEN_NOT_PRESENT)
-    const pinFlags = tries === 0 ? CKF_USER_PIN_LOCKED : tries === 1 ? CKF_USER_PIN_FINAL_TRY : 0
+    const wrong = tries < 3 ? CKF_USER_PIN_COUNT_LOW : 0
+    const pinFlags = wrong | (tries === 0 ? CKF_USER_PIN_LOCKED : tries === 1 ? CKF_USER_PIN_FINAL_TRY : 0)
     return {
       label: label.padEnd(32),
       serialNumber: `S${number}`.padEnd(16),
@@ -239,13 +241,14 @@ export class PKCS11 implements Cryptoki {
   }
 
   C_Login(session: Handle, _user: number, pin: string): void {
+    const before = read(this.#path)
+    const wrong = !before.loggedIn && before.tries > 0 && pin !== before.pin
+    // A library ends what it has begun, also where its thread is given up meanwhile.
+    if (wrong) write(this.#path, { ...before, tries: before.tries - 1 })
     const state = this.#within('C_Login', session)
     if (state.loggedIn) refuse(CKR.USER_ALREADY_LOGGED_IN)
+    if (wrong) refuse(CKR.PIN_INCORRECT)
     if (state.tries === 0) refuse(CKR.PIN_LOCKED)
-    if (pin !== state.pin) {
-      write(this.#path, { ...state, tries: state.tries - 1 })
-      refuse(CKR.PIN_INCORRECT)
-    }
     write(this.#path, { ...state, loggedIn: true, tries: 3 })
   }
 

@@ -1,6 +1,12 @@
 /** The AWS KMS key manager, by the real SDK, against a stand-in for the service; moto is tried in certification. */
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { KMS } from '@aws-sdk/client-kms'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { openManagers } from '../../src/compose/key-managers.ts'
+import { loadSettings } from '../../src/config/load.ts'
 import { AwsKmsKeyManager } from '../../src/keys/aws-kms.ts'
 import { keyManagerContract } from '../contract/key-manager.contract.ts'
 import { KmsServer } from '../helpers/kms-server.ts'
@@ -72,6 +78,14 @@ describe('the AWS KMS key manager', () => {
     expect((await manager.unwrap(old.wrapped, CONTEXT)).equals(old.key)).toBe(true)
   })
 
+  it('opens what the others have wrapped although one of its former keys is gone, and says so only where it may be that one', async () => {
+    const manager = open('alias/main', { formerKeyIds: ['alias/gone'] })
+    const { key, wrapped } = await manager.generate(CONTEXT)
+    expect((await manager.unwrap(wrapped, CONTEXT)).equals(key)).toBe(true)
+    const foreign = await open('alias/other').generate(CONTEXT)
+    await expect(manager.unwrap(foreign.wrapped, CONTEXT)).rejects.toMatchObject({ kind: 'denied', key: 'missing' })
+  })
+
   it.each([
     ['AccessDeniedException', 400, 'denied'],
     ['NotFoundException', 400, 'denied'],
@@ -139,6 +153,48 @@ describe('the AWS KMS key manager', () => {
   it('does not wait longer than its time', async () => {
     server.fault = 'silence'
     await expect(open('alias/main', { timeout: 100 }).generate(CONTEXT)).rejects.toMatchObject({ kind: 'unavailable' })
+  })
+
+  it('does not wait longer than its time for credentials, and without any it is unavailable', async () => {
+    const none = Object.assign(new Error('profile secret-profile'), { name: 'CredentialsProviderError' })
+    for (const credentials of [() => new Promise<never>(() => undefined), () => Promise.reject(none)]) {
+      const kms = new KMS({ endpoint, region: 'eu-central-1', maxAttempts: 1, credentials })
+      const manager = new AwsKmsKeyManager({ alias: 'main', kms, keyId: 'alias/main', timeout: 200 })
+      const error: unknown = await manager.generate(CONTEXT).catch((caught: unknown) => caught)
+      expect(error).toMatchObject({ kind: 'unavailable' })
+      expect(String(error)).not.toContain('secret-profile')
+    }
+  })
+
+  it('a name of an error that is none is not told', async () => {
+    server.fault = { name: 'look at key/1234', status: 400 }
+    await expect(open('alias/main').generate(CONTEXT)).rejects.toMatchObject({
+      kind: 'unavailable',
+      message: expect.not.stringContaining('1234') as string,
+    })
+  })
+
+  it('takes other credentials from its file without a new start', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sealgate-kms-'))
+    const file = join(folder, 'credentials')
+    const write = (id: string): Promise<void> =>
+      writeFile(file, `[default]\naws_access_key_id = ${id}\naws_secret_access_key = kms-test-secret\n`)
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', file)
+    await write('AKIDFIRST')
+    const kms = { type: 'aws-kms', keyId: 'alias/main', region: 'eu-central-1', endpoint, auth: 'profile' }
+    const text = JSON.stringify({ keys: { active: 'main', managers: { main: kms } } })
+    const settings = loadSettings({ configPath: 'sealgate.yaml', env: {}, readFile: () => text })
+    // A minute later, as the SDK sees it.
+    const timing = { now: () => Date.now() - 61_000, random: () => 0, sleep: async () => undefined }
+    const manager = (await openManagers(settings, { random: randomBytes, timing })).get('main')!
+    await manager.health()
+    expect(server.headers.authorization).toContain('AKIDFIRST')
+    await write('AKIDSECOND')
+    await manager.health()
+    expect(server.headers.authorization).toContain('AKIDSECOND')
+    await manager.close()
+    vi.unstubAllEnvs()
+    await rm(folder, { recursive: true })
   })
 
   it('is unavailable where nobody listens', async () => {

@@ -231,6 +231,30 @@ describe('the active bucket key', () => {
     expect(kindsOf()).toEqual(['active-record'])
   })
 
+  it('is never one that the manager refuses to open, if it opens others: a forged slot does not stop writers', async () => {
+    const published = await foreignKey('a', TODAY)
+    keyring.slots.set(`a/main/${TODAY}`, formatKeyringRecord(recordOf(published)))
+    const unwrap = main.unwrap.bind(main)
+    main.unwrap = async (wrapped, context) => {
+      if (wrapped.equals(published.wrapped)) throw new Denied('wrapped by a key of somebody else')
+      return unwrap(wrapped, context)
+    }
+    const key = await replica().active('a')
+    expect(key.kid).not.toEqual(published.kid)
+    expect(keyring.records.has(key.kid.toString('hex'))).toBe(true)
+    expect(kindsOf()).toEqual(['active-record'])
+  })
+
+  it('is not blamed on its slot where the manager refuses everything', async () => {
+    await replica().active('a')
+    main.failure = new Denied('no')
+    await expect(replica().active('a')).rejects.toBe(main.failure)
+    main.failure = new Integrity('unwrap failure', 'garbage')
+    keyring.slots.clear()
+    await expect(replica().active('a')).rejects.toMatchObject({ kind: 'unavailable' })
+    expect(alarms).toEqual([])
+  })
+
   it.each([
     ['of another kid', (r: KeyringRecord) => formatKeyringRecord({ ...r, kid: Buffer.alloc(16, 1) })],
     ['of another namespace', (r: KeyringRecord) => formatKeyringRecord({ ...r, namespace: 'b' })],
@@ -408,6 +432,16 @@ describe('the keyring behind an envelope', () => {
     keyring.records.set(old.kid.toString('hex'), formatKeyringRecord({ ...rewrapped, alias: 'main' }))
     await expect(keys.open(old, 'a')).rejects.toMatchObject({ layer: 'unwrap failure' })
     keyring.records.set(old.kid.toString('hex'), formatKeyringRecord(rewrapped))
+    await expect(keys.open(old, 'a')).resolves.toMatchObject({ key: old.key })
+  })
+
+  it('is read anew after the manager that it names refused, so that one that was moved meanwhile counts at once', async () => {
+    const keys = both()
+    keyring.records.set(old.kid.toString('hex'), formatKeyringRecord(recordOf(old)))
+    expect(await keys.byKid(old.kid, 'b')).toBeUndefined()
+    keyring.records.set(old.kid.toString('hex'), formatKeyringRecord(rewrapped))
+    main.failure = new Denied('disabled')
+    await expect(keys.open({ ...old, wrapped: randomBytes(81) }, 'a')).rejects.toBe(main.failure)
     await expect(keys.open(old, 'a')).resolves.toMatchObject({ key: old.key })
   })
 

@@ -138,10 +138,10 @@ const FAULTS: Readonly<Record<ProviderName, readonly Fault[]>> = {
         kms(world).fault = 'silence'
         return SHORT
       },
-      start: 'kms:DescribeKey failed (AbortError): no answer in time',
+      start: 'kms:DescribeKey failed (TimeoutError): no answer in time',
       read: AWAY,
       write: AWAY,
-      why: 'kms:Decrypt failed (AbortError): no answer in time',
+      why: 'kms:Decrypt failed (TimeoutError): no answer in time',
       outcome: 'unavailable',
     },
     {

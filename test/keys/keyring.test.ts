@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { formatKeyringRecord, type KeyringRecord, parseKeyringRecord } from '../../src/keys/keyring.ts'
 
@@ -24,6 +25,17 @@ describe('a keyring record', () => {
       created: '2025-11-25T01:02:03.004Z',
       status: 'active',
     })
+  })
+
+  it('that is damaged is not quoted, not even behind the error', () => {
+    for (const text of ['{"kid":WRAPPED-SECRET}', '{"kid":"WRAPPED-SECRET"}', 'WRAPPED-SECRET']) {
+      try {
+        parseKeyringRecord(text)
+        expect.unreachable()
+      } catch (error) {
+        expect(inspect(error)).not.toContain('WRAPPED-SECRET')
+      }
+    }
   })
 
   it('comes back as it was', () => {

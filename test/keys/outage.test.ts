@@ -90,6 +90,39 @@ describe('while the key manager is away', () => {
     await expect(keys.active('a')).rejects.toBe(failure)
   })
 
+  it('a manager that refuses takes its key back from writers too at the end of the lifetime, whoever had it opened when', async () => {
+    await replica().active('a')
+    const keys = replica({ cacheSeconds: 3_600 })
+    const record = [...keyring.records.values()].map((text) => parseKeyringRecord(text))[0]!
+    await keys.open(record, 'a')
+    now += HOUR_MS - 60_000
+    await keys.active('a')
+    failure = new Denied('disabled')
+    now += 60_000
+    await expect(keys.active('a')).rejects.toBe(failure)
+  })
+
+  it('writers have an open key for its lifetime and the grace after it too, and not longer', async () => {
+    const keys = replica({ cacheSeconds: 3_600, graceSeconds: 7_200 })
+    await keys.active('a')
+    away()
+    now += 3 * HOUR_MS - 60_000
+    await keys.active('a')
+    now += 60_000
+    await expect(keys.active('a')).rejects.toBe(failure)
+  })
+
+  it('a manager that refuses takes back what served in the time of grace', async () => {
+    const keys = replica({ cacheSeconds: 3_600, graceSeconds: 7_200 })
+    await keys.active('a')
+    away()
+    now += 2 * HOUR_MS
+    await keys.active('a')
+    failure = new Denied('disabled')
+    now += 5_000
+    await expect(keys.active('a')).rejects.toBe(failure)
+  })
+
   it('writes go on over midnight under the key of the day before, which the keyring has', async () => {
     const keys = replica()
     const before = await keys.active('a')

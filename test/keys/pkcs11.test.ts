@@ -276,6 +276,23 @@ describe('the PIN', () => {
     expect(token.state.tries).toBe(2)
   })
 
+  it('a wrong one is tried once, although the token takes longer to refuse it than anybody waits', async () => {
+    token.fault('C_Login', { milliseconds: 30_000 })
+    const manager = start({ pin: 'wrong-pin', timeout: 400 })
+    await expect(manager.health()).rejects.toMatchObject({ kind: 'unavailable' })
+    const calls = Array.from({ length: 3 }, () => refusal(manager.generate(CONTEXT)))
+    await Promise.all(calls)
+    expect(await refusal(manager.generate(CONTEXT))).toMatchObject({ kind: 'denied' })
+    expect(token.state.tries).toBe(2)
+  })
+
+  it('the right one is tried again after a token did not answer to it', async () => {
+    token.fault('C_Login', { milliseconds: 30_000, times: 1 })
+    const manager = start({ timeout: 400 })
+    await expect(manager.health()).rejects.toMatchObject({ kind: 'unavailable' })
+    await expect.poll(() => manager.health().then(() => 'well', String)).toBe('well')
+  })
+
   it('the last try is left to somebody else', async () => {
     token.change((state) => {
       state.tries = 1

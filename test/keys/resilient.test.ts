@@ -122,6 +122,26 @@ describe('a resilient key manager', () => {
     expect(world.calls).toBe(6)
   })
 
+  it('has its trial after the interval however often its health is looked at meanwhile', async () => {
+    await fail(5)
+    for (let i = 0; i < 4; i += 1) {
+      world.now += 2_500
+      await manager.health().catch(() => undefined)
+    }
+    world.failure = undefined
+    await manager.generate(CONTEXT)
+    expect(world.states.at(-1)).toBe('closed')
+  })
+
+  it('is left alone for as long as it asks for', async () => {
+    world.failure = new Unavailable('limit', { retryAfter: 3_000 })
+    await expect(manager.generate(CONTEXT)).rejects.toBe(world.failure)
+    expect(world).toMatchObject({ calls: 3, now: 6_000 })
+    world.failure = new Unavailable('limit', { retryAfter: 30_000 })
+    await expect(manager.generate(CONTEXT)).rejects.toBe(world.failure)
+    expect(world.calls).toBe(4)
+  })
+
   it('is open again for all as soon as a look at its health finds it back', async () => {
     await fail(5)
     world.failure = undefined

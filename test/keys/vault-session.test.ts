@@ -162,6 +162,17 @@ describe('a token that was logged in for', () => {
     expect((await session.call(REQUEST)).status).toBe(200)
   })
 
+  it('that was revoked is replaced although another request lacks a permission all the time', async () => {
+    const session = start()
+    server.denied = ['transit/datakey']
+    const lacking = { method: 'POST', path: 'transit/datakey/wrapped/main' } as const
+    for (let i = 0; i < 3; i++) expect((await session.call({ ...lacking, body: Buffer.from('{}') })).status).toBe(403)
+    server.revokeTokens()
+    expect((await session.call({ ...lacking, body: Buffer.from('{}') })).status).toBe(403)
+    expect((await session.call(REQUEST)).status).toBe(200)
+    expect(logins()).toBe(3)
+  })
+
   it('of a lease of no length to speak of makes no storm', async () => {
     server.leases = { lease: 1, greatestAge: 1, renewable: true }
     const session = start()

@@ -19,7 +19,6 @@ const REFUSED: Readonly<Record<string, string>> = {
   UnrecognizedClientException: 'the access key is unknown',
   InvalidSignatureException: 'the secret key is not that of the access key, or the clock is wrong',
   MissingAuthenticationTokenException: 'there are no credentials',
-  CredentialsProviderError: 'there are no credentials',
   OptInRequired: 'the account has not opted in to this region',
 }
 
@@ -34,6 +33,12 @@ export function mayBeStrange(error: unknown): boolean {
   return error instanceof Error && error.name === 'AccessDeniedException'
 }
 
+/** It may pass by itself: what gives credentials can be away as KMS can. */
+const HINTS: Readonly<Record<string, string>> = {
+  TimeoutError: 'no answer in time',
+  CredentialsProviderError: 'there are no credentials',
+}
+
 /**
  * The failure of `action` (as IAM names it, without `kms:`). Only names of AWS's errors are told: its messages quote ARNs of
  * keys and of callers, and these do not belong in logs.
@@ -45,12 +50,15 @@ export function kmsFailure(alias: string, action: string, error: unknown): Error
   const why = REFUSED[name]
   const key = KEY_FAULTS[name]
   if (why !== undefined) return new Denied(`${what}: ${why}`, key === undefined ? {} : { key })
-  return new Unavailable(name === 'AbortError' ? `${what}: no answer in time` : what)
+  const hint = HINTS[name]
+  return new Unavailable(hint === undefined ? what : `${what}: ${hint}`)
 }
 
 /** That of the service, or such as ECONNREFUSED and CERT_HAS_EXPIRED of the way to it. */
 function nameOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown'
   const code: unknown = 'code' in error ? error.code : undefined
-  return error.name === 'Error' && typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,60}$/.test(code) ? code : error.name
+  if (error.name === 'Error' && typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,60}$/.test(code)) return code
+  // Whatever answered may have put anything there.
+  return /^\w{1,60}$/.test(error.name) ? error.name : 'unknown'
 }

@@ -54,6 +54,8 @@ export const CKS_USER: ReadonlySet<number> = new Set([1, 3])
 
 /** Flags of tokens. */
 export const CKF_LOGIN_REQUIRED = 0x4
+/** A wrong PIN was tried since the last right one. */
+export const CKF_USER_PIN_COUNT_LOW = 0x10000
 export const CKF_USER_PIN_FINAL_TRY = 0x20000
 export const CKF_USER_PIN_LOCKED = 0x40000
 

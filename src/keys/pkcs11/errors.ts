@@ -101,7 +101,7 @@ export function pkcs11Failure(alias: string, fault: Fault): Error {
 
 /** As long as nothing changes there is no second try. */
 export function refusedPin(alias: string, { fault }: TokenFault): Denied {
-  const name = 'code' in fault ? nameOf(fault.code) : ''
+  const name = 'code' in fault ? nameOf(fault.code) : 'no answer in time, and a wrong PIN was counted'
   return new Denied(
     `PKCS#11, key manager ${alias}: C_Login failed (${name}): the token refuses \`pin\`. It is not tried again before the next start: so many wrong ones lock a token. Correct \`pin\` and start again`,
   )

@@ -38,6 +38,11 @@ export class Library {
     this.#stuck.delete(thread)
   }
 
+  /** Whether it was given up and may still be inside. */
+  isStuck(thread: TokenThread): boolean {
+    return this.#stuck.has(thread)
+  }
+
   /** Whether nobody but this thread can be inside the library. */
   quietBut(thread: TokenThread): boolean {
     return this.#stuck.size === 0 && [...this.#threads].every((one) => one === thread || !one.asked)

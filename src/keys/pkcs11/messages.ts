@@ -32,7 +32,7 @@ export interface ThreadSettings {
 export type Bytes = Uint8Array<ArrayBuffer>
 
 export type Ask =
-  /** A session; answered by `pin` if the token wants one. */
+  /** A session; answered by one of the first two values if the token wants a PIN. */
   | { readonly op: 'open' }
   | { readonly op: 'login'; readonly pin: Bytes }
   | { readonly op: 'wrap'; readonly key: Bytes; readonly context: Bytes; readonly iv: Bytes }
@@ -45,7 +45,7 @@ export type Ask =
   /** With `last` the library is closed too. */
   | { readonly op: 'close'; readonly last: boolean }
 
-export type Value = 'pin' | Bytes | undefined
+export type Value = 'pin' | 'pin after a wrong one' | Bytes | undefined
 
 export type Answer = { readonly value: Value } | { readonly fault: Fault }
 

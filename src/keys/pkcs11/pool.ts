@@ -43,6 +43,8 @@ export class TokenPool {
   /** Whether there was a session with all keys before. */
   #worked = false
   #pinRefusal: Error | undefined
+  /** That of a login whose end nobody has heard: the PIN may have been refused. */
+  #unheard: TokenThread | undefined
   #closed = false
 
   constructor(parts: PoolParts) {
@@ -157,16 +159,30 @@ export class TokenPool {
   }
 
   async #open(thread: TokenThread): Promise<void> {
-    if ((await thread.ask({ op: 'open' })) !== 'pin') return
+    const wanted = await thread.ask({ op: 'open' })
+    if (wanted !== undefined) await this.#login(thread, wanted)
+    this.#unheard = undefined
+  }
+
+  async #login(thread: TokenThread, wanted: Value): Promise<void> {
+    const silent = new TokenFault({ reason: 'silent' })
+    if (this.#unheard !== undefined) {
+      if (this.#library.isStuck(this.#unheard)) throw silent
+      if (wanted !== 'pin') throw this.#refusePin(silent)
+    }
     try {
       await thread.ask({ op: 'login', pin: bytesOf(this.#pin) })
     } catch (error) {
-      if (error instanceof TokenFault && isRefusedPin(error)) {
-        this.#pinRefusal = refusedPin(this.#parts.alias, error)
-        throw this.#pinRefusal
-      }
+      if (!(error instanceof TokenFault)) throw error
+      if (isRefusedPin(error)) throw this.#refusePin(error)
+      if (thread.over) this.#unheard = thread
       throw error
     }
+  }
+
+  #refusePin(fault: TokenFault): Error {
+    this.#pinRefusal = refusedPin(this.#parts.alias, fault)
+    return this.#pinRefusal
   }
 
   #giveUp(thread: TokenThread): void {

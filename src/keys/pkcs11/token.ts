@@ -10,6 +10,7 @@ import {
   CKF_LOGIN_REQUIRED,
   CKF_OS_LOCKING_OK,
   CKF_SERIAL_SESSION,
+  CKF_USER_PIN_COUNT_LOW,
   CKF_USER_PIN_FINAL_TRY,
   CKF_USER_PIN_LOCKED,
   CKK_AES,
@@ -122,7 +123,7 @@ export class Token {
     if ((flags & CKF_USER_PIN_LOCKED) !== 0) throw new TokenFault({ reason: 'pin locked' })
     // Whoever knows that the PIN is right may use the last try; a gateway does not.
     if ((flags & CKF_USER_PIN_FINAL_TRY) !== 0) throw new TokenFault({ reason: 'pin at last try' })
-    return 'pin'
+    return (flags & CKF_USER_PIN_COUNT_LOW) === 0 ? 'pin' : 'pin after a wrong one'
   }
 
   #login(pin: Buffer): void {

@@ -48,8 +48,8 @@ export class VaultSession {
   #obtaining: Promise<Held> | undefined
   /** Of logins with one credential that Vault refuses. */
   readonly #refusals: Pauses
-  /** Of new tokens that were refused as the old one was: what is missing is a permission. */
-  readonly #vain: Pauses
+  /** By path: of new tokens that were refused there as the old one was. What is missing is a permission, and others may lack none. */
+  readonly #vain = new Map<string, Pauses>()
   #refused: { readonly digest: string; readonly error: Error } | undefined
   #cancel: () => void = () => undefined
   #troubled = false
@@ -58,7 +58,6 @@ export class VaultSession {
   constructor(parts: SessionParts) {
     this.#parts = parts
     this.#refusals = new Pauses(parts.now)
-    this.#vain = new Pauses(parts.now)
   }
 
   /** The answer to one request; after a refusal that to a second one with another token, if there is another. Throws `Unavailable`, or `Denied` without a token. */
@@ -67,10 +66,15 @@ export class VaultSession {
     const held = await this.#current()
     const answer = await client.send({ ...request, token: held.token })
     if (!isRefusal(answer.status)) return answer
-    const other = await this.#another(held)
+    const vain = this.#vain.get(request.path) ?? new Pauses(this.#parts.now)
+    const other = await this.#another(held, vain)
     if (other === undefined) return answer
     const second = await client.send({ ...request, token: other.token })
-    if (isRefusal(second.status)) this.#vain.begin()
+    if (isRefusal(second.status)) {
+      vain.begin()
+      // The paths are those of the few operations on one key.
+      this.#vain.set(request.path, vain)
+    }
     return second
   }
 
@@ -110,14 +114,14 @@ export class VaultSession {
   }
 
   /** Another token than the one that was refused; `undefined` where there is none, or a new one would be refused too. */
-  async #another(refused: Held): Promise<Held | undefined> {
+  async #another(refused: Held, vain: Pauses): Promise<Held | undefined> {
     const { auth } = this.#parts
     if (this.#held !== undefined && this.#held.token !== refused.token) return this.#held
     if (auth.kind === 'file') {
       const token = await auth.token().catch(() => refused.token)
       return token === refused.token ? undefined : this.#obtain()
     }
-    return this.#vain.active ? undefined : this.#obtain()
+    return vain.active ? undefined : this.#obtain()
   }
 
   #obtain(): Promise<Held> {
