@@ -3,15 +3,19 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { LocalStore } from './backends/local.ts'
 import type { Finding } from './backends/s3/probe.ts'
+import { adminAccessOf, adminTlsOf } from './compose/admin-access.ts'
+import { openBucketKeys } from './compose/bucket-keys.ts'
 import { keepHouse } from './compose/housekeeping.ts'
 import { CREDENTIALS_FILE, credentialsOf, InEffect, type Live, readLive } from './compose/live.ts'
 import { contacted, probing, withConditionalWrites } from './compose/first-contact.ts'
+import { keyDependencies } from './compose/key-health.ts'
 import { openManagers } from './compose/key-managers.ts'
+import { rotating, takePart } from './compose/rotation.ts'
 import { openS3Store } from './compose/s3-store.ts'
 import { timingOf } from './compose/timing.ts'
 import { MemoryStore } from './backends/memory.ts'
 import type { ObjectStore } from './backends/object-store.ts'
-import { bucketRule } from './config/bucket-rules.ts'
+import { type BucketRule, bucketRule } from './config/bucket-rules.ts'
 import type { Settings } from './config/settings.ts'
 import type { StoreSettings } from './config/store-settings.ts'
 import { Background } from './gateway/background.ts'
@@ -19,19 +23,20 @@ import { waitingConfigurations } from './gateway/configuration/waiting.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { PlainLookup } from './gateway/plain-lookup.ts'
 import { TailCache } from './gateway/tail-cache.ts'
-import { type AdminParts, createAdminServer, type Dependency } from './http/admin-server.ts'
+import { type AdminApi, createAdminApi } from './admin/api.ts'
+import { type AdminParts, changeAdminServer, createAdminServer, type Dependency } from './http/admin-server.ts'
 import { createAuthoriser } from './http/authoriser.ts'
 import { requestIds } from './http/request-id.ts'
 import { changeS3Server, createS3Server } from './http/s3-server.ts'
-import { createBucketKeys } from './keys/bucket-keys.ts'
-import type { BucketKeys, KeyManager } from './keys/key-manager.ts'
+import type { Rotations } from './jobs/rotation.ts'
+import type { KeyManager } from './keys/key-manager.ts'
 import { loadChecksums } from './s3/checksum.ts'
 import { AbandonedUploads } from './state/abandoned-uploads.ts'
 import { StateBucketDocuments } from './state/bucket-documents.ts'
 import { StateKeyring } from './state/keyring.ts'
 import { StateStore } from './state/state-store.ts'
 import { Uploads } from './state/uploads.ts'
-import { alarm, keyCache } from './telemetry/channels.ts'
+import { alarm } from './telemetry/channels.ts'
 
 /** Milliseconds since 1970. */
 export const clock = (): number => Date.now()
@@ -51,6 +56,7 @@ export interface Components {
   readonly keyring: StateKeyring
   /** By alias. */
   readonly managers: ReadonlyMap<string, KeyManager>
+  readonly rotations: Rotations
   /** Tries a remote backend anew and remembers what it finds; absent for others. */
   readonly probeBackend?: () => Promise<readonly Finding[] | undefined>
   /** Settings and credentials as they are now. */
@@ -77,9 +83,12 @@ export async function openComponents(
   const declared = await openStore(settings.backend, 'backend', settings)
   const store = await contacted(declared, settings.backend, { state, random })
   const keyring = new StateKeyring(state)
-  const keys = bucketKeysOf(settings, managers, keyring)
+  const rotation = rotating(() => inEffect.settings, { state, keyring, managers, clock, random })
+  const keys = openBucketKeys(settings, { managers, keyring, clock, succession: rotation.participant })
   const background = new Background()
-  const uploads = new Uploads({ state, keys, clock, random })
+  const part = await takePart(rotation, { keys, background, serves: housekeeping })
+  const rules = (bucket: string): BucketRule => bucketRule(inEffect.settings, bucket)
+  const uploads = new Uploads({ state, keys, clock, random, managerOf: (bucket) => rules(bucket).manager })
   const abandonedUploads = new AbandonedUploads({ state, keys, keyring })
   const gateway: Gateway = {
     store,
@@ -89,7 +98,7 @@ export async function openComponents(
     tails: new TailCache(TAIL_CACHE_BYTES),
     plain: new PlainLookup(),
     background,
-    rules: (bucket) => bucketRule(inEffect.settings, bucket),
+    rules,
     clock,
     random,
     owner: OWNER,
@@ -106,44 +115,24 @@ export async function openComponents(
     abandonedUploads,
     keyring,
     managers,
+    rotations: rotation.rotations,
     ...probing(declared, settings.backend, { state, random }),
     inEffect,
-    dependencies: dependenciesOf(store, stateObjects, [...managers.values()]),
+    dependencies: [...dependenciesOf(store, stateObjects), ...keyDependencies([...managers.values()], keys)],
     waiting: () => waitingConfigurations(store),
     close: async () => {
       stopHousekeeping()
+      part.stop()
       await background.idle()
+      await part.leave()
       await Promise.all([store.close(), stateObjects.close(), ...[...managers.values()].map((one) => one.close())])
     },
   }
 }
 
-function bucketKeysOf(
-  settings: Settings,
-  managers: ReadonlyMap<string, KeyManager>,
-  keyring: StateKeyring,
-): BucketKeys {
-  const { active, bucketKey, cache } = settings.keys
-  return createBucketKeys({
-    managers,
-    activeAlias: active,
-    keyring,
-    clock,
-    lifetimeSeconds: bucketKey.lifetime / 1_000,
-    cacheEntries: cache.entries,
-    cacheSeconds: cache.lifetime / 1_000,
-    graceSeconds: cache.grace / 1_000,
-    onCache: (event) => keyCache.publish({ event }),
-    onAlarm: ({ kind, namespace, kid, cause }) => {
-      alarm.publish({ what: `key alarm: ${kind}`, detail: { namespace, kid: kid?.toString('hex') ?? '' }, cause })
-    },
-  })
-}
-
-const dependenciesOf = (store: ObjectStore, state: ObjectStore, managers: readonly KeyManager[]): Dependency[] => [
+const dependenciesOf = (store: ObjectStore, state: ObjectStore): Dependency[] => [
   { name: 'backend', check: () => store.health() },
   { name: 'state', check: () => state.health() },
-  ...managers.map((one) => ({ name: `keys/${one.alias}`, check: () => one.health() })),
 ]
 
 async function openState(
@@ -198,14 +187,48 @@ export function reload(app: ReturnType<typeof createS3Server>, { inEffect }: Com
   })
 }
 
+/** What the admin API does, over opened components; who may ask for it is the listener's business. */
+export function composeAdminApi({
+  gateway,
+  abandonedUploads,
+  keyring,
+  managers,
+  rotations,
+  inEffect,
+}: Components): AdminApi {
+  return createAdminApi({
+    keyring,
+    managers,
+    typeOf: (alias) => inEffect.settings.keys.managers[alias]?.type,
+    rotations,
+    uploads: abandonedUploads,
+    store: gateway.store,
+    abandonedAfter: () => inEffect.settings.uploads.abandonedAfter,
+    clock,
+  })
+}
+
 /** The admin listener. A failing dependency is reported by name to whoever asks, and with its cause to the log. */
 export function composeAdminServer(
-  parts: Pick<AdminParts, 'dependencies' | 'draining' | 'metrics' | 'waiting'>,
+  live: Live,
+  {
+    answer,
+    ...parts
+  }: Pick<AdminParts, 'dependencies' | 'elsewhere' | 'draining' | 'metrics' | 'waiting'> & Pick<AdminApi, 'answer'>,
 ): ReturnType<typeof createAdminServer> {
-  return createAdminServer({
-    ...parts,
-    report: (dependency, cause) => alarm.publish({ what: 'not ready', detail: { dependency }, cause }),
-  })
+  return createAdminServer(
+    {
+      ...parts,
+      report: (dependency, cause) => alarm.publish({ what: 'not ready', detail: { dependency }, cause }),
+      api: { access: adminAccessOf(live), answer, clock },
+    },
+    adminTlsOf(live),
+  )
+}
+
+/** As `reload`, of the admin listener. */
+export function reloadAdmin(admin: ReturnType<typeof createAdminServer>, live: Live): void {
+  changeAdminServer(admin, adminAccessOf(live), adminTlsOf(live))
 }
 
 /** `role` is the group of settings that the store is of. */
@@ -221,7 +244,7 @@ async function openStore(
 }
 
 /** The state of replicas may lie beside the objects: no client sees its bucket. */
-function hides({ backend, state }: Settings): (bucket: string) => boolean {
+export function hides({ backend, state }: Settings): (bucket: string) => boolean {
   // Whatever their addresses: one store may have several, and then nobody could tell.
   const shared = backend.type === 's3' && state.type === 's3'
   return (bucket) => shared && bucket === state.bucket

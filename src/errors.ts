@@ -29,10 +29,20 @@ export class Invalid extends SealgateError {
   readonly kind = 'invalid'
 }
 
+/** What is wrong with a master key itself, where its key manager refuses because of it. */
+export type KeyFault = 'disabled' | 'missing' | 'wrong-state'
+
 /** A dependency refuses us. */
 export class Denied extends SealgateError {
   override readonly name = 'Denied'
   readonly kind = 'denied'
+  /** Absent if the refusal is about us and not about a key. */
+  readonly key: KeyFault | undefined
+
+  constructor(message: string, { key, ...options }: ErrorOptions & { readonly key?: KeyFault } = {}) {
+    super(message, options)
+    this.key = key
+  }
 }
 
 /** Which layer refused, in the words of the test vectors (docs/format.md, "Test vectors"). */

@@ -44,6 +44,9 @@ function overrideExit(command: Command): Command {
   return command
 }
 
+// With it Google's SDK writes whole requests to stderr, and keys are in them.
+delete process.env['GOOGLE_SDK_NODE_LOGGING']
+
 // Whoever reads our output may stop reading (`| head`); the command still ends as it should.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error

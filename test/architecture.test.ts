@@ -10,11 +10,14 @@ const MAY: Record<string, { folders: string[]; packages: string[] }> = {
   s3: { folders: [], packages: ['node:crypto', 'node:zlib', 'saxes', 'hash-wasm'] },
   config: { folders: [], packages: ['node:path', 'zod', 'yaml'] },
   telemetry: { folders: [], packages: ['node:diagnostics_channel', 'pino', 'prom-client'] },
-  access: { folders: ['s3', 'config'], packages: [] },
+  access: { folders: ['s3', 'config'], packages: ['node:crypto'] },
   keys: { folders: ['format'], packages: ['node:crypto', 'node:fs/promises', 'node:path', 'node:util', 'zod'] },
   // Rows of single providers count in place of that of their folder.
   'keys/aws-kms': { folders: ['format'], packages: ['@aws-sdk/client-kms'] },
   'keys/vault-transit': { folders: ['format'], packages: ['node:crypto', 'undici'] },
+  'keys/kmip': { folders: ['format'], packages: ['node:crypto', 'node:net', 'node:tls'] },
+  'keys/azure-key-vault': { folders: ['format'], packages: ['node:crypto', '@azure/keyvault-keys'] },
+  'keys/gcp-kms': { folders: ['format'], packages: ['hash-wasm', '@google-cloud/kms'] },
   'keys/pkcs11': { folders: ['format'], packages: ['node:module', 'node:worker_threads'] },
   backends: { folders: [], packages: [] },
   'backends/local': { folders: [], packages: ['node:fs', 'node:fs/promises', 'node:path', 'node:os', 'lmdb'] },
@@ -22,9 +25,10 @@ const MAY: Record<string, { folders: string[]; packages: string[] }> = {
   state: { folders: ['format', 'keys', 'backends'], packages: [] },
   gateway: { folders: ['s3', 'format', 'keys', 'backends', 'state', 'telemetry'], packages: [] },
   jobs: { folders: ['format', 'keys', 'state', 'backends', 'telemetry'], packages: [] },
+  admin: { folders: ['keys', 'state', 'jobs', 'backends', 'telemetry'], packages: ['zod'] },
   http: {
-    folders: ['gateway', 's3', 'access', 'backends', 'telemetry'],
-    packages: ['node:http', 'node:https', 'node:net', 'node:stream', 'fastify'],
+    folders: ['gateway', 's3', 'access', 'admin', 'backends', 'telemetry'],
+    packages: ['node:http', 'node:https', 'node:net', 'node:stream', 'node:tls', 'fastify'],
   },
   cli: {
     folders: [
@@ -37,6 +41,7 @@ const MAY: Record<string, { folders: string[]; packages: string[] }> = {
       'state',
       'gateway',
       'jobs',
+      'admin',
       'http',
       'telemetry',
       'compose',
@@ -76,9 +81,11 @@ const PROVIDERS: Record<string, string[]> = {
     'keys/keyring.ts',
     'keys/master-keys.ts',
     'keys/local-wrap.ts',
+    'keys/deadline.ts',
     'keys/bucket-keys.ts',
     'keys/key-cache.ts',
     'keys/resilient.ts',
+    'keys/failover.ts',
   ],
   backends: [
     'backends/object-store.ts',

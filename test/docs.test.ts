@@ -7,6 +7,7 @@ import { decidedByStores, edgeCases, readEdgeTests, renderEdgeCases } from '../s
 import { renderProfiles } from '../scripts/docs/profiles-document.ts'
 import { renderErrors } from '../scripts/docs/errors-document.ts'
 import { renderS3Compatibility } from '../scripts/docs/s3-compatibility.ts'
+import { openApiDocument } from '../src/admin/openapi.ts'
 import { S3_ERRORS } from '../src/s3/errors.ts'
 import { OPERATION_NAMES } from '../src/s3/operation-name.ts'
 
@@ -16,6 +17,10 @@ const stored = (name: string): string =>
 describe('the generated documents', () => {
   it('docs/s3-compatibility.md equals the operation table', () => {
     expect(stored('s3-compatibility.md')).toBe(renderS3Compatibility())
+  })
+
+  it('docs/admin-api.json equals the routes and schemas of the admin API', () => {
+    expect(stored('admin-api.json')).toBe(`${JSON.stringify(openApiDocument(), null, 2)}\n`)
   })
 
   it('docs/errors.md equals the error tables', () => {

@@ -65,8 +65,8 @@ export async function startGateway(cache, store, { tls = false, env = {} } = {})
   }
 }
 
-/** A certificate for loopback that signs itself, and its key, in files of that name. */
-export function makeCertificate(folder, name = 'server') {
+/** A certificate for loopback that signs itself, and its key, in files of that name; `more` are further arguments of openssl. */
+export function makeCertificate(folder, name = 'server', more = []) {
   const [cert, key] = [join(folder, `${name}.crt`), join(folder, `${name}.key`)]
   const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
   sh('openssl', [
@@ -82,6 +82,7 @@ export function makeCertificate(folder, name = 'server') {
     '-out',
     cert,
     ...subject,
+    ...more,
   ])
   return { cert, key }
 }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, debian, nodePackages } from './install.mjs'
-import { assert, sh } from './shell.mjs'
+import { sh } from './shell.mjs'
 
 const SOURCE = join(dirname(fileURLToPath(import.meta.url)), 'pkcs11')
 const LIBRARY = '/usr/lib/softhsm/libsofthsm2.so'
@@ -45,14 +45,11 @@ export function makeToken(folder, { util, tool, packages, between }, labels) {
   const [home] = readdirSync(tokens)
   const [inside, away] = [join(tokens, home), join(folder, 'taken-out')]
   const logins = () => (existsSync(`${control}.logins`) ? readFileSync(`${control}.logins`).length : 0)
+  const given = { package: join(packages, 'pkcs11js', 'index.js'), library: LIBRARY, label: LABEL, pin: PIN }
   return {
-    env,
-    pinFile,
     pin: PIN,
-    label: LABEL,
-    library: LIBRARY,
-    between,
-    package: join(packages, 'pkcs11js', 'index.js'),
+    /** Of the tests that want a real token. */
+    contractEnv: { ...env, SEALGATE_TEST_PKCS11: JSON.stringify(given) },
     makeKey,
     takeOut: () => renameSync(inside, away),
     putBack: () => renameSync(away, inside),
@@ -85,21 +82,4 @@ export function makeToken(folder, { util, tool, packages, between }, labels) {
       ...keys,
     }),
   }
-}
-
-/** The contract and all else that test/keys/pkcs11-real.test.ts asks of a token. Returns its tests. */
-export function contractTests(folder, token, attempt) {
-  const report = join(folder, 'contract.json')
-  const { output } = attempt(
-    process.execPath,
-    ['node_modules/vitest/vitest.mjs', 'run', '--reporter=json', `--outputFile=${report}`, 'test/keys/pkcs11-real.test.ts'],
-    {
-      env: {
-        ...token.env,
-        SEALGATE_TEST_PKCS11: JSON.stringify({ package: token.package, library: token.library, label: token.label, pin: token.pin }),
-      },
-    },
-  )
-  assert(existsSync(report), `the tests left no report\n${output.slice(-2000)}`)
-  return JSON.parse(readFileSync(report, 'utf8')).testResults.flatMap(({ assertionResults }) => assertionResults)
 }

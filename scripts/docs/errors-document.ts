@@ -1,7 +1,28 @@
 /** Renders docs/errors.md from the table of S3 errors and the mapping of inner errors. */
-import { Denied, Integrity, Internal, Invalid, Unavailable } from '../../src/errors.ts'
+import { Denied, Integrity, Internal, Invalid, type KeyFault, Unavailable } from '../../src/errors.ts'
 import { toS3Error } from '../../src/http/failures.ts'
 import { S3_ERRORS } from '../../src/s3/errors.ts'
+
+/** What is wrong with a master key, each with an error and what to do. The type makes the list complete. */
+const KEY_FAULT_TEXTS: Readonly<Record<KeyFault, readonly [string, string]>> = {
+  disabled: [
+    'the key manager has the master key, or the version of it that is needed, and it is disabled',
+    'Enable it again, or leave it so: this is how access is withdrawn. Objects are readable again as soon as it is enabled.',
+  ],
+  missing: [
+    'the key manager has no such master key',
+    'The log says where it was looked for. A key that was deleted for good takes what it sealed with it.',
+  ],
+  'wrong-state': [
+    'the master key is about to be deleted, or in another state in which it cannot be used',
+    'Cancel the deletion while that is possible.',
+  ],
+}
+
+const KEY_FAULTS = Object.entries(KEY_FAULT_TEXTS).map(
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the names of the record are of that type
+  ([key, [when, remedy]]) => [new Denied('', { key: key as KeyFault }), when, remedy] as const,
+)
 
 const INNER: readonly (readonly [Error, string, string])[] = [
   [
@@ -19,6 +40,7 @@ const INNER: readonly (readonly [Error, string, string])[] = [
     'the backend or a key manager refuses the gateway',
     'Give the credential of the gateway the rights that the log names.',
   ],
+  ...KEY_FAULTS,
   [
     new Integrity('payload failure', ''),
     'stored data is not what was written: damaged, exchanged, truncated, or under another key',

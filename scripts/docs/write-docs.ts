@@ -1,6 +1,7 @@
 /** Writes the documents that are made from tables: `npm run docs`. Tests keep them equal. */
 import { writeFileSync } from 'node:fs'
 import { jsonSchema, renderConfiguration } from '../../src/config/document.ts'
+import { openApiDocument } from '../../src/admin/openapi.ts'
 import { renderCli } from './cli-document.ts'
 import { renderEdgeCases } from './edge-cases.ts'
 import { renderErrors } from './errors-document.ts'
@@ -8,6 +9,7 @@ import { renderProfiles } from './profiles-document.ts'
 import { renderS3Compatibility } from './s3-compatibility.ts'
 
 const DOCUMENTS: Readonly<Record<string, string>> = {
+  'docs/admin-api.json': `${JSON.stringify(openApiDocument(), null, 2)}\n`,
   'docs/cli.md': renderCli(),
   'docs/configuration.md': renderConfiguration(),
   'docs/configuration.schema.json': `${JSON.stringify(jsonSchema(), null, 2)}\n`,

@@ -28,4 +28,6 @@ export interface Capabilities {
   readonly native: boolean
   /** Of `native` stores: the sub-resources that they know, as `object?tagging`; any other would be taken for the object or bucket itself. */
   readonly forwards?: ReadonlySet<string>
+  /** Of `native` stores: single objects can be granted to others, and a copy is not granted as its source is. */
+  readonly objectGrants?: boolean
 }

@@ -152,6 +152,11 @@ export interface ListVersionsPage {
   readonly truncated: boolean
 }
 
+export interface CreateUploadOptions {
+  readonly metadata: Readonly<Record<string, string>>
+  readonly attributes?: Attributes
+}
+
 export interface PartInfo {
   readonly partNumber: number
   readonly etag: string
@@ -321,7 +326,7 @@ export interface ObjectStore {
     options: { readonly versionId?: string },
     change: (current: Attributes) => Attributes,
   ): Promise<{ readonly versionId?: string }>
-  /** The same stores: one page, without reading more than the page. Refuses `no-such-bucket`. */
+  /** Only with `versions`: one page, without reading more than the page. Refuses `no-such-bucket`. */
   listVersions?(bucket: string, options: ListVersionsOptions): Promise<ListVersionsPage>
   /** Of stores that are not `native`. They go with their bucket. */
   readonly documents?: StoreDocuments
@@ -330,11 +335,7 @@ export interface ObjectStore {
   /** One page in UTF-8 order, without reading more than the page. */
   list(bucket: string, options: ListOptions): Promise<ListPage>
 
-  createUpload(
-    bucket: string,
-    key: string,
-    options: { readonly metadata: Readonly<Record<string, string>>; readonly attributes?: Attributes },
-  ): Promise<string>
+  createUpload(bucket: string, key: string, options: CreateUploadOptions): Promise<string>
   /** The last attempt to finish wins. Refuses `no-such-upload`. */
   putPart(
     upload: UploadRef,

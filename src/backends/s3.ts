@@ -2,14 +2,14 @@
 import { Denied, Unavailable } from '../errors.ts'
 import { unquoteEtag } from '../s3/etag.ts'
 import { childText } from '../s3/xml.ts'
-import { HeldBody } from './body.ts'
+import { type Body, HeldBody } from './body.ts'
 import type { Capabilities } from './capabilities.ts'
 import { type ObjectStore, StoreError } from './object-store.ts'
-import type { Body } from './body.ts'
 import type * as port from './object-store.ts'
 import { readBounded, type StoreCall, type StoreClient, unbroken } from './s3/client.ts'
 import {
   listQuery,
+  partsQuery,
   MAX_DOCUMENT_BYTES,
   readBuckets,
   readDeleted,
@@ -17,7 +17,9 @@ import {
   readListing,
   readParts,
   readUploads,
+  readVersions,
   uploadsQuery,
+  versionsQuery,
   writeComplete,
   writeCreateBucket,
   writeDelete,
@@ -233,14 +235,12 @@ export class S3Store implements ObjectStore {
     return { ...page, commonPrefixes: page.commonPrefixes.filter((one) => one !== after) }
   }
 
-  async createUpload(
-    bucket: string,
-    key: string,
-    {
-      metadata,
-      attributes,
-    }: { readonly metadata: Readonly<Record<string, string>>; readonly attributes?: port.Attributes },
-  ): Promise<string> {
+  async listVersions(bucket: string, options: port.ListVersionsOptions): Promise<port.ListVersionsPage> {
+    const query = versionsQuery(options)
+    return readVersions(await this.#document({ what: 'ListObjectVersions', method: 'GET', bucket, query }))
+  }
+
+  async createUpload(bucket: string, key: string, { metadata, attributes }: port.CreateUploadOptions): Promise<string> {
     requireKept(this.#profile, key)
     const headers = newObjectHeaders(metadata, attributes)
     const query = [['uploads', '']] as const
@@ -279,11 +279,7 @@ export class S3Store implements ObjectStore {
     { bucket, key, uploadId }: port.UploadRef,
     { after, limit }: { readonly after: number; readonly limit: number },
   ): Promise<{ parts: readonly port.PartInfo[]; truncated: boolean }> {
-    const query = [
-      ['max-parts', String(limit)],
-      ['part-number-marker', String(after)],
-      ['uploadId', uploadId],
-    ] as const
+    const query = partsQuery(uploadId, after, limit)
     return readParts(await this.#document({ what: 'ListParts', method: 'GET', bucket, key, query }))
   }
 

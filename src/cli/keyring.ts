@@ -3,32 +3,31 @@ import { writeFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { type Components, openComponents } from '../compose.ts'
 import { Invalid, Unavailable } from '../errors.ts'
+import { countKeyring } from '../jobs/count-keyring.ts'
 import { type RewrapReport, rewrapKeyring } from '../jobs/rewrap-keyring.ts'
-import { formatKeyringRecord, type KeyringRecord } from '../keys/keyring.ts'
+import { formatKeyringRecord } from '../keys/keyring.ts'
 import { report } from './client-options.ts'
 import { type CommandContext, settingsOf, stoppable } from './context.ts'
+import { type DeepFlags, deepRewrap, requireShallow, withDeepOptions } from './deep-rewrap.ts'
+import { rotationText } from './rotation-text.ts'
 
-interface KeyringFlags {
+export interface KeyringFlags {
   readonly config?: string
   readonly json?: boolean
 }
 
-interface RewrapFlags extends KeyringFlags {
-  readonly from?: string
-  readonly to?: string
-  readonly dryRun?: boolean
-}
+type RewrapFlags = KeyringFlags & DeepFlags
 
 interface ExportFlags extends KeyringFlags {
   readonly out: string
 }
 
-const CONFIG = ['-c, --config <file>', 'settings (YAML): where the state and the key managers are'] as const
-const JSON_LINES = ['--json', 'JSON lines in place of text'] as const
+export const CONFIG = ['-c, --config <file>', 'settings (YAML): where the state and the key managers are'] as const
+export const JSON_LINES = ['--json', 'JSON lines in place of text'] as const
 
 export const keyringCommands = (context: CommandContext): readonly Command[] => [
   new Command('status')
-    .description('how many bucket keys each key manager has wrapped')
+    .description('how many bucket keys each key manager has wrapped, and how far a rotation is')
     .option(...CONFIG)
     .option(...JSON_LINES)
     .addHelpText(
@@ -36,22 +35,25 @@ export const keyringCommands = (context: CommandContext): readonly Command[] => 
       '\nExample:\n  sealgate keys status\n\nA key manager whose row says 0 is not needed to read any object of this keyring.\n',
     )
     .action((flags: KeyringFlags) => withKeyring(context, flags, (opened) => status(context, flags, opened))),
-  new Command('rewrap')
-    .description(
-      'wrap every bucket key anew, under the newest master key or by another key manager; no object is touched',
-    )
-    .option(...CONFIG)
+  withDeepOptions(
+    new Command('rewrap').description(
+      'wrap every bucket key anew, under the newest master key or by another key manager; no object is touched without --deep',
+    ),
+  )
     .option('--from <alias>', 'only keys that this key manager has wrapped; default: all')
-    .option('--to <alias>', 'the key manager that wraps them from now on; default: the one that had')
-    .option('--dry-run', 'open and wrap each key, and change nothing')
-    .option(...JSON_LINES)
+    .option(
+      '--to <alias>',
+      'the key manager that wraps them from now on; default: the one that had, or of objects the active one',
+    )
     .addHelpText(
       'after',
-      '\nExamples:\n  sealgate keys rewrap\n  sealgate keys rewrap --from old --to main\n\nThe gateway may run meanwhile. A run that broke off is started again. Every gateway must have both key managers in its settings before;\nan old one may go once `keys status` says that nothing is wrapped by it, and the keyring is then part of what a backup needs.\n',
+      "\nExamples:\n  sealgate keys rewrap\n  sealgate keys rewrap --from old --to main\n  sealgate keys rewrap --deep --bucket backups --shard 0/4\n\nThe gateway may run meanwhile. A run that broke off is started again. Every gateway must have both key managers in its settings before;\nan old one may go once `keys status` says that nothing is wrapped by it, and the keyring is then part of what a backup needs.\nAfterwards --deep puts the new form into the objects themselves, so that they can be read without the keyring: no data moves, and what\nmay not be touched (earlier versions, Object Lock, customers' keys) is counted. It can be shared among processes and goes on where it was.\n",
     )
-    .action((flags: RewrapFlags) =>
-      withKeyring(context, flags, (opened, signal) => rewrap(context, flags, opened, signal)),
-    ),
+    .action(async (flags: RewrapFlags) => {
+      if (flags.deep === true) return deepRewrap(context, flags)
+      requireShallow(flags)
+      return withKeyring(context, flags, (opened, signal) => rewrap(context, flags, opened, signal))
+    }),
   new Command('export')
     .description('write the keyring into one file, for `decrypt --keyring` and for backups')
     .option(...CONFIG)
@@ -64,7 +66,8 @@ export const keyringCommands = (context: CommandContext): readonly Command[] => 
     .action((flags: ExportFlags) => withKeyring(context, flags, (opened) => exportKeyring(context, flags, opened))),
 ]
 
-async function withKeyring(
+/** Opens what the settings name. A stop of the process ends what is under way. */
+export async function withKeyring(
   context: CommandContext,
   flags: KeyringFlags,
   work: (opened: Components, signal: AbortSignal) => Promise<void>,
@@ -81,43 +84,43 @@ async function withKeyring(
   })
 }
 
-interface Tally {
-  active: number
-  retired: number
-  oldest: number
-}
-
-async function status(context: CommandContext, flags: KeyringFlags, { keyring, managers }: Components): Promise<void> {
-  const tallies = new Map<string, Tally>([...managers.keys()].map((alias) => [alias, emptyTally()]))
-  let unreadable = 0
-  for await (const entries of keyring.entries()) {
-    for (const { record } of entries) {
-      if (record === undefined) unreadable += 1
-      else count(tallies, record)
-    }
-  }
-  for (const [alias, { active, retired, oldest }] of [...tallies].sort(([a], [b]) => (a < b ? -1 : 1))) {
+async function status(
+  context: CommandContext,
+  flags: KeyringFlags,
+  { keyring, managers, rotations }: Components,
+): Promise<void> {
+  const rotation = await rotations.current()
+  const { retired: gone, sealsBy } = await rotations.succession()
+  const counted = await countKeyring(keyring, managers.keys())
+  for (const [alias, { active, retired, oldest }] of counted.managers) {
     const configured = managers.has(alias)
-    const since = active + retired === 0 ? undefined : new Date(oldest).toISOString()
-    const note = configured ? '' : '  NOT IN THE SETTINGS: what it wrapped cannot be read'
+    const since = oldest === undefined ? undefined : new Date(oldest).toISOString()
+    const mayLeave = configured && gone.includes(alias) && active + retired === 0
+    const note = configured
+      ? leaveNote(mayLeave, alias === sealsBy)
+      : '  NOT IN THE SETTINGS: what it wrapped cannot be read'
     report(
       context,
       flags,
-      { manager: alias, configured, active, retired, ...(since === undefined ? {} : { oldest: since }) },
+      {
+        manager: alias,
+        configured,
+        sealsNow: alias === sealsBy,
+        mayLeave,
+        active,
+        retired,
+        ...(since === undefined ? {} : { oldest: since }),
+      },
       `${alias.padEnd(15)}  ${String(active + retired).padStart(7)} keys${since === undefined ? '' : `, the oldest of ${since}`}${note}`,
     )
   }
+  const { unreadable } = counted
   if (unreadable > 0) report(context, flags, { unreadable }, `${unreadable} records are damaged`)
+  if (rotation !== undefined) report(context, flags, { rotation }, rotationText(rotation))
 }
 
-const emptyTally = (): Tally => ({ active: 0, retired: 0, oldest: Number.POSITIVE_INFINITY })
-
-function count(tallies: Map<string, Tally>, record: KeyringRecord): void {
-  const tally = tallies.get(record.alias) ?? emptyTally()
-  tally[record.status] += 1
-  tally.oldest = Math.min(tally.oldest, record.created)
-  tallies.set(record.alias, tally)
-}
+const leaveNote = (mayLeave: boolean, sealsNow: boolean): string =>
+  mayLeave ? '  retired: may leave the settings' : sealsNow ? '  wraps new keys' : ''
 
 async function rewrap(
   context: CommandContext,

@@ -6,6 +6,9 @@ import { generateMasterKey } from '../keys/master-keys.ts'
 import { report } from './client-options.ts'
 import { type CommandContext, settingsOf } from './context.ts'
 import { keyringCommands } from './keyring.ts'
+import { listCommand } from './list-keys.ts'
+import { retireCommand } from './retire.ts'
+import { rotateCommand } from './rotate.ts'
 
 interface GenerateFlags {
   readonly config?: string
@@ -21,7 +24,7 @@ export function keysCommand(context: CommandContext): Command {
     .description('add a master key to the file of a local key manager')
     .option('-c, --config <file>', 'settings (YAML)')
     .option('--manager <alias>', 'the key manager; default: the active one')
-    .option('--activate', 'wrap new bucket keys with it from the next start on')
+    .option('--activate', 'wrap new bucket keys with it: from the next start or `keys rotate` on')
     .option('--json', 'JSON in place of text')
     .addHelpText('after', '\nExample:\n  sealgate keys generate --activate\n')
     .action(async (flags: GenerateFlags) => {
@@ -39,7 +42,7 @@ export function keysCommand(context: CommandContext): Command {
         activate,
         ...(passphrase === undefined ? {} : { passphrase }),
       })
-      const use = activate ? 'It wraps new bucket keys from the next start on.' : 'It is not active.'
+      const use = activate ? 'It wraps new bucket keys from the next start or `keys rotate` on.' : 'It is not active.'
       report(
         context,
         flags,
@@ -48,5 +51,6 @@ export function keysCommand(context: CommandContext): Command {
       )
     })
   for (const command of keyringCommands(context)) keys.addCommand(command)
+  keys.addCommand(listCommand(context)).addCommand(rotateCommand(context)).addCommand(retireCommand(context))
   return keys
 }

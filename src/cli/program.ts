@@ -4,13 +4,16 @@ import { checkConfigCommand } from './check-config.ts'
 import type { CommandContext } from './context.ts'
 import { decryptCommand } from './decrypt.ts'
 import { doctorCommand } from './doctor.ts'
+import { encryptBucketCommand } from './encrypt-bucket.ts'
 import { getCommand } from './get.ts'
 import { inspectCommand } from './inspect.ts'
 import { keysCommand } from './keys.ts'
 import { lsCommand } from './ls.ts'
 import { presignCommand } from './presign.ts'
 import { putCommand } from './put.ts'
+import { reencryptCommand } from './re-encrypt.ts'
 import { rmCommand } from './rm.ts'
+import { scrubCommand } from './scrub.ts'
 import { serveCommand } from './serve.ts'
 import { uploadsCommand } from './uploads.ts'
 
@@ -45,6 +48,9 @@ export function createProgram(context: CommandContext): Command {
     .addCommand(inspectCommand(context))
     .addCommand(decryptCommand(context))
     .addCommand(uploadsCommand(context))
+    .addCommand(scrubCommand(context))
+    .addCommand(encryptBucketCommand(context))
+    .addCommand(reencryptCommand(context))
     .addCommand(keysCommand(context))
   for (const command of program.commands) addExitCodes(command)
   return program

@@ -34,3 +34,32 @@ export function startProgress(context: CommandContext, total: number, quiet: boo
     },
   }
 }
+
+/** How far a job is. `total` is unknown while it is counted. */
+export interface CountProgress {
+  readonly done: number
+  readonly total: number | undefined
+  /** What stands behind the numbers. */
+  readonly text: string
+}
+
+/** The same for objects of a job, or for other things by their name, whose number may turn out on the way. */
+export function startCountProgress(
+  context: CommandContext,
+  quiet: boolean,
+  what = 'objects',
+): { readonly update: (progress: CountProgress) => void; readonly end: () => void } {
+  if (quiet || context.stderr.isTTY !== true) return { update: () => undefined, end: () => undefined }
+  const bar = new SingleBar(
+    { format: `{bar} {of} ${what}  {text}`, stream: context.stderr, hideCursor: true, fps: 4 },
+    Presets.shades_classic,
+  )
+  bar.start(1, 0, { of: '0', text: '' })
+  return {
+    update: ({ done, total, text }) => {
+      bar.setTotal(Math.max(1, total ?? done * 2))
+      bar.update(done, { of: total === undefined ? String(done) : `${done}/${Math.max(done, total)}`, text })
+    },
+    end: () => bar.stop(),
+  }
+}

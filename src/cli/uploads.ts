@@ -4,8 +4,9 @@ import { type Components, clock, openComponents } from '../compose.ts'
 import type { Settings } from '../config/settings.ts'
 import { parseDuration } from '../config/units.ts'
 import { Integrity, Invalid, Unavailable } from '../errors.ts'
-import { type CleanUploadsReport, cleanUploads, type DueUpload, dueKind } from '../jobs/clean-uploads.ts'
-import type { AbandonedUploads, UploadState } from '../state/abandoned-uploads.ts'
+import { type CleanUploadsReport, cleanUploads, type DueUpload } from '../jobs/clean-uploads.ts'
+import { listUploads } from '../jobs/list-uploads.ts'
+import type { AbandonedUploads } from '../state/abandoned-uploads.ts'
 import type { CreateRecord } from '../state/upload-records.ts'
 import { report } from './client-options.ts'
 import { type CommandContext, print, settingsOf, stoppable } from './context.ts'
@@ -21,8 +22,6 @@ interface CleanFlags extends UploadsFlags {
 }
 
 const LEAST_AGE = '1h'
-/** Records opened at once for a list. */
-const PARALLEL = 8
 
 export function uploadsCommand(context: CommandContext): Command {
   const uploads = new Command('uploads').description('multipart uploads in progress')
@@ -153,44 +152,17 @@ async function list(
   abandonedAfter: number | false,
   signal: AbortSignal,
 ): Promise<void> {
-  let batch: UploadState[] = []
-  const show = async (): Promise<void> => {
-    const opened = await Promise.all(batch.map((upload) => describe(uploads, upload, abandonedAfter)))
-    batch = []
-    for (const { json, text } of opened) report(context, flags, json, text)
+  for await (const some of listUploads(uploads, { now: clock(), abandonedAfter, signal })) {
+    for (const { id, state, attempts, changed, record } of some) {
+      const at = new Date(changed).toISOString()
+      report(
+        context,
+        flags,
+        { id, state, attempts, changed: at, ...addressOf(record) },
+        `${at}  ${state.padEnd(10)}  ${String(attempts).padStart(6)} parts  ${nameOf(id, record)}`,
+      )
+    }
   }
-  for await (const upload of uploads.scan()) {
-    signal.throwIfAborted()
-    batch.push(upload)
-    if (batch.length === PARALLEL) await show()
-  }
-  await show()
-}
-
-async function describe(
-  uploads: AbandonedUploads,
-  upload: UploadState,
-  abandonedAfter: number | false,
-): Promise<{ json: unknown; text: string }> {
-  const { id, attempts, created } = upload
-  let state: string = stateOf(upload, abandonedAfter)
-  let record: CreateRecord | undefined
-  try {
-    if (created) record = await uploads.open(id)
-  } catch (error) {
-    if (error instanceof Unavailable) throw error
-    state = 'unreadable'
-  }
-  const changed = new Date(upload.changed).toISOString()
-  return {
-    json: { id, state, attempts, changed, ...addressOf(record) },
-    text: `${changed}  ${state.padEnd(10)}  ${String(attempts).padStart(6)} parts  ${nameOf(id, record)}`,
-  }
-}
-
-function stateOf(upload: UploadState, abandonedAfter: number | false): string {
-  if (upload.completed) return 'completed'
-  return dueKind(upload, clock(), abandonedAfter) ?? (upload.created ? 'open' : 'leftover')
 }
 
 function addressOf(record: CreateRecord | undefined): Readonly<Record<string, string>> {

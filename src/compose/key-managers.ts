@@ -1,4 +1,5 @@
 /** Settings of key managers become key managers. What a provider's SDK needs is loaded only where it is used. */
+import { stat } from 'node:fs/promises'
 import { Agent } from 'node:https'
 import type { Timing } from '../attempts.ts'
 import type { Settings } from '../config/settings.ts'
@@ -6,12 +7,15 @@ import { AwsKmsKeyManager } from '../keys/aws-kms.ts'
 import type { BreakerState } from '../keys/breaker.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
 import { LocalKeyManager } from '../keys/local.ts'
-import { parseMasterKeys, readMasterKeysFile } from '../keys/master-keys.ts'
+import { type MasterKeys, parseMasterKeys, readMasterKeysFile } from '../keys/master-keys.ts'
 import { MemoryKeyManager } from '../keys/memory.ts'
 import { Pkcs11KeyManager } from '../keys/pkcs11.ts'
-import { ResilientKeyManager } from '../keys/resilient.ts'
-import { alarm, keyManager } from '../telemetry/channels.ts'
+import { type KeyCall, ResilientKeyManager } from '../keys/resilient.ts'
+import { alarm, keyCall, keyManager } from '../telemetry/channels.ts'
 import { awsCredentialsOf } from './aws-credentials.ts'
+import { openKmip } from './kmip.ts'
+import { openAzureKeyVault } from './azure-key-vault.ts'
+import { openGcpKms } from './gcp-kms.ts'
 import { pkcs11Parts } from './pkcs11.ts'
 import { readText } from './read-text.ts'
 import { openVaultTransit } from './vault-transit.ts'
@@ -39,19 +43,43 @@ async function openManager(alias: string, settings: ManagerSettings, context: Co
   const { random, timing } = context
   if (settings.type === 'memory') return new MemoryKeyManager({ alias, random })
   if (settings.type !== 'local') return resilient(await openRemote(alias, settings, context), settings, timing)
-  const { keys, file, passphrase } = settings
-  const masterKeys = keys === undefined ? readMasterKeysFile(file ?? '', passphrase) : parseMasterKeys(keys, passphrase)
-  return new LocalKeyManager({ alias, masterKeys: await masterKeys, random })
+  const { keys, file = '', passphrase } = settings
+  if (keys !== undefined) {
+    return new LocalKeyManager({ alias, masterKeys: await parseMasterKeys(keys, passphrase), random })
+  }
+  let seen = await markOf(file)
+  const masterKeys = await readMasterKeysFile(file, passphrase)
+  const read = async (): Promise<MasterKeys | undefined> => {
+    const mark = await markOf(file)
+    if (mark === seen) return undefined
+    const found = await readMasterKeysFile(file, passphrase)
+    seen = mark
+    return found
+  }
+  return new LocalKeyManager({ alias, masterKeys, random, read })
+}
+
+/** Differs once a file has been replaced or written. */
+async function markOf(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined)
+  return found === undefined ? '' : `${found.ino} ${found.size} ${found.mtimeMs} ${found.ctimeMs}`
 }
 
 async function openRemote(alias: string, settings: RemoteSettings, { random, timing }: Context): Promise<KeyManager> {
   if (settings.type === 'aws-kms') return openAwsKms(alias, settings)
   if (settings.type === 'vault-transit') return openVaultTransit(alias, settings, timing)
+  if (settings.type === 'kmip') return openKmip(alias, settings, random)
+  if (settings.type === 'azure-key-vault') return openAzureKeyVault(alias, settings, random)
+  if (settings.type === 'gcp-kms') return openGcpKms(alias, settings, random)
   return new Pkcs11KeyManager({ ...(await pkcs11Parts(alias, settings)), random })
 }
 
-/** A change of what is known of a manager is an alarm: it explains what clients are told meanwhile. */
-function resilient(manager: KeyManager, { retry, breaker }: RemoteSettings, timing: Timing): KeyManager {
+/** Retry and breaker around a manager. A change of what is known of it is an alarm: it explains what clients are told meanwhile. */
+export function resilient(
+  manager: KeyManager,
+  { retry, breaker }: Pick<RemoteSettings, 'retry' | 'breaker'>,
+  timing: Timing,
+): KeyManager {
   const { alias } = manager
   let away = false
   const onBreaker = (state: BreakerState): void => {
@@ -66,7 +94,8 @@ function resilient(manager: KeyManager, { retry, breaker }: RemoteSettings, timi
     if (state === 'closed') alarm.publish({ what: 'a key manager answers again', detail: { manager: alias } })
     if (state !== 'half-open') away = state === 'open'
   }
-  return new ResilientKeyManager(manager, { retry, breaker, timing, onBreaker })
+  const onCall = (call: KeyCall): void => keyCall.publish({ manager: alias, ...call })
+  return new ResilientKeyManager(manager, { retry, breaker, timing, onBreaker, onCall })
 }
 
 async function openAwsKms(alias: string, settings: AwsKmsSettings): Promise<KeyManager> {

@@ -5,6 +5,8 @@ import type { Settings } from './settings.ts'
 export interface BucketRule {
   /** What keys and envelopes of the bucket are bound to; the bucket's name unless configured. */
   readonly namespace: string
+  /** The alias of the key manager that seals new objects; `undefined` for `keys.active`. */
+  readonly manager: string | undefined
   readonly copy: 'rewrap' | 'rekey'
   readonly contents: 'sealed' | 'mixed'
   /** Milliseconds since 1970. */
@@ -20,6 +22,7 @@ export function bucketRule({ buckets, server }: Pick<Settings, 'buckets' | 'serv
   const entry = bucket === '' ? undefined : buckets.find(({ match }) => globMatches(match, bucket))
   return {
     namespace: entry?.namespace ?? bucket,
+    manager: entry?.keys,
     copy: entry?.copy ?? 'rewrap',
     contents: entry?.contents ?? 'sealed',
     sealedSince: entry?.sealedSince,

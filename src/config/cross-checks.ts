@@ -1,5 +1,6 @@
 /** Rules between settings, which the schema of one field cannot know. */
 import { normalize } from 'node:path'
+import { adminTokens } from './admin-settings.ts'
 import type { Problem } from './problems.ts'
 import type { ParsedSettings, Settings } from './settings.ts'
 
@@ -11,6 +12,7 @@ export function checkParsed(settings: ParsedSettings): Problem[] {
     ...checkCredentials(settings),
     ...checkBuckets(settings),
     ...checkListeners(settings),
+    ...checkAdmin(settings),
   ]
 }
 
@@ -94,16 +96,12 @@ function checkAwsCredentials(
   return problems
 }
 
-function checkManagers({ keys, backend }: ParsedSettings): Problem[] {
-  const problems: Problem[] = []
-  if (!Object.hasOwn(keys.managers, keys.active)) {
-    const aliases = Object.keys(keys.managers).join(', ')
-    problems.push({
-      path: ['keys', 'active'],
-      value: keys.active,
-      hint: `no key manager has this alias; there is: ${aliases}`,
-    })
-  }
+function checkManagers({ keys, backend, buckets }: ParsedSettings): Problem[] {
+  const problems = [
+    ...checkAlias(keys, ['keys', 'active'], keys.active),
+    ...checkFailover(keys),
+    ...checkRetired(keys, buckets),
+  ]
   for (const [alias, manager] of Object.entries(keys.managers)) {
     const path = ['keys', 'managers', alias]
     if (manager.type === 'local' && manager.file !== undefined && manager.keys !== undefined) {
@@ -115,10 +113,53 @@ function checkManagers({ keys, backend }: ParsedSettings): Problem[] {
     }
     if (manager.type === 'aws-kms') problems.push(...checkAwsCredentials(path, manager))
     if (manager.type === 'vault-transit') problems.push(...checkVault(path, manager))
+    if (manager.type === 'kmip') problems.push(...checkKmip(path, manager))
+    if (manager.type === 'azure-key-vault') problems.push(...checkAzure(path, manager))
+    if (manager.type === 'gcp-kms') problems.push(...checkInTheClear(path, 'endpoint', manager.endpoint))
     if (manager.type === 'memory' && backend.type !== 'memory') {
       const hint = 'every object would be lost with the process: use type local, or a memory backend'
       problems.push({ path: [...path, 'type'], value: 'memory', hint })
     }
+  }
+  return problems
+}
+
+function checkAlias({ managers }: ParsedSettings['keys'], path: Problem['path'], alias: string): Problem[] {
+  if (Object.hasOwn(managers, alias)) return []
+  const aliases = Object.keys(managers).join(', ')
+  return [{ path, value: alias, hint: `no key manager has this alias; there is: ${aliases}` }]
+}
+
+function checkFailover(keys: ParsedSettings['keys']): Problem[] {
+  return keys.failover.flatMap((alias, at) => {
+    const path = ['keys', 'failover', at]
+    if (alias === keys.active)
+      return [{ path, value: alias, hint: 'is the active key manager, for which it would stand in' }]
+    if (keys.failover.indexOf(alias) < at) return [{ path, value: alias, hint: 'stands in the list twice' }]
+    return checkAlias(keys, path, alias)
+  })
+}
+
+function checkRetired(keys: ParsedSettings['keys'], buckets: ParsedSettings['buckets']): Problem[] {
+  const sealing = [keys.active, ...keys.failover, ...buckets.map((bucket) => bucket.keys)]
+  return keys.retired.flatMap((alias, at) => {
+    const path = ['keys', 'retired', at]
+    if (sealing.includes(alias))
+      return [{ path, value: alias, hint: 'is to seal new objects elsewhere in the settings' }]
+    return checkAlias(keys, path, alias)
+  })
+}
+
+type KmipManager = Extract<ParsedSettings['keys']['managers'][string], { readonly type: 'kmip' }>
+
+function checkKmip(path: readonly string[], manager: KmipManager): Problem[] {
+  const { username, password, key, formerKeys, wrappingKey } = manager
+  const problems: Problem[] = []
+  if ((username === undefined) !== (password === undefined)) {
+    problems.push({ path: [...path, 'username'], hint: 'username and password (or passwordFile) go together' })
+  }
+  if (wrappingKey === undefined && [key, ...formerKeys].some(({ mechanism }) => mechanism === 'get')) {
+    problems.push({ path: [...path, 'wrappingKey'], hint: 'the mechanism get needs it' })
   }
   return problems
 }
@@ -133,11 +174,23 @@ function checkVault(path: readonly string[], { address, login, certFile, keyFile
   if (login.method === 'cert' && certFile === undefined) {
     problems.push({ path: [...path, 'login', 'method'], hint: 'cert needs certFile and keyFile' })
   }
-  if (address.startsWith('http:') && !LOOPBACK.test(address)) {
-    const hint = 'keys and tokens would go over the network in the clear: write https://'
-    problems.push({ path: [...path, 'address'], value: address, hint })
-  }
-  return problems
+  return [...problems, ...checkInTheClear(path, 'address', address)]
+}
+
+function checkInTheClear(path: readonly string[], name: string, address: string | undefined): Problem[] {
+  if (address?.startsWith('http:') !== true || LOOPBACK.test(address)) return []
+  const hint = 'keys and tokens would go over the network in the clear: write https://'
+  return [{ path: [...path, name], value: address, hint }]
+}
+
+type AzureManager = Extract<ParsedSettings['keys']['managers'][string], { readonly type: 'azure-key-vault' }>
+
+function checkAzure(path: readonly string[], { vaultUrl, authorityHost }: AzureManager): Problem[] {
+  return Object.entries({ vaultUrl, authorityHost }).flatMap(([name, value]) =>
+    value?.startsWith('http:') === true
+      ? { path: [...path, name], value, hint: 'the SDK sends no token over http: write https://' }
+      : [],
+  )
 }
 
 const LOOPBACK = /^http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/
@@ -152,12 +205,13 @@ function checkCredentials({ credentials = [] }: ParsedSettings): Problem[] {
   })
 }
 
-function checkBuckets({ buckets }: ParsedSettings): Problem[] {
-  return buckets.flatMap(({ match, namespace }, at) => {
-    if (namespace === undefined || !match.includes('*')) return []
+function checkBuckets({ buckets, keys }: ParsedSettings): Problem[] {
+  return buckets.flatMap(({ match, namespace, keys: alias }, at) => {
+    const problems = alias === undefined ? [] : checkAlias(keys, ['buckets', at, 'keys'], alias)
+    if (namespace === undefined || !match.includes('*')) return problems
     const hint =
       'buckets that share a namespace can stand in for each other: name one bucket without *, or leave namespace out'
-    return [{ path: ['buckets', at, 'namespace'], value: namespace, hint }]
+    return [...problems, { path: ['buckets', at, 'namespace'], value: namespace, hint }]
   })
 }
 
@@ -165,4 +219,19 @@ function checkListeners({ server, admin }: ParsedSettings): Problem[] {
   if (admin.listen === false || admin.listen.port === 0) return []
   if (admin.listen.port !== server.listen.port || admin.listen.host !== server.listen.host) return []
   return [{ path: ['admin', 'listen'], hint: 'is the address of the S3 listener; take another port, or off' }]
+}
+
+function checkAdmin({ admin }: ParsedSettings): Problem[] {
+  const tokens = adminTokens(admin)
+  const problems: Problem[] = []
+  for (const field of ['name', 'token'] as const) {
+    if (new Set(tokens.map((one) => one[field])).size === tokens.length) continue
+    const hint = `two tokens have the same ${field} (admin.token has the name admin): the audit could not tell who it was`
+    problems.push({ path: ['admin', 'tokens'], hint })
+  }
+  if (tokens.length === 0 || admin.tls !== undefined || admin.listen === false) return problems
+  const { host } = admin.listen
+  if (LOOPBACK.test(`http://${host.includes(':') ? `[${host}]` : host}`)) return problems
+  const hint = 'tokens of the admin API would go over the network in the clear: set admin.tls, or listen on 127.0.0.1'
+  return [...problems, { path: ['admin', 'listen'], value: host, hint }]
 }

@@ -1,11 +1,15 @@
 /** Who guards the master keys: the group `keys`. */
 import { z } from 'zod'
 import { awsCredentials, httpEndpoint } from './aws-settings.ts'
+import { kmip } from './kmip-settings.ts'
+import { azureKeyVault } from './azure-settings.ts'
+import { gcpKms } from './gcp-settings.ts'
 import { retryPolicy } from './retry-settings.ts'
 import { count, duration, path, secret } from './shapes.ts'
 import { vaultTransit } from './vault-settings.ts'
 
-const alias = z.string().regex(/^[a-z0-9-]{1,15}$/, 'an alias is 1 to 15 characters of a-z, 0-9 and -')
+/** The name of a key manager. */
+export const alias = z.string().regex(/^[a-z0-9-]{1,15}$/, 'an alias is 1 to 15 characters of a-z, 0-9 and -')
 
 const localManager = z.strictObject({
   type: z.literal('local').describe('`local`: master keys that Sealgate holds itself.'),
@@ -115,18 +119,60 @@ const pkcs11Manager = z.strictObject({
 })
 
 const vaultTransitManager = z.strictObject({ ...vaultTransit, caFile, ...remote })
+const kmipManager = z.strictObject({ ...kmip, caFile, ...remote })
+const azureKeyVaultManager = z.strictObject({ ...azureKeyVault, caFile, ...remote })
+const gcpKmsManager = z.strictObject({ ...gcpKms, caFile, ...remote })
+
+const managerTypes = [
+  localManager,
+  memoryManager,
+  awsKmsManager,
+  vaultTransitManager,
+  pkcs11Manager,
+  kmipManager,
+  azureKeyVaultManager,
+  gcpKmsManager,
+] as const
 
 export const keys = z.strictObject({
   active: alias.default('local').describe('Alias of the key manager that wraps new bucket keys.'),
+  failover: z
+    .array(alias)
+    .max(8, 'name at most 8')
+    .default([])
+    .describe(
+      'Aliases of the key managers that wrap new bucket keys, in this order, while the active one does not answer and no bucket key of its own can be sealed under. Not for buckets with `buckets[].keys`, nor where a client names a key.',
+    ),
   managers: z
     .record(
       alias,
-      z.discriminatedUnion('type', [localManager, memoryManager, awsKmsManager, vaultTransitManager, pkcs11Manager], {
-        error: 'write a map whose `type` is local, memory, aws-kms, vault-transit or pkcs11',
+      z.discriminatedUnion('type', managerTypes, {
+        error:
+          'write a map whose `type` is local, memory, aws-kms, vault-transit, pkcs11, kmip, azure-key-vault or gcp-kms',
       }),
     )
     .prefault({ local: { type: 'local' } })
     .describe('Key managers by alias. The alias is written into every object: never rename one.'),
+  retired: z
+    .array(alias)
+    .default([])
+    .describe(
+      'Key managers that open what they wrapped and under which nothing is sealed, whatever the state store says.',
+    ),
+  rotation: z
+    .strictObject({
+      poll: duration('5s', { least: '100ms', most: '1m' }).describe(
+        'How often a gateway looks whether a rotation has begun or gone further.',
+      ),
+      drain: duration('10m', { least: '1s', most: '24h' }).describe(
+        'How long a rotation waits for gateways to leave the old key manager before it asks for help.',
+      ),
+      dualRead: duration('30d', { least: '1s', most: '365d' }).describe(
+        'How long the old key manager is still asked for keys that the keyring does not have.',
+      ),
+    })
+    .prefault({})
+    .describe('Rotation over all gateways, `sealgate keys rotate`.'),
   bucketKey: z
     .strictObject({
       lifetime: duration('24h', { least: '1h', most: '30d' }).describe('How long one bucket key seals new objects.'),

@@ -16,14 +16,17 @@ const LIVE = ['buckets', 'credentials', 'limits', 'log'] as const
 
 /** The settings in effect after a reload. */
 export function mergeSettings(current: Settings, next: Settings): Merged {
-  // Whoever is half way through a request must not meet another namespace at its end.
-  const namespaces = changesNamespace(current, next)
+  // Whoever is half way through a request must not meet another namespace at its end. Key managers that are new open with the next start.
+  const waits = changesNamespace(current, next) || namesNewManager(current, next)
   const tls = current.server.tls !== undefined && next.server.tls !== undefined ? next.server.tls : current.server.tls
   const { cors } = next.server
+  // What was checked with an address is not right for another: a token must not begin to count where it is sent in the clear.
+  const admin = sameAdminListener(current.admin, next.admin) ? next.admin : current.admin
   const settings: Settings = {
     ...current,
     server: { ...current.server, cors, ...(tls === undefined ? {} : { tls }) },
-    buckets: namespaces ? current.buckets : next.buckets,
+    buckets: waits ? current.buckets : next.buckets,
+    admin,
     credentials: next.credentials,
     limits: next.limits,
     log: next.log,
@@ -36,9 +39,16 @@ export function mergeSettings(current: Settings, next: Settings): Merged {
       ...changed,
       ...(same(cors, current.server.cors) ? [] : ['server.cors']),
       ...(same(tls, current.server.tls) ? [] : ['server.tls']),
+      ...(same(admin, current.admin) ? [] : ['admin']),
     ],
     waiting: [...new Set(waiting)],
   }
+}
+
+/** Whether what has changed is who may come in, by tokens and certificates, and nothing else. */
+function sameAdminListener(current: Settings['admin'], next: Settings['admin']): boolean {
+  const kind = ({ tls }: Settings['admin']) => [tls !== undefined, tls?.clientCaFile !== undefined]
+  return same(current.listen, next.listen) && same(kind(current), kind(next))
 }
 
 /** Only buckets that are named have a namespace of their own. */
@@ -46,6 +56,9 @@ function changesNamespace(current: Settings, next: Settings): boolean {
   const named = [...current.buckets, ...next.buckets].filter(({ namespace }) => namespace !== undefined)
   return named.some(({ match }) => bucketRule(current, match).namespace !== bucketRule(next, match).namespace)
 }
+
+const namesNewManager = ({ keys }: Settings, { buckets }: Settings): boolean =>
+  buckets.some((bucket) => bucket.keys !== undefined && !Object.hasOwn(keys.managers, bucket.keys))
 
 const same = (a: unknown, b: unknown): boolean => differing(a, b).next().done === true
 

@@ -6,9 +6,10 @@
  * before the schema sees the value, so that only `x` exists here.
  */
 import { z } from 'zod'
+import { admin } from './admin-settings.ts'
 import { corsRules, publicAccess, publicUrls } from './browser-settings.ts'
-import { keys } from './key-settings.ts'
-import { count, duration, hostAndPort, listenAddress, path, quantity, secret, size, switchedOff } from './shapes.ts'
+import { alias, keys } from './key-settings.ts'
+import { count, duration, listenAddress, path, quantity, secret, size, switchedOff } from './shapes.ts'
 import { backend, state, type StoreSettings } from './store-settings.ts'
 import { DURATION_PATTERN, parseDuration } from './units.ts'
 
@@ -73,15 +74,6 @@ const server = z.strictObject({
     .describe('Processes that share the listening port; `auto` runs one for each core.'),
 })
 
-const admin = z.strictObject({
-  listen: z
-    .union([switchedOff, hostAndPort], { error: 'write host:port, for example 127.0.0.1:8081, or off' })
-    .prefault('127.0.0.1:8081')
-    .describe(
-      'Address of the admin listener (`/healthz`, `/readyz`, `/metrics`), or `off`. Keep it away from clients.',
-    ),
-})
-
 const abandonedHint = 'write a number and a unit from 1h to 365d, for example 24h or 7d, or off'
 
 const uploads = z.strictObject({
@@ -135,9 +127,15 @@ const bucket = z.strictObject({
   namespace: z
     .string()
     .regex(/^[^\p{Cc}\p{Surrogate}]{1,128}$/u, 'a namespace is 1 to 128 printable characters')
+    .refine((name) => !name.startsWith('sealgate/'), 'names that begin with sealgate/ are kept for Sealgate')
     .optional()
     .describe(
       'Stable name that the keys of the bucket are bound to, so that its data can move to a bucket of another name. Default: the name of the bucket. Changing it makes existing objects unreadable.',
+    ),
+  keys: alias
+    .optional()
+    .describe(
+      'Alias of the key manager that wraps the keys of new objects here, in place of `keys.active`. What others have wrapped is read on.',
     ),
   copy: z
     .enum(['rewrap', 'rekey'], 'write rewrap or rekey')

@@ -76,7 +76,7 @@ export class ObjectOpener {
   #received = 0
   /** Plaintext offset of the next verified byte. */
   #at = 0
-  #tail: TailRecord | undefined
+  #opened: { readonly record: TailRecord; readonly foot: Buffer } | undefined
 
   /** `record`, if it was read and verified before, must be the one in the stream. */
   constructor(options: { readonly objectKey: Buffer; readonly layout: Layout; readonly record?: TailRecord }) {
@@ -91,8 +91,17 @@ export class ObjectOpener {
 
   /** The record of the object's tail. Throws `Internal` before `end`. */
   get tail(): TailRecord {
-    if (this.#tail === undefined) throw new Internal('the tail is known at the end alone')
-    return this.#tail
+    return this.#ended.record
+  }
+
+  /** The foot, of which only the length was checked. Throws `Internal` before `end`. */
+  get foot(): Buffer {
+    return this.#ended.foot
+  }
+
+  get #ended(): { readonly record: TailRecord; readonly foot: Buffer } {
+    if (this.#opened === undefined) throw new Internal('the tail is known at the end alone')
+    return this.#opened
   }
 
   push(piece: Buffer): Buffer[] {
@@ -116,14 +125,14 @@ export class ObjectOpener {
     if (this.#received !== this.#layout.storedBytes) {
       throw new Integrity('size mismatch', `${this.#received} stored bytes instead of ${this.#layout.storedBytes}`)
     }
-    const record = this.#end.open(this.#objectKey)
+    const { record, foot } = this.#end.open(this.#objectKey)
     if (!sameLayout(layoutOfTail(this.#layout.suite, record, this.#layout.storedBytes), this.#layout)) {
       throw new Integrity('tail failure', 'the tail is of other segments')
     }
     if (this.#record !== undefined && !encodeTail(this.#record).equals(encodeTail(record))) {
       throw new Integrity('tail failure', 'the tail is another than the one read before')
     }
-    this.#tail = record
+    this.#opened = { record, foot }
     const held = this.#held
     this.#held = []
     return held
@@ -224,12 +233,12 @@ class EndReader {
     this.#pieces.push(Buffer.from(rest))
   }
 
-  open(objectKey: Buffer): TailRecord {
+  open(objectKey: Buffer): { readonly record: TailRecord; readonly foot: Buffer } {
     const { suite, storedBytes } = this.#layout
-    const { record, padOffset, tailStart } = openEnd(objectKey, Buffer.concat(this.#pieces), storedBytes, suite)
+    const { record, foot, padOffset, tailStart } = openEnd(objectKey, Buffer.concat(this.#pieces), storedBytes, suite)
     if (tailStart !== 0) throw new Integrity('tail failure', 'the pad is not zero')
     if (padOffset !== segmentsEnd(this.#layout)) throw new Integrity('tail failure', 'the pad begins elsewhere')
-    return record
+    return { record, foot }
   }
 }
 

@@ -1,5 +1,5 @@
 /** What a request says about versions, locks, tags, ACLs and the like, for a store that has them. */
-import type { Attributes } from '../backends/object-store.ts'
+import type { Attributes, BucketInfo } from '../backends/object-store.ts'
 import { retainedUntil } from '../s3/configuration/object-lock.ts'
 import { directive } from '../s3/copy-source.ts'
 import { S3Error } from '../s3/errors.ts'
@@ -56,16 +56,22 @@ async function ofVersion(
   request: Pick<OperationRequest, 'bucket' | 'headers'>,
   judged: Attributes,
 ): Promise<Attributes> {
-  const { objectLock } = await requireBucket(gateway, request.bucket)
+  const found = await requireBucket(gateway, request.bucket)
   const asked = { ...judged, ...(await aclAttribute(gateway, request)) }
-  if (objectLock !== true) {
-    if (!locksVersion(judged)) return asked
-    throw noObjectLock()
-  }
-  if (retentionOf(judged) !== undefined) return asked
-  const retention = await defaultRetention(gateway, request.bucket)
-  if (retention === undefined) return asked
-  return withRetention(asked, { mode: retention.mode, until: retainedUntil(retention, gateway.clock()) })
+  if (found.objectLock !== true && locksVersion(judged)) throw noObjectLock()
+  return retained(gateway, found, asked)
+}
+
+/** With the retention of the bucket, where the attributes of a new version have none (B100). */
+export async function retained(
+  gateway: Gateway,
+  { name, objectLock }: BucketInfo,
+  attributes: Attributes,
+): Promise<Attributes> {
+  if (objectLock !== true || retentionOf(attributes) !== undefined) return attributes
+  const retention = await defaultRetention(gateway, name)
+  if (retention === undefined) return attributes
+  return withRetention(attributes, { mode: retention.mode, until: retainedUntil(retention, gateway.clock()) })
 }
 
 /** Whether a body needs a digest, since it is to be locked: what cannot be deleted must be what was meant. A store that speaks S3 judges what it is given. */

@@ -1,8 +1,5 @@
 /** CopyObject. Where re-wrapping the object's key is enough no data is re-encrypted; else the bytes stream through the gateway (docs/format.md, "Copies"). */
-import type { Body } from '../backends/body.ts'
-import type { Capabilities } from '../backends/capabilities.ts'
 import { StoreError, type WriteCondition, type WriteResult } from '../backends/object-store.ts'
-import { storedSize } from '../format/sizes.ts'
 import { checksumOf, checksumTlv, md5Of, md5Tlv, TLV, type Tlv, textOf } from '../format/tlv.ts'
 import { CHECKSUMS, type ChecksumName, typeOfCode } from '../s3/checksum.ts'
 import { parseCopyChecksum, type StoredChecksum } from '../s3/checksum-headers.ts'
@@ -20,16 +17,12 @@ import { S3Error } from '../s3/errors.ts'
 import { renderCopyObject } from '../s3/result-xml.ts'
 import { attributesFor, attributesOfCopy, type ForStore } from './attributes.ts'
 import { attributesOfPut } from './copied-attributes.ts'
+import { copiesSafely, copyShared, decidesCopies, describeShared } from './copy-shared.ts'
 import { type Encryption, encryptionOf } from './encryption.ts'
 import { keepsMd5, opaqueEtag } from './etag.ts'
 import type { Gateway, Operation, OperationRequest } from './gateway.ts'
 import { carriedOver, describeObject } from './object-metadata.ts'
-import { type PlaintextClaims, PlaintextVerifier } from './plaintext-verifier.ts'
-import { putInParts } from './put-in-parts.ts'
-import { GATHER_BYTES } from './put-object.ts'
-import { gather, readWhole } from './read-body.ts'
 import { storedChecksum } from './read-view.ts'
-import { type SealedDescription, sealDescription, sealListed } from './sealed-description.ts'
 import type { Place } from './place.ts'
 import {
   allTlvs,
@@ -42,7 +35,7 @@ import {
 } from './sealed-object.ts'
 import { versionOf } from './versions.ts'
 import { type ConditionalStep, currentEtag, decides, storeCondition } from './write-conditions.ts'
-import { foundOurs, type Plaintext, writeObject } from './write-object.ts'
+import { stepOfWrite, writeAnew } from './write-anew.ts'
 
 /** How often a copy starts again when source or target move under it. */
 const ATTEMPTS = 3
@@ -149,11 +142,10 @@ async function mayShareBody(
   sealed: SealedObject,
 ): Promise<boolean> {
   const { source, target, algorithm } = asked
-  const { capabilities } = gateway.store
-  if (!capabilities.copySourceIfMatch || sealed.info.size > capabilities.copyLimit) return false
+  if (!copiesSafely(gateway, sealed.info.size)) return false
   const { ifMatch, ifNoneMatch } = parseWriteConditions(request.headers)
   const conditional = isSame(source, target) || ifMatch !== undefined || ifNoneMatch !== undefined
-  if (conditional && !decidesCopies(capabilities, sealed.info.size)) return false
+  if (conditional && !decidesCopies(gateway, sealed.info.size)) return false
   if (!(await mayShareKey(gateway, asked, sealed))) return false
   if (algorithm === undefined) return true
   const kept = checksumOf(sealed.metadata.tlvs)
@@ -172,14 +164,6 @@ async function mayShareKey(
   return active.tag === envelope.tag && active.alias === envelope.alias
 }
 
-/** Beyond one request a store copies in parts, whose Complete makes the object. */
-function decidesCopies(
-  { conditionalCopy, conditionalComplete, requestLimit }: Capabilities,
-  storedBytes: number,
-): boolean {
-  return conditionalCopy && (storedBytes <= requestLimit || conditionalComplete)
-}
-
 /** A server-side copy under a new envelope. `undefined` where that is not possible. */
 async function copyInStore(
   gateway: Gateway,
@@ -189,37 +173,21 @@ async function copyInStore(
 ): Promise<Copied | undefined> {
   if (sealed.kind === 'plain' || !(await mayShareBody(gateway, request, asked, sealed))) return undefined
   const { source, target, directive, encryption, attributes } = asked
-  const { envelope, metadata, objectKey, info } = sealed
-  const near = metadata.tlvs
+  const near = sealed.metadata.tlvs
   if (directive === 'COPY' && (await leavesInArea(gateway, request, sealed))) return undefined
   const described = directive === 'REPLACE' ? describeObject(request.headers) : carriedOver(near, request.headers)
-  const { plaintextBytes, salt, commitment } = metadata
-  const description = await sealDescription(gateway, target, {
-    objectKey,
+  const description = await describeShared(gateway, sealed, {
+    target,
     tlvs: [...described, ...digestsOf(near)],
     encryption,
-    ...(envelope.flags.sizeInMetadata ? { segment: { plaintextBytes, salt, commitment } } : {}),
-    areaAllowed: false,
-    keepsArea: directive === 'COPY' && envelope.flags.areaUsed,
-  }).catch(unlessTooLarge)
+    keepsArea: directive === 'COPY' && sealed.envelope.flags.areaUsed,
+  })
+  // Streamed, the new tail has room for more, or the answer says how much there is.
   if (description === undefined) return undefined
   // Of a far store the tail would cost a request, for an answer that HEAD gives too.
   const told = await storedChecksum(gateway, sealed, request.signal, gateway.store.capabilities.near)
   const condition = await targetCondition(gateway, request, asked, sealed, 'copy')
-  const options = {
-    sourceIfMatch: info.etag,
-    size: info.size,
-    metadata: description.metadata,
-    ...attributes,
-    ...listedFacts(gateway, target, description, sealed),
-    ...(condition === undefined ? {} : { condition }),
-  }
-  const written = await gateway.store.copy(source, target, options).catch(async (error: unknown) => {
-    // A lost answer, or a repeated copy that met its own first attempt.
-    const ours = await foundOurs(gateway, target, description, error)
-    if (ours === undefined) throw error
-    return ours
-  })
+  const written = await copyShared(gateway, sealed, { target, description, attributes, condition })
   const etag = keepsMd5(gateway) ? sealed.etag : opaqueEtag(written.etag)
   return { copied: sealed, etag, written, checksum: told }
 }
@@ -233,17 +201,6 @@ async function leavesInArea(gateway: Gateway, request: OperationRequest, sealed:
 }
 
 const LEFT_BEHIND = [TLV.websiteRedirect, TLV.serverSideEncryption, TLV.kmsDetails]
-
-function listedFacts(
-  gateway: Gateway,
-  target: Place,
-  description: SealedDescription,
-  { facts, size }: SealedObject,
-): { readonly facts?: Buffer } {
-  if (!keepsMd5(gateway)) return {}
-  const known = facts ?? { plaintextBytes: size, partCount: 0, checksumAlgorithm: 0, checksumType: 0 }
-  return { facts: sealListed(gateway, target, description, { ...known, generation: description.generation }) }
-}
 
 const isSame = (a: Place, b: Place): boolean => a.bucket === b.bucket && a.key === b.key
 
@@ -277,12 +234,6 @@ async function requireTarget(gateway: Gateway, request: OperationRequest, target
   }
 }
 
-/** Metadata that does not fit the headers of a finished body: the copy streams, where the new tail has room or the answer says how much there is. */
-function unlessTooLarge(error: unknown): undefined {
-  if (error instanceof S3Error && error.code === 'MetadataTooLarge') return undefined
-  throw error
-}
-
 function digestsOf(tlvs: readonly Tlv[]): Tlv[] {
   const checksum = checksumOf(tlvs)
   const digest = md5Of(tlvs)
@@ -300,33 +251,23 @@ async function copyThrough(
   sealed: StoredObject,
 ): Promise<Copied> {
   const { target, directive, algorithm, encryption } = asked
-  const inParts = storedSize(sealed.size) > gateway.store.capabilities.requestLimit
-  const condition = await targetCondition(gateway, request, asked, sealed, inParts ? 'complete' : 'put')
+  const condition = await targetCondition(gateway, request, asked, sealed, stepOfWrite(gateway, sealed.size))
   const tlvs =
     directive === 'REPLACE'
       ? describeObject(request.headers)
       : carriedOver(await allTlvs(gateway, sealed, request.signal), request.headers)
   const kept = algorithm ?? (await storedChecksum(gateway, sealed, request.signal, true))?.name
   const attributes = await attributesOfPut(gateway, sealed, asked.attributes, request.signal)
-  const body = await readWhole(gateway, sealed, request.signal)
-  const claims = {
-    length: sealed.size,
-    contentMd5: undefined,
-    keepMd5: keepsMd5(gateway),
-    checksum: { kind: 'none' as const },
-    extraChecksum: kept,
-  }
-  const base = { place: target, tlvs, encryption, signal: request.signal }
-  const { written, verified, etag } = inParts
-    ? await putInParts(gateway, {
-        ...base,
-        body,
-        claims,
-        trailers: () => ({}),
-        attributes,
-        under: (_repeatable, write) => write(condition),
-      })
-    : await writeObject(gateway, { ...base, plaintext: await plaintextOf(body, claims), condition, ...attributes })
+  const { written, verified, etag } = await writeAnew(gateway, {
+    source: sealed,
+    target,
+    tlvs,
+    encryption,
+    checksum: kept,
+    attributes,
+    condition,
+    signal: request.signal,
+  })
   const { checksum } = verified
   return {
     copied: sealed,
@@ -334,13 +275,4 @@ async function copyThrough(
     written,
     checksum: checksum === undefined ? undefined : { name: checksum.name, type: 'FULL_OBJECT', value: checksum.value },
   }
-}
-
-async function plaintextOf(body: Body, claims: PlaintextClaims & { readonly length: number }): Promise<Plaintext> {
-  const { length } = claims
-  if (length > GATHER_BYTES) return { kind: 'stream', length, body, claims, trailers: () => ({}) }
-  const verifier = new PlaintextVerifier(claims)
-  const pieces = await gather(body)
-  for (const piece of pieces) verifier.update(piece)
-  return { kind: 'gathered', pieces, verified: verifier.finish({}) }
 }

@@ -35,24 +35,26 @@ export const CUSTOMER_CODE = 4
 export const encryptionCode = (mode: ToldEncryption['mode']): number => ENCRYPTION_MODES.indexOf(mode) + 1
 
 /**
- * What a request to write into `bucket` asks for; where it asks for nothing, the bucket's default. Throws `InvalidArgument`,
+ * What a request to write into `bucket` asks for; where it asks for nothing, the bucket's default encryption, then the manager that the settings
+ * name for the bucket, then the default one. Throws `InvalidArgument`,
  * `KMS.NotFoundException` for a key that no configured manager has, `AccessDenied` where the bucket blocks customers' keys.
  */
 export async function encryptionOf(gateway: Gateway, bucket: string, headers: Headers): Promise<Encryption> {
   const request = parseEncryption(headers)
   const fallback = await bucketEncryption(gateway, bucket)
   const { customerKey } = request
+  const { manager } = gateway.rules(bucket)
   if (customerKey !== undefined) {
     if (fallback?.blocksCustomerKeys === true) throw blocked()
     const tlvs = [sseTlv({ mode: CUSTOMER_CODE, keyId: '' })]
-    return { manager: undefined, customerKey, tlvs, told: undefined, headers: customerKey.headers }
+    return { manager, customerKey, tlvs, told: undefined, headers: customerKey.headers }
   }
   const told = wanted(request, fallback)
   if (told === undefined) {
-    return { manager: undefined, customerKey, tlvs: [], told, headers: etagSign(gateway) }
+    return { manager, customerKey, tlvs: [], told, headers: etagSign(gateway) }
   }
   return {
-    manager: told.keyId === '' && request.keyId === undefined ? undefined : managerOf(gateway, told.keyId),
+    manager: told.keyId === '' && request.keyId === undefined ? manager : managerOf(gateway, told.keyId),
     customerKey,
     tlvs: keptOf(told, request.context),
     told,

@@ -19,6 +19,8 @@ import type { TailCache } from './tail-cache.ts'
 export interface BucketRules {
   /** The stable name that keys and envelopes are bound to (docs/format.md, "Envelope"). */
   readonly namespace: string
+  /** The alias of the key manager that seals new objects; `undefined` for the default one. */
+  readonly manager: string | undefined
   /** `rewrap`: server-side copies share the body; `rekey`: copies are sealed anew under another object key. */
   readonly copy: 'rewrap' | 'rekey'
   /** `sealed`: an object without an envelope is refused. `mixed`: it is read as it is. */

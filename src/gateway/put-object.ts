@@ -71,16 +71,19 @@ function respond({ headers }: Encryption, { etag, verified, written }: WrittenOb
 export function claimsOf(gateway: Gateway, request: OperationRequest): PlaintextClaims {
   const length = request.body.length
   const checksum = parseUploadChecksum(request.headers)
-  const small = length !== undefined && length <= GATHER_BYTES
-  const compute = gateway.checksums.default === 'always' || (gateway.checksums.default === 'small' && small)
-  const extra: ChecksumName | undefined = checksum.kind === 'none' && compute ? 'CRC64NVME' : undefined
   return {
     length,
     contentMd5: parseContentMd5(request.headers),
     keepMd5: keepsMd5(gateway),
     checksum,
-    extraChecksum: extra,
+    extraChecksum: checksum.kind === 'none' ? defaultChecksum(gateway, length) : undefined,
   }
+}
+
+/** What is computed for a body that brings no checksum. */
+export function defaultChecksum({ checksums }: Gateway, length: number | undefined): ChecksumName | undefined {
+  const small = length !== undefined && length <= GATHER_BYTES
+  return checksums.default === 'always' || (checksums.default === 'small' && small) ? 'CRC64NVME' : undefined
 }
 
 /** Reads a small body into memory and checks every claim. */

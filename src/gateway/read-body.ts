@@ -3,6 +3,7 @@ import type { Body } from '../backends/body.ts'
 import type { GetResult } from '../backends/object-store.ts'
 import { type Layout, layoutOfMetadata, layoutOfTail, storedSpan } from '../format/layout.ts'
 import { ObjectOpener, RangeOpener } from '../format/open-object.ts'
+import type { TailRecord } from '../format/tail-record.ts'
 import type { Gateway } from './gateway.ts'
 import { getSame, readTail, type SealedObject, type StoredObject } from './sealed-object.ts'
 
@@ -40,6 +41,18 @@ export async function readWhole(gateway: Gateway, sealed: StoredObject, signal: 
     await giveUp(stored)
     throw error
   }
+}
+
+/** Reads a whole object for its own sake: every check that a read makes, and nothing kept of the plaintext. What the tail says, and the foot, which is not opened here. */
+export async function verifyWhole(
+  gateway: Gateway,
+  sealed: SealedObject,
+  signal: AbortSignal,
+): Promise<{ readonly tail: TailRecord; readonly foot: Buffer }> {
+  const opener = new ObjectOpener({ objectKey: sealed.objectKey, ...(await layoutOf(gateway, sealed, signal)) })
+  const stored = await getSame(gateway, sealed, { first: 0, last: sealed.info.size - 1 }, signal)
+  for await (const _ of decodeWhole(opener, stored.body));
+  return { tail: opener.tail, foot: opener.foot }
 }
 
 async function* decodeWhole(opener: ObjectOpener, stored: Body): Body {

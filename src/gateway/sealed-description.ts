@@ -18,6 +18,8 @@ export interface DescriptionInput {
   readonly tlvs: readonly Tlv[]
   /** Whose key the object is sealed under; its entries come on top of `tlvs`. */
   readonly encryption: Encryption
+  /** By default the active one of the manager that `encryption` names. */
+  readonly bucketKey?: BucketKey
   /** The one segment of a PUT; absent where the tail must be read first. */
   readonly segment?: { readonly plaintextBytes: number; readonly salt: Buffer; readonly commitment: Buffer }
   /** Whether TLVs that do not fit the headers may go to the tail's area: false for bodies under 5 MiB and for copies. */
@@ -51,7 +53,7 @@ export async function sealDescription(
   const { random } = gateway
   const { objectKey, segment, encryption } = input
   const { namespace } = gateway.rules(place.bucket)
-  const bucketKey = await gateway.keys.active(namespace, encryption.manager)
+  const bucketKey = input.bucketKey ?? (await gateway.keys.active(namespace, encryption.manager))
   const fields = { objectKey, namespace, key: place.key, random }
   const flags = {
     tailFirst: segment === undefined,

@@ -1,6 +1,6 @@
 /** The one place where inner errors and refusals of a store become S3 errors. */
 import { StoreError, type StoreRefusal } from '../backends/object-store.ts'
-import { Denied, Integrity, Invalid, Unavailable } from '../errors.ts'
+import { Denied, Integrity, Invalid, type KeyFault, Unavailable } from '../errors.ts'
 import { NativeError, S3Error, type S3ErrorCode } from '../s3/errors.ts'
 
 const REFUSALS: Record<StoreRefusal, S3ErrorCode> = {
@@ -20,6 +20,13 @@ const REFUSALS: Record<StoreRefusal, S3ErrorCode> = {
   native: 'InternalError',
 }
 
+/** As S3 tells them of SSE-KMS: whoever is told AccessDenied looks at their own credential, and finds nothing. */
+const KEY_FAULTS: Record<KeyFault, S3ErrorCode> = {
+  disabled: 'KMS.DisabledException',
+  missing: 'KMS.NotFoundException',
+  'wrong-state': 'KMS.KMSInvalidStateException',
+}
+
 /** Whose message is for the client. */
 const SPOKEN: ReadonlySet<StoreRefusal> = new Set<StoreRefusal>(['not-supported', 'locked', 'invalid-state'])
 
@@ -35,7 +42,9 @@ export function toS3Error(error: unknown): S3Error {
     const seconds = Math.ceil((error.retryAfter ?? 1_000) / 1_000)
     return new S3Error('ServiceUnavailable', { cause: error, headers: { 'retry-after': String(seconds) } })
   }
-  if (error instanceof Denied) return new S3Error('AccessDenied', { cause: error })
+  if (error instanceof Denied) {
+    return new S3Error(error.key === undefined ? 'AccessDenied' : KEY_FAULTS[error.key], { cause: error })
+  }
   if (error instanceof Invalid) return new S3Error('InvalidRequest', { cause: error })
   if (error instanceof Integrity) return new S3Error('InternalError', { cause: error })
   return new S3Error('InternalError', { cause: error })

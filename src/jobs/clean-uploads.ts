@@ -108,6 +108,18 @@ export async function cleanUploads(
   return tally.end(false)
 }
 
+/** One upload, if it is due; `undefined` if it is not. Never throws. */
+export async function cleanUpload(
+  parts: CleanUploadsParts,
+  upload: UploadState,
+  abandonedAfter: number | false,
+): Promise<DueUpload | undefined> {
+  const { id, changed } = upload
+  const kind = dueKind(upload, parts.clock(), abandonedAfter)
+  if (kind === undefined) return undefined
+  return collect(parts, { id, kind, outcome: 'found', changed }, { abandonedAfter, dryRun: false })
+}
+
 /** What became of one upload; never throws, so that one does not keep the others. */
 async function collect(
   parts: CleanUploadsParts,

@@ -21,8 +21,12 @@ export interface RewrapOptions {
   readonly to?: string
   /** Looks whether each key can be opened and wrapped, and replaces nothing. */
   readonly dryRun?: boolean
+  /** Only records after that kid (in hex): a run that broke off goes on. */
+  readonly after?: string
   /** Ends the run early. */
   readonly signal?: AbortSignal
+  /** Hears how far the run is, each time that some records are done; what it throws ends it. */
+  readonly onBatch?: (report: RewrapReport, lastKid: string) => Promise<void>
   readonly onRecord?: (record: RewrappedRecord) => void
 }
 
@@ -47,10 +51,10 @@ export interface RewrapReport {
 
 /** One run over the whole keyring. Throws `Invalid` for aliases without a manager, `Unavailable` if the keyring does not answer. */
 export async function rewrapKeyring(parts: RewrapParts, options: RewrapOptions): Promise<RewrapReport> {
-  const { from, to, signal, onRecord = () => undefined } = options
+  const { from, to, after, signal, onRecord = () => undefined, onBatch = async () => undefined } = options
   if (to !== undefined) managerOf(parts, to)
   const report = { examined: 0, rewrapped: 0, changed: 0, failed: 0, unreadable: 0 }
-  for await (const entries of parts.keyring.entries(signal)) {
+  for await (const entries of parts.keyring.entries(signal, after)) {
     report.examined += entries.length
     report.unreadable += entries.filter(({ record }) => record === undefined).length
     const due = entries.flatMap(({ record, etag }) =>
@@ -60,10 +64,12 @@ export async function rewrapKeyring(parts: RewrapParts, options: RewrapOptions):
       report[done.outcome] += 1
       onRecord(done)
     }
+    await onBatch({ ...report }, entries.at(-1)?.kid ?? '')
   }
   return report
 }
 
+/** One record; never throws, so that one does not keep the others. */
 async function rewrapOne(
   parts: RewrapParts,
   { to, dryRun = false }: RewrapOptions,
@@ -80,8 +86,8 @@ async function rewrapOne(
   }
 }
 
-/** The record with its key wrapped anew, which has been opened once: whoever loses the old wrapped form loses nothing. */
-async function renew(parts: RewrapParts, record: KeyringRecord, to: string): Promise<KeyringRecord> {
+/** The record with its key wrapped anew by `to`, which has been opened once: whoever loses the old wrapped form loses nothing. Throws what the managers throw. */
+export async function renew(parts: RewrapParts, record: KeyringRecord, to: string): Promise<KeyringRecord> {
   const { kid, namespace, day, wrapped, alias, tag } = record
   const [source, target] = [managerOf(parts, alias), managerOf(parts, to)]
   if (source.tag !== tag) throw new Integrity('unwrap failure', `key manager "${alias}" is of another provider`)

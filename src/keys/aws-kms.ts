@@ -2,7 +2,7 @@
 import type { DescribeKeyCommandOutput, KMS } from '@aws-sdk/client-kms'
 import { Denied, Integrity, Unavailable } from '../errors.ts'
 import { KEY_BYTES } from '../format/derive.ts'
-import { kmsFailure } from './aws-kms/errors.ts'
+import { kmsFailure, mayBeStrange } from './aws-kms/errors.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
 
 /** The calls that are made: the aggregated client of the SDK has them. */
@@ -21,6 +21,12 @@ export interface AwsKmsParts {
 
 /** What KMS accepts as a ciphertext of a symmetric key. */
 const MAX_WRAPPED_BYTES = 6_144
+
+/** What is wrapped and opened to see whether that is permitted; no key. */
+const PROBE = Buffer.from('sealgate')
+
+type Call<T> = (options: { abortSignal: AbortSignal }) => Promise<T>
+type Opening<T> = (wrapped: Buffer, options: { abortSignal: AbortSignal }) => Promise<T>
 
 /** Provider tag `a`. The encryption context is that of docs/format.md, "Envelope". */
 export class AwsKmsKeyManager implements KeyManager {
@@ -49,7 +55,7 @@ export class AwsKmsKeyManager implements KeyManager {
         options,
       ),
     )
-    return { key: ownBytes(made.Plaintext, KEY_BYTES), wrapped: ownBytes(made.CiphertextBlob) }
+    return { key: ownBytes(made.Plaintext), wrapped: ownBytes(made.CiphertextBlob) }
   }
 
   async wrap(key: Buffer, context: KeyContext): Promise<Buffer> {
@@ -61,11 +67,13 @@ export class AwsKmsKeyManager implements KeyManager {
 
   async unwrap(wrapped: Buffer, context: KeyContext): Promise<Buffer> {
     requireCiphertext(wrapped)
-    const opened = await this.#ask('Decrypt', (options) =>
-      this.#kms.decrypt({ CiphertextBlob: wrapped, EncryptionContext: encryptionContext(context) }, options),
+    const bound = { EncryptionContext: encryptionContext(context) }
+    const opened = await this.#open('Decrypt', context, wrapped, (CiphertextBlob, options) =>
+      this.#kms.decrypt({ CiphertextBlob, ...bound }, options),
     )
-    const key = ownBytes(opened.Plaintext, KEY_BYTES)
+    const key = ownBytes(opened.Plaintext)
     try {
+      if (key.length !== KEY_BYTES) throw new Integrity('unwrap failure', `${key.length} bytes are no bucket key`)
       await this.#requireOurs(opened.KeyId)
     } catch (error) {
       key.fill(0)
@@ -77,10 +85,10 @@ export class AwsKmsKeyManager implements KeyManager {
   async rewrap(wrapped: Buffer, context: KeyContext): Promise<Buffer> {
     requireCiphertext(wrapped)
     const bound = encryptionContext(context)
-    const made = await this.#ask('ReEncrypt', (options) =>
+    const made = await this.#open('ReEncrypt', context, wrapped, (CiphertextBlob, options) =>
       this.#kms.reEncrypt(
         {
-          CiphertextBlob: wrapped,
+          CiphertextBlob,
           SourceEncryptionContext: bound,
           DestinationKeyId: this.#keyId,
           DestinationEncryptionContext: bound,
@@ -94,8 +102,12 @@ export class AwsKmsKeyManager implements KeyManager {
 
   async health(): Promise<void> {
     const { KeyMetadata } = await this.#describe(this.#keyId)
-    if (KeyMetadata?.Enabled !== true) {
-      throw new Denied(`the AWS KMS key of ${this.alias} is ${KeyMetadata?.KeyState ?? 'unknown'}, not Enabled`)
+    if (KeyMetadata === undefined) throw new Unavailable(STRANGE)
+    if (KeyMetadata.Enabled !== true) {
+      const state = KeyMetadata.KeyState ?? 'unknown'
+      throw new Denied(`the AWS KMS key of ${this.alias} is ${state}, not Enabled`, {
+        key: state === 'Disabled' ? 'disabled' : 'wrong-state',
+      })
     }
   }
 
@@ -132,11 +144,41 @@ export class AwsKmsKeyManager implements KeyManager {
     return new Set(found.map(({ KeyMetadata }) => regionless(KeyMetadata?.Arn)))
   }
 
+  /**
+   * KMS says of bytes that name no key, or one of somebody else, what it says where a permission is missing. Where the same works
+   * with what our keys have just wrapped, the bytes are wrong.
+   */
+  async #open<T>(action: string, context: KeyContext, wrapped: Buffer, work: Opening<T>): Promise<T> {
+    let strange = false
+    const watched: Call<T> = (options) =>
+      work(wrapped, options).catch((error: unknown) => {
+        strange = mayBeStrange(error)
+        throw error
+      })
+    try {
+      return await this.#ask(action, watched)
+    } catch (error) {
+      if (!strange || !(await this.#canOpenOwn(context, work))) throw error
+      throw new Integrity('unwrap failure', `bytes that no AWS KMS key of key manager ${this.alias} wrapped`)
+    }
+  }
+
+  async #canOpenOwn(context: KeyContext, work: Opening<unknown>): Promise<boolean> {
+    const bound = { Plaintext: PROBE, EncryptionContext: encryptionContext(context) }
+    const options = { abortSignal: AbortSignal.timeout(this.#timeout) }
+    const tries = [this.#keyId, ...this.#formerKeyIds].map(async (KeyId) => {
+      const { CiphertextBlob } = await this.#kms.encrypt({ KeyId, ...bound }, options)
+      await work(ownBytes(CiphertextBlob), options)
+    })
+    const outcomes = await Promise.allSettled(tries)
+    return outcomes.every(({ status }) => status === 'fulfilled')
+  }
+
   #describe(KeyId: string): Promise<DescribeKeyCommandOutput> {
     return this.#ask('DescribeKey', (options) => this.#kms.describeKey({ KeyId }, options))
   }
 
-  async #ask<T>(action: string, call: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
+  async #ask<T>(action: string, call: Call<T>): Promise<T> {
     if (this.#closed) throw new Unavailable(`key manager ${this.alias} is closed`)
     try {
       return await call({ abortSignal: AbortSignal.timeout(this.#timeout) })
@@ -155,11 +197,11 @@ function requireCiphertext(wrapped: Buffer): void {
   throw new Integrity('unwrap failure', `${wrapped.length} bytes are no ciphertext of AWS KMS`)
 }
 
+const STRANGE = 'something answers that is not AWS KMS'
+
 /** A copy outside every pool; what came is wiped. */
-function ownBytes(found: Uint8Array | undefined, length = found?.length): Buffer {
-  if (found === undefined || found.length !== length) {
-    throw new Integrity('unwrap failure', `AWS KMS answered with ${found?.length ?? 0} bytes`)
-  }
+function ownBytes(found: Uint8Array | undefined): Buffer {
+  if (found === undefined || found.length === 0) throw new Unavailable(STRANGE)
   const own = Buffer.alloc(found.length)
   own.set(found)
   found.fill(0)

@@ -52,6 +52,17 @@ export class BoundedCache<V> {
     return entry
   }
 
+  clear(): void {
+    this.#entries.clear()
+  }
+
+  /** Whether `get` would find anything, or `getStale` where `stale`. */
+  any(stale: boolean): boolean {
+    const now = this.#clock()
+    for (const { expires, ends } of this.#entries.values()) if ((stale ? ends : expires) > now) return true
+    return false
+  }
+
   delete(key: string): void {
     this.#entries.delete(key)
   }

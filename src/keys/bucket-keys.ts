@@ -2,10 +2,18 @@
  * Which bucket key to seal under, and how to open the one an envelope names (docs/format.md, "Bucket keys, keyring and
  * rotation"): one key for each (namespace, manager, period), shared by all replicas through the keyring.
  */
-import { Integrity, Internal, Invalid, Unavailable } from '../errors.ts'
-import { kidOf, KEY_BYTES } from '../format/derive.ts'
+import { Denied, Integrity, Internal, Invalid, Unavailable } from '../errors.ts'
+import { kidOf, KEY_BYTES, sameBytes } from '../format/derive.ts'
 import { BoundedCache } from './bounded-cache.ts'
-import type { BucketKey, BucketKeys, KeyManager, WrappedBucketKey } from './key-manager.ts'
+import type {
+  BucketKey,
+  GeneratedKey,
+  KeyContext,
+  KeyManager,
+  RotatingBucketKeys,
+  Succession,
+  WrappedBucketKey,
+} from './key-manager.ts'
 import { type CacheEvent, claimOf, KeyCache } from './key-cache.ts'
 import type { Keyring, KeyringRecord, KeySlot } from './keyring.ts'
 import { SingleFlight } from './single-flight.ts'
@@ -16,9 +24,10 @@ export interface KeyAlarm {
    * `keyring-record`: a record of the keyring is damaged or forged and was ignored in favour of the envelope's own key;
    * `active-record`: so is the shared key of a period, and this process seals under a key of its own instead;
    * `keyring-unavailable`: an object was opened without asking the keyring, because the state store does not answer;
-   * `earlier-period`: objects are sealed under the key of an earlier period, because there is no way to a new one now.
+   * `earlier-period`: objects are sealed under the key of an earlier period, because there is no way to a new one now;
+   * `former-manager`: an object was refused, because only a manager that was rotated out can open it.
    */
-  readonly kind: 'keyring-record' | 'active-record' | 'keyring-unavailable' | 'earlier-period'
+  readonly kind: 'keyring-record' | 'active-record' | 'keyring-unavailable' | 'earlier-period' | 'former-manager'
   readonly namespace: string
   readonly kid?: Buffer
   readonly cause: unknown
@@ -30,6 +39,8 @@ export interface BucketKeysOptions {
   /** The manager that wraps new keys where none is named. */
   readonly activeAlias: string
   readonly keyring: Keyring
+  /** Which managers have taken the place of others; default: none has. */
+  readonly succession?: Succession
   /** Milliseconds since 1970. */
   readonly clock: () => number
   /** How long one key is sealed under: 1 hour to 30 days, default 1 day. */
@@ -42,6 +53,7 @@ export interface BucketKeysOptions {
   readonly graceSeconds?: number
   readonly onAlarm?: (alarm: KeyAlarm) => void
   readonly onCache?: (event: CacheEvent) => void
+  readonly onCacheSize?: (entries: number) => void
 }
 
 const HOUR = 3_600
@@ -53,7 +65,7 @@ const ABSENCE_LIFETIME = 30_000
 const EARLIER_LIFETIME = 5_000
 
 /** Throws `Invalid` if the lifetime is outside 1 hour to 30 days or the active alias names no manager. */
-export function createBucketKeys(options: BucketKeysOptions): BucketKeys {
+export function createBucketKeys(options: BucketKeysOptions): RotatingBucketKeys {
   const lifetime = options.lifetimeSeconds ?? DAY
   if (!Number.isInteger(lifetime) || lifetime < HOUR || lifetime > 30 * DAY) {
     throw new Invalid(`the lifetime of bucket keys is 1 hour to 30 days, not ${lifetime} seconds`)
@@ -70,10 +82,17 @@ interface Recorded {
   readonly blocked?: Error
 }
 
-class KeyringBucketKeys implements BucketKeys {
+const NO_SUCCESSION: Succession = {
+  sealsFor: (alias) => alias,
+  mayBeNamed: () => true,
+  isClosed: () => false,
+}
+
+class KeyringBucketKeys implements RotatingBucketKeys {
   readonly #keyring: Keyring
   readonly #managers: ReadonlyMap<string, KeyManager>
   readonly #activeAlias: string
+  readonly #succession: Succession
   readonly #lifetimeSeconds: number
   readonly #clock: () => number
   readonly #alarm: (alarm: KeyAlarm) => void
@@ -89,11 +108,20 @@ class KeyringBucketKeys implements BucketKeys {
   readonly #recordFlights = new SingleFlight<KeyringRecord | undefined>()
 
   constructor(options: BucketKeysOptions, lifetimeSeconds: number) {
-    const { managers, activeAlias, keyring, clock, onAlarm, onCache = () => undefined } = options
+    const {
+      managers,
+      activeAlias,
+      keyring,
+      clock,
+      onAlarm,
+      onCache = () => undefined,
+      onCacheSize = () => undefined,
+    } = options
     const { cacheEntries = 4_096, cacheSeconds = HOUR, graceSeconds = DAY } = options
     this.#keyring = keyring
     this.#managers = managers
     this.#activeAlias = activeAlias
+    this.#succession = options.succession ?? NO_SUCCESSION
     this.#lifetimeSeconds = lifetimeSeconds
     this.#clock = clock
     this.#alarm = onAlarm ?? (() => undefined)
@@ -106,6 +134,7 @@ class KeyringBucketKeys implements BucketKeys {
       cacheLifetime: this.#cacheLifetime,
       grace: this.#graceLifetime,
       onCache,
+      onSize: onCacheSize,
     })
     this.#actives = new BoundedCache(cacheEntries, clock)
     this.#latest = new BoundedCache(cacheEntries, clock)
@@ -113,10 +142,17 @@ class KeyringBucketKeys implements BucketKeys {
   }
 
   knows(alias: string): boolean {
-    return this.#managers.has(alias)
+    return this.#managers.has(alias) && this.#succession.mayBeNamed(alias)
   }
 
-  async active(namespace: string, alias = this.#activeAlias): Promise<BucketKey> {
+  holds(options: { readonly away: boolean }): boolean {
+    return this.#keys.holds(options)
+  }
+
+  async active(namespace: string, wanted = this.#activeAlias): Promise<BucketKey> {
+    const successor = this.#succession.sealsFor(wanted)
+    // Without a turn of the event loop in between where there is nothing to wait for: see `settled`.
+    const alias = typeof successor === 'string' ? successor : await successor
     const period = Math.floor(this.#clock() / 1_000 / this.#lifetimeSeconds)
     // An alias has no slash.
     const name = `${period}/${alias}/${namespace}`
@@ -147,11 +183,24 @@ class KeyringBucketKeys implements BucketKeys {
     return latest
   }
 
+  async settled(alias: string): Promise<void> {
+    // Whoever has been told of the manager by now has begun by then.
+    await new Promise((resolve) => setImmediate(resolve))
+    await this.#activeFlights.ended((name) => name.split('/')[1] === alias)
+  }
+
+  forget(): void {
+    this.#actives.clear()
+    this.#records.clear()
+  }
+
   async open(wrapped: WrappedBucketKey, namespace: string): Promise<BucketKey> {
-    const cached = this.#keys.peek(wrapped, namespace)
+    const closed = this.#succession.isClosed(wrapped.alias)
+    const cached = closed ? undefined : this.#keys.peek(wrapped, namespace)
     if (cached !== undefined) return cached
     const recorded = await this.#openRecorded(wrapped, namespace)
     if (recorded.key !== undefined) return recorded.key
+    if (closed) throw recorded.blocked ?? this.#refusal(wrapped, namespace)
     try {
       return await this.#keys.open(wrapped, namespace)
     } catch (error) {
@@ -161,10 +210,19 @@ class KeyringBucketKeys implements BucketKeys {
     }
   }
 
+  #refusal({ alias, kid }: WrappedBucketKey, namespace: string): Denied {
+    const refusal = new Denied(
+      `key ${kid.toString('hex')} is not in the keyring, and the key manager "${alias}" was rotated out: \`sealgate keys rotate --resume\` asks it again`,
+    )
+    this.#alarm({ kind: 'former-manager', namespace, kid, cause: refusal })
+    return refusal
+  }
+
   async byKid(kid: Buffer, namespace: string): Promise<BucketKey | undefined> {
     try {
       const record = await this.#find(kid)
-      return record?.namespace === namespace ? await this.#keys.open(record, namespace) : undefined
+      if (record?.namespace !== namespace || this.#succession.isClosed(record.alias)) return undefined
+      return await this.#keys.open(record, namespace)
     } catch (error) {
       if (!(error instanceof Integrity)) throw error
       this.#reject(kid, namespace, error)
@@ -187,6 +245,7 @@ class KeyringBucketKeys implements BucketKeys {
     }
     // The very bytes that the envelope has inline: there is nothing to prefer.
     if (record === undefined || claimOf(record, record.namespace) === claimOf(wrapped, namespace)) return {}
+    if (this.#succession.isClosed(record.alias)) return {}
     try {
       if (record.namespace !== namespace) {
         throw new Integrity('unwrap failure', `the keyring has this key for namespace "${record.namespace}"`)
@@ -241,7 +300,8 @@ class KeyringBucketKeys implements BucketKeys {
     if (record.status !== 'active' || record.namespace !== slot.namespace || record.alias !== slot.manager) {
       throw new Integrity('unwrap failure', 'the active record is not an active key of its slot')
     }
-    const key = await this.open(record, slot.namespace)
+    // By the manager of the slot, whatever the keyring says: one that was rotated out, perhaps because it leaked, must not choose what we seal under.
+    const key = await this.#keys.open(record, slot.namespace)
     // The day that counts is the one under which the key opened, not the one that the slot claims.
     this.#checkDay(key)
     if (await this.#isRetired(record.kid)) throw new Integrity('unwrap failure', 'the active key was retired')
@@ -266,6 +326,7 @@ class KeyringBucketKeys implements BucketKeys {
     const day = Math.floor(this.#clock() / DAY_MS)
     const { key, wrapped } = await manager.generate({ namespace, day })
     if (key.length !== KEY_BYTES) throw new Internal(`key manager ${alias} made a key of ${key.length} bytes`)
+    await requireOpens(manager, { key, wrapped }, { namespace, day })
     return { tag, alias, day, kid: kidOf(key), wrapped, namespace, key }
   }
 
@@ -296,6 +357,21 @@ class KeyringBucketKeys implements BucketKeys {
 
 function recordOf({ tag, alias, day, kid, wrapped, namespace }: BucketKey, created: number): KeyringRecord {
   return { tag, alias, day, kid, wrapped, namespace, created, status: 'active' }
+}
+
+/** What a key has sealed that its manager does not open again, for want of a permission for instance, is lost when the last process ends. */
+async function requireOpens(manager: KeyManager, { key, wrapped }: GeneratedKey, context: KeyContext): Promise<void> {
+  try {
+    const opened = await manager.unwrap(wrapped, context)
+    const same = sameBytes(opened, key)
+    opened.fill(0)
+    if (!same) throw new Integrity('unwrap failure', 'it opens to something else')
+  } catch (error) {
+    key.fill(0)
+    if (!(error instanceof Integrity)) throw error
+    const message = `key manager ${manager.alias} does not open the bucket key that it has just made`
+    throw new Unavailable(message, { cause: error })
+  }
 }
 
 function asError(error: unknown): Error {

@@ -6,8 +6,8 @@ import { BoundedCache } from './bounded-cache.ts'
 import type { BucketKey, KeyManager, WrappedBucketKey } from './key-manager.ts'
 import { SingleFlight } from './single-flight.ts'
 
-/** What became of a look for an open key: for who counts. */
-export type CacheEvent = 'hit' | 'miss' | 'stale' | 'evicted'
+/** What became of a look for an open key: for who counts. `rejected`: the manager opened something, and it is not that key. */
+export type CacheEvent = 'hit' | 'miss' | 'stale' | 'evicted' | 'rejected'
 
 export interface KeyCacheOptions {
   readonly managers: ReadonlyMap<string, KeyManager>
@@ -19,6 +19,8 @@ export interface KeyCacheOptions {
   /** Milliseconds for which a key is used after that while its manager is unavailable. */
   readonly grace: number
   readonly onCache: (event: CacheEvent) => void
+  /** Told how many keys are kept, whenever one was added. */
+  readonly onSize: (entries: number) => void
 }
 
 export class KeyCache {
@@ -32,6 +34,11 @@ export class KeyCache {
   constructor(options: KeyCacheOptions) {
     this.#options = options
     this.#cache = new BoundedCache(options.cacheEntries, options.clock, () => options.onCache('evicted'))
+  }
+
+  /** Whether any key is open. `away`: while its manager does not answer, so that old ones count. */
+  holds({ away }: { readonly away: boolean }): boolean {
+    return this.#cache.any(away)
   }
 
   /** What is open already. */
@@ -66,6 +73,7 @@ export class KeyCache {
   keep(key: BucketKey): BucketKey {
     const { cacheLifetime, grace } = this.#options
     this.#cache.set(claimOf(key, key.namespace), key, cacheLifetime, grace)
+    this.#options.onSize(this.#cache.size)
     return key
   }
 
@@ -80,6 +88,7 @@ export class KeyCache {
     }
     const key = await manager.unwrap(wrapped.wrapped, { namespace, day })
     if (!sameBytes(kidOf(key), kid)) {
+      this.#options.onCache('rejected')
       throw new Integrity('unwrap failure', `the wrapped key is not the key ${kid.toString('hex')}`)
     }
     return { tag, alias, day, kid, wrapped: wrapped.wrapped, namespace, key }

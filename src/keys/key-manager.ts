@@ -33,6 +33,8 @@ export interface KeyManager {
   /** Throws with the reason if the master key cannot be used now. */
   health(): Promise<void>
   close(): Promise<void>
+  /** Only of managers that hold master keys themselves: reads them anew, and resolves with the id of the one that wraps from now on. */
+  reload?(): Promise<string>
 }
 
 /** A wrapped bucket key as envelopes and keyring records carry it. */
@@ -57,8 +59,28 @@ export interface BucketKeys {
   active(namespace: string, alias?: string): Promise<BucketKey>
   /** Whether there is a key manager of that alias. */
   knows(alias: string): boolean
+  /** Whether any key is open, so that something can be read and written without a manager. `away`: while it does not answer; one that refuses takes old keys back. */
+  holds(options: { readonly away: boolean }): boolean
   /** The key that an envelope names: the keyring's record where it passes the kid check, else the inline bytes. */
   open(wrapped: WrappedBucketKey, namespace: string): Promise<BucketKey>
   /** The key of a kid recorded in the keyring; `undefined` if there is no record. */
   byKid(kid: Buffer, namespace: string): Promise<BucketKey | undefined>
+}
+
+/** Bucket keys whose managers follow one another (docs/format.md, "Rotation"). */
+export interface RotatingBucketKeys extends BucketKeys {
+  /** Resolves once no key of that manager is being made or recorded by a call that began before. */
+  settled(alias: string): Promise<void>
+  /** Lets go of what it knows of keyring and slots: the next look is at the store. Open keys stay open. */
+  forget(): void
+}
+
+/** Which managers have taken the place of others. */
+export interface Succession {
+  /** The manager that seals where that one is asked for. Throws `Denied` where none may. */
+  sealsFor(alias: string): string | Promise<string>
+  /** Whether any manager seals where that one is asked for. */
+  mayBeNamed(alias: string): boolean
+  /** Whether the time in which this manager was still asked for what the keyring does not have is over. */
+  isClosed(alias: string): boolean
 }

@@ -1,7 +1,7 @@
 /** How a bucket key K is wrapped under a master key M that we hold: `u8 1 ‖ master id(8) ‖ Seal(M, "sealgate/v1/local", ctx, K)` (docs/format.md, "Envelope"). */
 import { Integrity } from '../errors.ts'
-import { KEY_BYTES, lengthPrefixed, openSmall, type RandomSource, sealSmall } from '../format/derive.ts'
-import type { KeyContext, KeyManager } from './key-manager.ts'
+import { drawn, KEY_BYTES, lengthPrefixed, openSmall, type RandomSource, sealSmall } from '../format/derive.ts'
+import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
 import type { MasterKey } from './master-keys.ts'
 
 const LABEL = 'sealgate/v1/local'
@@ -38,6 +38,21 @@ export function unwrapLocal(masters: ReadonlyMap<string, MasterKey>, wrapped: Bu
     throw new Integrity('unwrap failure', `the key wrapped under ${id} does not open in this namespace and day`)
   }
   return key
+}
+
+/** A new key, by a manager whose provider makes none itself. */
+export async function generateByWrapping(
+  manager: Pick<KeyManager, 'wrap'>,
+  random: RandomSource,
+  context: KeyContext,
+): Promise<GeneratedKey> {
+  const key = drawn(random, KEY_BYTES)
+  try {
+    return { key, wrapped: await manager.wrap(key, context) }
+  } catch (error) {
+    key.fill(0)
+    throw error
+  }
 }
 
 /** The same key under the master key that wraps now, by a manager that has to open it for that. */

@@ -1,22 +1,33 @@
 /** The key manager whose master keys this process holds itself. */
-import { Unavailable } from '../errors.ts'
+import { Integrity, Unavailable } from '../errors.ts'
 import { drawn, KEY_BYTES, type RandomSource } from '../format/derive.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
 import { rewrapByOpening, unwrapLocal, wrapLocal } from './local-wrap.ts'
 import type { MasterKeys } from './master-keys.ts'
 
+export interface LocalKeyManagerParts {
+  readonly alias: string
+  readonly masterKeys: MasterKeys
+  readonly random: RandomSource
+  /** Where they came from, read anew; `undefined` if nothing has changed there. */
+  readonly read?: () => Promise<MasterKeys | undefined>
+}
+
 /** Provider tag `l`. Owns the master keys it is given: `close` wipes them. */
 export class LocalKeyManager implements KeyManager {
   readonly tag = 'l'
   readonly alias: string
-  readonly #masterKeys: MasterKeys
   readonly #random: RandomSource
+  readonly #read: () => Promise<MasterKeys | undefined>
+  #masterKeys: MasterKeys
+  #reading: Promise<void> | undefined
   #closed = false
 
-  constructor({ alias, masterKeys, random }: { alias: string; masterKeys: MasterKeys; random: RandomSource }) {
+  constructor({ alias, masterKeys, random, read = async () => undefined }: LocalKeyManagerParts) {
     this.alias = alias
     this.#masterKeys = masterKeys
     this.#random = random
+    this.#read = read
   }
 
   async generate(context: KeyContext): Promise<GeneratedKey> {
@@ -31,7 +42,22 @@ export class LocalKeyManager implements KeyManager {
 
   async unwrap(wrapped: Buffer, context: KeyContext): Promise<Buffer> {
     this.#open()
-    return unwrapLocal(this.#masterKeys.all, wrapped, context)
+    try {
+      return unwrapLocal(this.#masterKeys.all, wrapped, context)
+    } catch (error) {
+      // Another replica may have been given its new master key before us.
+      const before = this.#masterKeys
+      if (error instanceof Integrity) await this.#readAgain().catch(() => undefined)
+      if (this.#masterKeys === before) throw error
+      this.#open()
+      return unwrapLocal(this.#masterKeys.all, wrapped, context)
+    }
+  }
+
+  async reload(): Promise<string> {
+    this.#open()
+    await this.#readAgain()
+    return this.#masterKeys.active.id.toString('hex')
   }
 
   rewrap(wrapped: Buffer, context: KeyContext): Promise<Buffer> {
@@ -44,11 +70,33 @@ export class LocalKeyManager implements KeyManager {
 
   async close(): Promise<void> {
     this.#closed = true
-    // Safe: nothing outside this manager holds these buffers, and every use of them is within one synchronous step.
-    for (const { key } of this.#masterKeys.all.values()) key.fill(0)
+    wipe(this.#masterKeys)
+  }
+
+  /** One reading at a time: it may derive keys, which takes a gigabyte at worst. */
+  async #readAgain(): Promise<void> {
+    this.#reading ??= this.#exchange().finally(() => (this.#reading = undefined))
+    return this.#reading
+  }
+
+  async #exchange(): Promise<void> {
+    const found = await this.#read()
+    if (found === undefined) return
+    if (this.#closed) {
+      wipe(found)
+      return
+    }
+    const old = this.#masterKeys
+    this.#masterKeys = found
+    wipe(old)
   }
 
   #open(): void {
     if (this.#closed) throw new Unavailable(`key manager ${this.alias} is closed`)
   }
+}
+
+/** Safe: nothing outside the manager holds these buffers, and every use of them is within one synchronous step. */
+function wipe({ all }: MasterKeys): void {
+  for (const { key } of all.values()) key.fill(0)
 }

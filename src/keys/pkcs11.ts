@@ -1,8 +1,8 @@
 /** The key manager whose master key is in an HSM, or in whatever else speaks PKCS#11. The key never leaves it. */
 import { Integrity } from '../errors.ts'
-import { drawn, KEY_BYTES, type RandomSource } from '../format/derive.ts'
+import { drawn, type RandomSource } from '../format/derive.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
-import { encodeContext } from './local-wrap.ts'
+import { encodeContext, generateByWrapping } from './local-wrap.ts'
 import { IV_BYTES } from './pkcs11/forms.ts'
 import type { Ask, Bytes } from './pkcs11/messages.ts'
 import { bytesOf, type PoolParts, TokenPool } from './pkcs11/pool.ts'
@@ -25,13 +25,7 @@ export class Pkcs11KeyManager implements KeyManager {
   }
 
   async generate(context: KeyContext): Promise<GeneratedKey> {
-    const key = drawn(this.#random, KEY_BYTES)
-    try {
-      return { key, wrapped: await this.wrap(key, context) }
-    } catch (error) {
-      key.fill(0)
-      throw error
-    }
+    return generateByWrapping(this, this.#random, context)
   }
 
   async wrap(key: Buffer, context: KeyContext): Promise<Buffer> {

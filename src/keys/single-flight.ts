@@ -10,4 +10,9 @@ export class SingleFlight<T> {
     this.#flights.set(key, flight)
     return flight
   }
+
+  /** Resolves once the runs that are under way now, of keys that match, have ended, however they end. */
+  async ended(matches: (key: string) => boolean): Promise<void> {
+    await Promise.allSettled([...this.#flights].filter(([key]) => matches(key)).map(([, flight]) => flight))
+  }
 }

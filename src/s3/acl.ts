@@ -189,6 +189,26 @@ export const grantsOthers = (grants: readonly Grant[]): boolean => grants.some((
 export const isPublic = (grants: readonly Grant[]): boolean =>
   grants.some(({ grantee }) => 'uri' in grantee && grantee.uri !== LOG_DELIVERY)
 
+/** The headers that grant on a new object what an answer of GetObjectAcl says; none where its owner has all rights and nobody else any. */
+export function grantHeadersOf(policy: XmlElement): Record<string, string> {
+  const owner = childText(child(policy, 'Owner') ?? policy, 'ID')
+  const list = child(policy, 'AccessControlList')?.children ?? []
+  const grants = list.map((grant) => ({ permission: childText(grant, 'Permission'), to: grantedTo(grant) }))
+  if (grants.every(({ permission, to }) => permission === 'FULL_CONTROL' && to === `id="${owner}"`)) return {}
+  const named = GRANT_HEADERS.map(([name, word]) => {
+    const granted = grants.filter(({ permission }) => permission === word).map(({ to }) => to)
+    return [name, granted.join(', ')] as const
+  })
+  return Object.fromEntries(named.filter(([, value]) => value !== ''))
+}
+
+function grantedTo(grant: XmlElement): string {
+  const grantee = child(grant, 'Grantee') ?? grant
+  const [id, uri] = [childText(grantee, 'ID'), childText(grantee, 'URI')]
+  if (id === undefined && uri === undefined) throw new S3Error('MalformedACLError')
+  return id === undefined ? `uri="${uri}"` : `id="${id}"`
+}
+
 const XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 
 const renderGrantee = (grantee: Grantee, { displayName }: AclOwner): string =>

@@ -60,6 +60,11 @@ export const S3_ERRORS = {
   InvalidToken: [400, 'The provided token is malformed or otherwise invalid.'],
   InvalidStorageClass: [400, 'The storage class that you specified is not valid.'],
   InvalidURI: [400, "Couldn't parse the specified URI."],
+  'KMS.DisabledException': [400, 'The request was rejected because the specified KMS key is not enabled.'],
+  'KMS.KMSInvalidStateException': [
+    400,
+    'The request was rejected because the state of the specified resource is not valid for this request.',
+  ],
   'KMS.NotFoundException': [
     400,
     'The request was rejected because the specified entity or resource could not be found.',

@@ -75,6 +75,22 @@ export const legalHoldOf = (attributes: Attributes): boolean | undefined => {
   return word === undefined ? undefined : word === 'ON'
 }
 
+/** Of what is kept beside a version, the locks in force at `now`. A date that cannot be read counts: better too long than not at all. */
+export const locksOf = (attributes: Attributes, now: number): Attributes => {
+  const { [LOCK_MODE]: mode, [RETAIN_UNTIL]: until, [LEGAL_HOLD]: hold } = attributes
+  const retained = mode !== undefined && until !== undefined && !(Date.parse(until) <= now)
+  return {
+    ...(retained ? { [LOCK_MODE]: mode, [RETAIN_UNTIL]: until } : {}),
+    ...(hold === 'ON' ? { [LEGAL_HOLD]: hold } : {}),
+  }
+}
+
+/** The same attributes, with no word of locks. */
+export const withoutLocks = (attributes: Attributes): Attributes => {
+  const { [LOCK_MODE]: _mode, [RETAIN_UNTIL]: _until, [LEGAL_HOLD]: _hold, ...others } = attributes
+  return others
+}
+
 export const withLegalHold = (attributes: Attributes, on: boolean): Attributes => ({
   ...attributes,
   [LEGAL_HOLD]: on ? 'ON' : 'OFF',

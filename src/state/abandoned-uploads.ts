@@ -1,9 +1,9 @@
 /** Uploads as the state store has them, found without their client: what is there, when it last changed, whose it was (docs/format.md, "State store"). */
 import { Integrity } from '../errors.ts'
 import { stateId } from '../format/journal.ts'
-import { openStateRecord, parseStateRecordPrefix } from '../format/state-record.ts'
-import type { BucketKeys } from '../keys/key-manager.ts'
-import type { Keyring } from '../keys/keyring.ts'
+import { parseStateRecordPrefix } from '../format/state-record.ts'
+import type { WrappedBucketKey } from '../keys/key-manager.ts'
+import { openSealedRecord, type SealedRecordParts } from './sealed-record.ts'
 import type { StateEntry, StateStore } from './state-store.ts'
 import { type CreateRecord, decodeCreate } from './upload-records.ts'
 import { clearUpload } from './uploads.ts'
@@ -21,10 +21,8 @@ export interface UploadState {
   readonly changed: number
 }
 
-export interface AbandonedUploadsParts {
+export interface AbandonedUploadsParts extends SealedRecordParts {
   readonly state: StateStore
-  readonly keys: BucketKeys
-  readonly keyring: Keyring
 }
 
 const BASE = 'uploads/'
@@ -38,11 +36,12 @@ export class AbandonedUploads {
 
   /**
    * Every upload, in the order of ids. One listing over all records needs fewer requests than one for each upload, and
-   * holds one page. Records may come and go meanwhile: `look` says what holds now.
+   * holds one page. Records may come and go meanwhile: `look` says what holds now. `after` leaves out everything up to that id.
    */
-  async *scan(): AsyncGenerator<UploadState> {
+  async *scan(after?: string): AsyncGenerator<UploadState> {
     let upload: Counted | undefined
-    for await (const entry of this.#entries(BASE)) {
+    // Behind every record of that upload: no name in its folder is behind a `0` in the place of the slash.
+    for await (const entry of this.#entries(BASE, after === undefined ? undefined : `${BASE}${after}0`)) {
       const { id, name } = partsOf(entry.path)
       if (id === undefined || name === undefined) continue
       if (upload !== undefined && upload.id !== id) {
@@ -63,25 +62,18 @@ export class AbandonedUploads {
     return upload
   }
 
-  /**
-   * `undefined` if there is no `create` any more. The namespace is the one that the keyring has for the record's bucket key;
-   * a wrong one does not open it. Throws `Integrity` if it cannot be opened, `Unavailable` or `Denied` if nobody can tell.
-   */
+  /** The bucket key that an upload needs, as its `create` names it; `undefined` if there is none any more. Throws `Integrity` for what is no record. */
+  async needs(id: string): Promise<WrappedBucketKey | undefined> {
+    const found = await this.#parts.state.get(`${folder(id)}create`)
+    return found === undefined ? undefined : parseStateRecordPrefix(found.bytes).wrapped
+  }
+
+  /** `undefined` if there is no `create` any more. Throws `Integrity` if it cannot be opened, `Unavailable` or `Denied` if nobody can tell. */
   async open(id: string): Promise<CreateRecord | undefined> {
-    const { state, keys, keyring } = this.#parts
     const path = `${folder(id)}create`
-    const found = await state.get(path)
+    const found = await this.#parts.state.get(path)
     if (found === undefined) return undefined
-    const { wrapped } = parseStateRecordPrefix(found.bytes)
-    const known = await keyring.find(wrapped.kid)
-    if (known === undefined) {
-      throw new Integrity(
-        'unwrap failure',
-        `the keyring has no key ${wrapped.kid.toString('hex')}, which ${path} needs`,
-      )
-    }
-    const { key } = await keys.open(wrapped, known.namespace)
-    const record = decodeCreate(openStateRecord(key, path, found.bytes))
+    const record = decodeCreate(await openSealedRecord(this.#parts, path, found.bytes))
     if (stateId(record.bucket, record.key, record.uploadId) === id) return record
     throw new Integrity('metadata failure', `${path} is the record of another upload`)
   }
@@ -91,8 +83,8 @@ export class AbandonedUploads {
     await clearUpload(this.#parts.state, folder(id))
   }
 
-  async *#entries(base: string): AsyncGenerator<StateEntry> {
-    for (let after: string | undefined; ; ) {
+  async *#entries(base: string, start?: string): AsyncGenerator<StateEntry> {
+    for (let after = start; ; ) {
       const page = await this.#parts.state.list(base, after === undefined ? {} : { after })
       yield* page.records
       after = page.records.at(-1)?.path

@@ -14,6 +14,7 @@ import type { StateStore } from './state-store.ts'
 const ONLY_NEW: WriteCondition = { ifNoneMatch: '*' }
 /** Records read at once where all are gone over. */
 const PARALLEL = 16
+const MARK_ATTEMPTS = 8
 
 /** One record as it lies in the keyring. */
 export interface KeyringEntry {
@@ -22,6 +23,14 @@ export interface KeyringEntry {
   /** Absent if what lies there is no record of this kid. */
   readonly record?: KeyringRecord
   /** For `replace`. */
+  readonly etag: string
+}
+
+/** What lies in the place of a key in use. */
+export interface SlotEntry {
+  readonly path: string
+  /** Absent if it is no record. */
+  readonly record?: KeyringRecord
   readonly etag: string
 }
 
@@ -58,16 +67,47 @@ export class StateKeyring implements Keyring {
     return winner
   }
 
-  /** Every record that is there, in order of kid, some at a time. Those that are written meanwhile may or may not be among them. */
-  async *entries(signal?: AbortSignal): AsyncGenerator<readonly KeyringEntry[]> {
-    for (let after: string | undefined; ; ) {
-      const page = await this.#store.list(RECORDS, after === undefined ? {} : { after })
+  /** Every record that is there, in order of kid, some at a time; `afterKid` (in hex) leaves out what comes before. Those that are written meanwhile may or may not be among them. */
+  async *entries(signal?: AbortSignal, afterKid = ''): AsyncGenerator<readonly KeyringEntry[]> {
+    for await (const paths of this.#paths(RECORDS, afterKid === '' ? undefined : RECORDS + afterKid)) {
+      signal?.throwIfAborted()
+      const found = await Promise.all(paths.map((path) => this.#entry(path)))
+      yield found.filter((entry) => entry !== undefined)
+    }
+  }
+
+  /** How many records there are. */
+  async count(): Promise<number> {
+    let found = 0
+    for await (const paths of this.#paths(RECORDS)) found += paths.length
+    return found
+  }
+
+  /** What lies in the slots of one manager, some at a time. */
+  async *slots(manager: string, signal?: AbortSignal): AsyncGenerator<readonly SlotEntry[]> {
+    for await (const paths of this.#paths(SLOTS)) {
+      signal?.throwIfAborted()
+      const own = paths.filter((path) => path.split('/').at(-2) === manager)
+      const found = await Promise.all(own.map((path) => this.#slot(path)))
+      yield found.filter((entry) => entry !== undefined)
+    }
+  }
+
+  /** Puts `record` into the slot of that path in the place of what had that ETag. False if something else is there by now. */
+  async replaceSlot({ path, etag }: Pick<SlotEntry, 'path' | 'etag'>, record: KeyringRecord): Promise<boolean> {
+    return this.#put(path, record, { ifMatch: etag })
+  }
+
+  /** Nobody seals under its manager any more. */
+  async clearSlot({ path }: Pick<SlotEntry, 'path'>): Promise<void> {
+    await this.#store.delete(path)
+  }
+
+  async *#paths(base: string, from?: string): AsyncGenerator<readonly string[]> {
+    for (let after = from; ; ) {
+      const page = await this.#store.list(base, after === undefined ? {} : { after })
       const paths = page.records.map(({ path }) => path)
-      for (let at = 0; at < paths.length; at += PARALLEL) {
-        signal?.throwIfAborted()
-        const found = await Promise.all(paths.slice(at, at + PARALLEL).map((path) => this.#entry(path)))
-        yield found.filter((entry) => entry !== undefined)
-      }
+      for (let at = 0; at < paths.length; at += PARALLEL) yield paths.slice(at, at + PARALLEL)
       after = paths.at(-1)
       if (!page.truncated || after === undefined) return
     }
@@ -78,17 +118,29 @@ export class StateKeyring implements Keyring {
     return this.#put(recordPath(record.kid), record, { ifMatch: etag })
   }
 
+  /** Says of a key whether it may still be sealed under. False if there is no record of it. Throws `Unavailable` where it changes all the time. */
+  async mark(kid: Buffer, status: KeyringRecord['status']): Promise<boolean> {
+    for (let attempts = 0; attempts < MARK_ATTEMPTS; attempts += 1) {
+      const entry = await this.#entry(recordPath(kid))
+      if (entry?.record === undefined) return false
+      if (entry.record.status === status || (await this.replace({ ...entry.record, status }, entry.etag))) return true
+    }
+    throw new Unavailable('the record of the key changes all the time; try again')
+  }
+
   async #entry(path: string): Promise<KeyringEntry | undefined> {
     const found = await this.#store.get(path)
     if (found === undefined) return undefined
     const entry = { kid: path.slice(RECORDS.length), etag: found.etag }
-    try {
-      const record = parseKeyringRecord(found.bytes.toString())
-      return record.kid.toString('hex') === entry.kid ? { ...entry, record } : entry
-    } catch (error) {
-      if (!(error instanceof Integrity)) throw error
-      return entry
-    }
+    const record = parsed(found.bytes)
+    return record?.kid.toString('hex') === entry.kid ? { ...entry, record } : entry
+  }
+
+  async #slot(path: string): Promise<SlotEntry | undefined> {
+    const found = await this.#store.get(path)
+    if (found === undefined) return undefined
+    const record = parsed(found.bytes)
+    return { path, etag: found.etag, ...(record === undefined ? {} : { record }) }
   }
 
   async #read(path: string): Promise<KeyringRecord | undefined> {
@@ -113,7 +165,18 @@ export class StateKeyring implements Keyring {
 }
 
 const RECORDS = 'keyring/k/'
+const SLOTS = 'keyring/active/'
 const recordPath = (kid: Buffer): string => `${RECORDS}${kid.toString('hex')}`
 
 const slotPath = ({ namespace, manager, period }: KeySlot): string =>
-  `keyring/active/${pathSegment(namespace)}/${manager}/${period}`
+  `${SLOTS}${pathSegment(namespace)}/${manager}/${period}`
+
+/** `undefined` for what is no record. */
+function parsed(bytes: Buffer): KeyringRecord | undefined {
+  try {
+    return parseKeyringRecord(bytes.toString())
+  } catch (error) {
+    if (!(error instanceof Integrity)) throw error
+    return undefined
+  }
+}

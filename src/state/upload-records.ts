@@ -1,6 +1,6 @@
 /** The records of a multipart upload and their JSON (docs/format.md, "State store"). Bytes are base64url. */
-import { Integrity } from '../errors.ts'
-import { fromBase64url, toBase64url } from '../format/derive.ts'
+import { toBase64url } from '../format/derive.ts'
+import { bytes, fields, list, malformed, number, optional, optionalText, text } from './record-fields.ts'
 
 /** Server-side encryption as the client asked for it: mode code and key id of docs/format.md, tag 11. */
 export interface RecordedEncryption {
@@ -159,53 +159,9 @@ function codes(json: unknown): { algorithm: number; type: number } {
   return { algorithm: number(at('algorithm')), type: number(at('type')) }
 }
 
-const malformed = (): Integrity =>
-  new Integrity('metadata failure', 'a record of a multipart upload has an unknown shape')
-
-function fields(json: unknown): (name: string) => unknown {
-  if (typeof json !== 'object' || json === null) throw malformed()
-  const known = new Map<string, unknown>(Object.entries(json))
-  return (name) => {
-    if (!known.has(name)) throw malformed()
-    return known.get(name)
-  }
-}
-
-function list(json: unknown): readonly unknown[] {
-  if (!Array.isArray(json)) throw malformed()
-  return json
-}
-
-function text(json: unknown): string {
-  if (typeof json !== 'string') throw malformed()
-  return json
-}
-
-/** What records of older versions do not have. */
-function optional(json: unknown, name: string): unknown {
-  const value: unknown = typeof json === 'object' && json !== null ? Reflect.get(json, name) : undefined
-  return value === null ? undefined : value
-}
-
-function optionalText(json: unknown, name: string): string | undefined {
-  const value = optional(json, name)
-  return value === undefined ? undefined : text(value)
-}
-
 function optionalEncryption(json: unknown): RecordedEncryption | undefined {
   const value = optional(json, 'encryption')
   if (value === undefined) return undefined
   const at = fields(value)
   return { mode: number(at('mode')), keyId: text(at('keyId')), bucketKey: at('bucketKey') === true }
-}
-
-function number(json: unknown): number {
-  if (typeof json !== 'number' || !Number.isSafeInteger(json)) throw malformed()
-  return json
-}
-
-function bytes(json: unknown): Buffer {
-  const decoded = fromBase64url(text(json))
-  if (decoded === undefined) throw malformed()
-  return decoded
 }

@@ -33,6 +33,8 @@ export interface UploadsParts {
   /** Milliseconds since 1970. */
   readonly clock: () => number
   readonly random: RandomSource
+  /** The alias of the key manager that seals what belongs to a bucket; absent, or `undefined`, for the default one. */
+  readonly managerOf?: (bucket: string) => string | undefined
 }
 
 type Condition = { readonly ifNoneMatch: '*' } | { readonly ifMatch: string }
@@ -153,7 +155,7 @@ export class Uploads {
   ): Promise<string | undefined> {
     const condition = replaces === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: replaces }
     try {
-      return await this.#put(`${folder(ref)}plan`, namespace, encodePlan(record), condition)
+      return await this.#put(ref, 'plan', namespace, encodePlan(record), condition)
     } catch (error) {
       if (error instanceof StoreError && error.refusal === 'precondition-failed') return undefined
       throw error
@@ -166,7 +168,7 @@ export class Uploads {
   }
 
   async finish(ref: UploadRef, namespace: string, record: DoneRecord): Promise<void> {
-    await this.#put(`${folder(ref)}done`, namespace, encodeDone(record))
+    await this.#put(ref, 'done', namespace, encodeDone(record))
   }
 
   /** Deletes everything about an upload but `done`: `create` first, so that no new part is taken. */
@@ -198,8 +200,16 @@ export class Uploads {
     }
   }
 
-  async #put(path: string, namespace: string, json: unknown, condition?: Condition): Promise<string> {
-    return this.#seal(path, await this.#parts.keys.active(namespace), json, condition)
+  async #put(
+    ref: UploadRef,
+    name: 'plan' | 'done',
+    namespace: string,
+    json: unknown,
+    condition?: Condition,
+  ): Promise<string> {
+    const { keys, managerOf } = this.#parts
+    const key = await keys.active(namespace, managerOf?.(ref.bucket))
+    return this.#seal(`${folder(ref)}${name}`, key, json, condition)
   }
 
   async #seal(path: string, key: BucketKey, json: unknown, condition?: Condition): Promise<string> {

@@ -52,15 +52,64 @@ export interface WaitingEvent {
   readonly bucket: string
 }
 
-/** What came of a look for an open bucket key, or that one left the cache for want of room. `stale`: used although it is old, because its manager is away. */
+/** What came of a look for an open bucket key, or that one left the cache for want of room. `stale`: used although it is old, because its manager is away; `rejected`: the manager opened something else. */
 export interface KeyCacheEvent {
-  readonly event: 'hit' | 'miss' | 'stale' | 'evicted'
+  readonly event: 'hit' | 'miss' | 'stale' | 'evicted' | 'rejected'
 }
 
 /** What is known of a key manager elsewhere: `open` means that it has not answered and is not asked. */
 export interface KeyManagerEvent {
   readonly manager: string
   readonly state: 'closed' | 'open' | 'half-open'
+}
+
+/** Something that an administrator has changed, or tried to, or that somebody was kept from by not being one. */
+export interface AuditEvent {
+  /** `token NAME`, `certificate NAME`, or `nobody`. */
+  readonly who: string
+  /** The address that the request came from. */
+  readonly peer: string
+  /** The operation of the admin API, or `authenticate`. */
+  readonly what: string
+  readonly target: string
+  /** `begun`: it goes on after its answer, and another event says how it ended. */
+  readonly result: 'done' | 'begun' | 'refused' | 'failed'
+  /** Why, if it was refused or has failed. */
+  readonly code?: string
+  readonly detail?: Readonly<Record<string, string | number>>
+}
+
+/** A rotation of master keys as this process sees it, whenever it has gone further. */
+export interface RotationEvent {
+  readonly from: string
+  readonly to: string
+  readonly phase: 'draining' | 'rewrapping' | 'dual-read' | 'done' | 'aborted'
+  /** Whether it waits for somebody to look at it. */
+  readonly stalled: boolean
+  readonly total: number
+  readonly examined: number
+  readonly rewrapped: number
+  readonly failed: number
+}
+
+/** How many open bucket keys this process keeps. */
+export interface KeyCacheSizeEvent {
+  readonly entries: number
+}
+
+/** One call of a key manager elsewhere and what came of it. `not-asked`: it has not answered before, and nobody was let through. */
+export interface KeyCallEvent {
+  readonly manager: string
+  readonly call: 'generate' | 'wrap' | 'unwrap' | 'rewrap' | 'health'
+  readonly outcome: 'ok' | 'unavailable' | 'denied' | 'integrity' | 'failed' | 'not-asked'
+  readonly milliseconds: number
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
+
+/** A bucket key was taken from a manager that stands in for the active one. */
+export interface KeyFailoverEvent {
+  readonly manager: string
 }
 
 interface Channel<T> {
@@ -89,4 +138,9 @@ export const plaintextLeft: Channel<PlaintextLeftEvent> = typed('sealgate:plaint
 export const configurationWaits: Channel<WaitingEvent> = typed('sealgate:configuration-waits')
 export const alarm: Channel<AlarmEvent> = typed('sealgate:alarm')
 export const keyCache: Channel<KeyCacheEvent> = typed('sealgate:key-cache')
+export const rotationSeen: Channel<RotationEvent> = typed('sealgate:rotation')
+export const keyCacheSize: Channel<KeyCacheSizeEvent> = typed('sealgate:key-cache-size')
 export const keyManager: Channel<KeyManagerEvent> = typed('sealgate:key-manager')
+export const keyCall: Channel<KeyCallEvent> = typed('sealgate:key-call')
+export const keyFailover: Channel<KeyFailoverEvent> = typed('sealgate:key-failover')
+export const audit: Channel<AuditEvent> = typed('sealgate:audit')

@@ -1,6 +1,6 @@
 /** The application log: pino JSON lines on the stream given, fed by the channels. Fields are chosen here, one by one: nothing is logged because it happened to be in an object. */
 import { type DestinationStream, type Logger, pino } from 'pino'
-import { type AlarmEvent, alarm, configurationWaits, type RequestEvent, requestDone } from './channels.ts'
+import { type AlarmEvent, alarm, audit, configurationWaits, type RequestEvent, requestDone } from './channels.ts'
 
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 
@@ -33,7 +33,7 @@ function levelOf(event: RequestEvent): 'debug' | 'info' | 'warn' | 'error' {
   return event.status >= 400 && event.code !== 'NoSuchKey' ? 'warn' : 'debug'
 }
 
-/** Writes every request, every alarm and every configuration that waits for what acts on it to `logger`. Returns the function that stops it. */
+/** Writes every request, every alarm, every audit event and every configuration that waits for what acts on it to `logger`. Returns the function that stops it. */
 export function logChannels(logger: Logger): () => void {
   const stopRequests = requestDone.subscribe((event) => {
     const { requestId, operation, method, bucket, key, accessKey, status, code, disconnected, milliseconds } = event
@@ -61,7 +61,12 @@ export function logChannels(logger: Logger): () => void {
   const stopWaiting = configurationWaits.subscribe(({ configuration, buckets, bucket }) => {
     logger.warn({ configuration, buckets, bucket }, 'a configuration is kept, and nothing acts on it yet')
   })
+  const stopAudit = audit.subscribe(({ who, peer, what, target, result, code, detail }) => {
+    const level = result === 'refused' || result === 'failed' ? 'warn' : 'info'
+    logger[level]({ audit: true, who, peer, what, target, result, code, detail }, 'audit')
+  })
   return () => {
+    stopAudit()
     stopRequests()
     stopAlarms()
     stopWaiting()

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { loadSettings } from '../../src/config/load.ts'
 
 const load = (hsm: object) =>
@@ -32,4 +32,32 @@ it.each([
   [{ pinFile: undefined }, 'keys.managers.hsm.pin'],
 ])('%j is refused', (change, hint) => {
   expect(() => load({ ...WHOLE, ...change })).toThrow(hint)
+})
+
+describe('aliases', () => {
+  const MANAGERS = 'managers: { main: { type: local }, other: { type: local } }'
+  const read = (keys: string, rest = '') =>
+    loadSettings({ env: {}, configPath: 'x', readFile: () => `keys: { active: main, ${MANAGERS}${keys} }\n${rest}` })
+
+  it('of a fail-over order and of buckets are taken', () => {
+    const { keys, buckets } = read(', failover: [other]', 'buckets: [{ match: a, keys: other }]')
+    expect([keys.failover, buckets[0]?.keys]).toEqual([['other'], 'other'])
+  })
+
+  it.each([
+    [
+      ', failover: [lost]',
+      '',
+      'keys.failover[0]: the value is refused: no key manager has this alias; there is: main, other',
+    ],
+    [', failover: [main]', '', 'for which it would stand in'],
+    [', failover: [other, other]', '', 'keys.failover[1]: the value is refused: stands in the list twice'],
+    [
+      '',
+      'buckets: [{ match: a }, { match: b, keys: lost }]',
+      'buckets[1].keys: "lost" is refused: no key manager has this alias; there is: main, other',
+    ],
+  ])('that lead nowhere are refused with their path: %s %s', (keys, rest, hint) => {
+    expect(() => read(keys, rest)).toThrow(hint)
+  })
 })

@@ -60,6 +60,42 @@ describe('a reload', () => {
     }
   })
 
+  test('takes another key manager for a bucket, unless it is one that the running gateway has not opened', () => {
+    const managers = (names: string[]) =>
+      `keys: { active: a, managers: { ${names.map((name) => `${name}: { type: local }`).join()} } }`
+    const bucket = (alias: string) => `\nbuckets: [{ match: x, keys: ${alias} }]`
+    const known = merged(managers(['a', 'b']), managers(['a', 'b']) + bucket('b'))
+    expect([known.settings.buckets[0]?.keys, known.changed, known.waiting]).toEqual(['b', ['buckets'], []])
+    const fresh = merged(managers(['a']), managers(['a', 'b']) + bucket('b'))
+    expect([fresh.settings.buckets, fresh.changed]).toEqual([[], []])
+    expect(fresh.waiting).toContain('buckets')
+  })
+
+  test('exchanges tokens and certificates of the admin listener, unless its address or its kind changes too', () => {
+    const token = (letter: string) => `token: ${letter.repeat(40)}`
+    const tls = (name: string, more = '') => `tls: { certFile: ${name}.pem, keyFile: key.pem${more} }`
+    for (const [from, to] of [
+      ['', token('a')],
+      [token('a'), token('b')],
+      [token('a'), `tokens: [{ name: x, ${token('a')} }]`],
+      [tls('a', ', clientCaFile: a.pem'), tls('b', ', clientCaFile: b.pem')],
+    ] as const) {
+      const next = `admin: { ${to} }`
+      expect(merged(`admin: { ${from} }`, next)).toEqual({ settings: load(next), changed: ['admin'], waiting: [] })
+    }
+    for (const [from, to] of [
+      // Beyond loopback without TLS a token must not begin to count.
+      ['listen: 0.0.0.0:8081', token('a')],
+      [tls('a'), token('a')],
+      [tls('a'), tls('a', ', clientCaFile: a.pem')],
+    ] as const) {
+      const { settings, changed, waiting } = merged(`admin: { ${from} }`, `admin: { ${to} }`)
+      expect([settings, changed]).toEqual([load(`admin: { ${from} }`), []])
+      expect(waiting.every((path) => path.startsWith('admin.'))).toBe(true)
+      expect(waiting.length).toBeGreaterThan(0)
+    }
+  })
+
   test('never changes the namespace of a bucket under requests that are half way through', () => {
     const named = (namespace: string) => `buckets: [{ match: a, namespace: ${namespace} }, { match: b, copy: rekey }]`
     for (const [from, to] of [

@@ -14,6 +14,13 @@ export interface Ran {
   readonly stderr: string
 }
 
+export interface Running {
+  readonly process: ChildProcess
+  readonly ended: Promise<Ran>
+  /** So far. */
+  readonly stdout: () => string
+}
+
 export interface Started {
   readonly process: ChildProcess
   readonly endpoint: string
@@ -38,10 +45,16 @@ export class Workplace {
   }
 
   run(args: readonly string[], env: Readonly<Record<string, string>> = {}, input = ''): Promise<Ran> {
+    return this.begin(args, env, input).ended
+  }
+
+  /** Does not wait for its end. */
+  begin(args: readonly string[], env: Readonly<Record<string, string>> = {}, input = ''): Running {
     const child = this.#spawn(args, env)
     const out = collect(child)
     child.stdin?.end(input)
-    return new Promise((resolve) => child.on('close', (code) => resolve({ code, ...out() })))
+    const ended = new Promise<Ran>((resolve) => child.on('close', (code) => resolve({ code, ...out() })))
+    return { process: child, ended, stdout: () => out().stdout }
   }
 
   /** Starts the gateway and waits for its endpoint. */

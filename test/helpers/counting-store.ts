@@ -1,11 +1,11 @@
 import type { ObjectStore } from '../../src/backends/object-store.ts'
 import { Unavailable } from '../../src/errors.ts'
 
-/** A store of which the nth call fails: `before` it does anything, or `after` it did everything and its answer is lost. */
+/** A store of which the nth call fails: `before` it does anything, or `after` it did everything and its answer is lost; or before which something else happens. */
 export class CountingStore {
   readonly store: ObjectStore
   #calls: string[] = []
-  #fault: { readonly at: number; readonly when: 'before' | 'after' } | undefined
+  #fault: { readonly at: number; readonly when: 'before' | 'after' | (() => Promise<unknown>) } | undefined
 
   constructor(inner: ObjectStore) {
     this.store = new Proxy(inner, {
@@ -22,8 +22,8 @@ export class CountingStore {
     return this.#calls
   }
 
-  /** Starts to count; call number `at` (from 0) fails. Without it none does. */
-  arm(at?: number, when: 'before' | 'after' = 'before'): void {
+  /** Starts to count; call number `at` (from 0) fails, or waits for what is given. Without it none does. */
+  arm(at?: number, when: 'before' | 'after' | (() => Promise<unknown>) = 'before'): void {
     this.#calls = []
     this.#fault = at === undefined ? undefined : { at, when }
   }
@@ -32,6 +32,10 @@ export class CountingStore {
     const here = this.#calls.push(name) - 1
     const fault = this.#fault
     if (fault?.at !== here) return run()
+    if (typeof fault.when === 'function') {
+      await fault.when()
+      return run()
+    }
     if (fault.when === 'after') await run()
     throw new Unavailable(`call ${here}, ${name}, failed for the test`)
   }

@@ -16,6 +16,7 @@ import { createAuthoriser } from '../../src/http/authoriser.ts'
 import { requestIds } from '../../src/http/request-id.ts'
 import { createS3Server, type S3ServerOptions } from '../../src/http/s3-server.ts'
 import { createBucketKeys } from '../../src/keys/bucket-keys.ts'
+import type { BucketKeys } from '../../src/keys/key-manager.ts'
 import { MemoryKeyManager } from '../../src/keys/memory.ts'
 import { loadChecksums } from '../../src/s3/checksum.ts'
 import { StateBucketDocuments } from '../../src/state/bucket-documents.ts'
@@ -44,6 +45,8 @@ export interface TestGatewayOptions {
   readonly customerKeysOverHttp?: boolean
   /** Aliases of the key managers; the first one is the default. */
   readonly managers?: readonly string[]
+  /** In place of keys of these. */
+  readonly keys?: (keyring: StateKeyring) => BucketKeys
   readonly hidden?: (bucket: string) => boolean
 }
 
@@ -71,28 +74,33 @@ export async function prepareGateway(options: TestGatewayOptions = {}): Promise<
   const state = new StateStore(stateObjects, 'sealgate-state')
   await state.ensureBucket()
   const aliases = options.managers ?? ['main']
-  const keys = createBucketKeys({
-    managers: new Map(aliases.map((alias) => [alias, new MemoryKeyManager({ alias, random })])),
-    activeAlias: aliases[0] ?? 'main',
-    keyring: new StateKeyring(state),
-    clock,
+  const keyring = new StateKeyring(state)
+  const keys =
+    options.keys?.(keyring) ??
+    createBucketKeys({
+      managers: new Map(aliases.map((alias) => [alias, new MemoryKeyManager({ alias, random })])),
+      activeAlias: aliases[0] ?? 'main',
+      keyring,
+      clock,
+    })
+  const rules = (bucket: string): BucketRules => ({
+    namespace: bucket,
+    manager: undefined,
+    copy: 'rewrap',
+    contents: 'sealed',
+    sealedSince: undefined,
+    cors: [],
+    ...options.rules?.(bucket),
   })
   const gateway: Gateway = {
     store,
     keys,
-    uploads: new Uploads({ state, keys, clock, random }),
+    uploads: new Uploads({ state, keys, clock, random, managerOf: (bucket) => rules(bucket).manager }),
     documents: store.documents ?? new StateBucketDocuments(state, clock),
     tails: new TailCache(1024 * 1024),
     plain: new PlainLookup(),
     background: new Background(),
-    rules: (bucket) => ({
-      namespace: bucket,
-      copy: 'rewrap',
-      contents: 'sealed',
-      sealedSince: undefined,
-      cors: [],
-      ...options.rules?.(bucket),
-    }),
+    rules,
     clock,
     random,
     owner: { id: 'ab'.repeat(32), displayName: 'sealgate' },

@@ -2,6 +2,7 @@
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -13,16 +14,19 @@ interface Key {
   state: 'Enabled' | 'Disabled' | 'PendingDeletion'
 }
 
-/** What becomes of a request before it is looked at: a failure of that name and status, or silence. */
-export type Fault = { readonly name: string; readonly status: number } | 'silence'
+/** What becomes of a request before it is looked at: a failure of that name and status, silence, or an answer of something else than KMS. */
+export type Fault = { readonly name: string; readonly status: number } | 'silence' | { readonly body: string }
 
-const ACCOUNT = 'arn:aws:kms:eu-central-1:111122223333'
+const REGION = 'eu-central-1'
+const ACCOUNT = `arn:aws:kms:${REGION}:111122223333`
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 const KEY_NUMBER_BYTES = 4
 
 export class KmsServer {
-  readonly #server: Server = createServer((req, res) => void this.#serve(req, res))
+  readonly #server: Server
+  readonly #scheme: 'http' | 'https'
+  #port = 0
   readonly #keys: Key[] = []
   readonly #aliases = new Map<string, Key>()
   /** Actions in the order in which they came, such as `GenerateDataKey`. */
@@ -30,17 +34,29 @@ export class KmsServer {
   /** Headers of the last request. */
   headers: IncomingMessage['headers'] = {}
   fault: Fault | undefined
+  /** Actions that no caller is allowed. */
+  denied: string[] = []
+  /** Decrypt gives the plaintext of some other key. */
+  confused = false
 
+  constructor({ tls }: { readonly tls?: ServerOptions } = {}) {
+    const serve = (req: IncomingMessage, res: ServerResponse): void => void this.#serve(req, res)
+    this.#server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve)
+    this.#scheme = tls === undefined ? 'http' : 'https'
+  }
+
+  /** After `stop` it comes back where it was. */
   async start(): Promise<string> {
-    this.#server.listen(0, '127.0.0.1')
+    this.#server.listen(this.#port, '127.0.0.1')
     await once(this.#server, 'listening')
-    const { port } = this.#server.address() as AddressInfo
-    return `http://127.0.0.1:${port}`
+    this.#port = (this.#server.address() as AddressInfo).port
+    return `${this.#scheme}://127.0.0.1:${this.#port}`
   }
 
   async stop(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve))
     this.#server.closeAllConnections()
-    await new Promise((resolve) => this.#server.close(resolve))
+    await closed
   }
 
   /** A new key, which `alias` then stands for. Returns its ARN. */
@@ -63,7 +79,9 @@ export class KmsServer {
     this.calls.push(action)
     this.headers = req.headers
     if (this.fault === 'silence') return
+    if (this.fault !== undefined && 'body' in this.fault) return this.#send(res, 200, this.fault.body)
     try {
+      this.#allow(action)
       if (this.fault !== undefined) throw new KmsFault(this.fault.name, this.fault.status)
       this.#answer(res, 200, this.#act(action, JSON.parse(Buffer.concat(pieces).toString()) as Fields))
     } catch (error) {
@@ -74,7 +92,18 @@ export class KmsServer {
   }
 
   #answer(res: ServerResponse, status: number, body: Fields): void {
-    res.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body))
+    this.#send(res, status, JSON.stringify(body))
+  }
+
+  #send(res: ServerResponse, status: number, body: string): void {
+    res.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(body)
+  }
+
+  /** Of a ciphertext KMS does not tell whether its key is missing, in another region, or not allowed. */
+  #allow(action: string): void {
+    const near = String(this.headers.authorization).includes(`/${REGION}/kms/`)
+    if (!near) throw new KmsFault(action === 'Decrypt' ? 'AccessDeniedException' : 'NotFoundException', 400)
+    if (this.denied.includes(action)) throw new KmsFault('AccessDeniedException', 400)
   }
 
   #act(action: string, input: Fields): Fields {
@@ -90,7 +119,7 @@ export class KmsServer {
         return this.#encrypt(input['KeyId'], bytesOf(input['Plaintext']), input['EncryptionContext'])
       case 'Decrypt': {
         const { key, plaintext } = this.#decrypt(input['CiphertextBlob'], input['EncryptionContext'])
-        return { KeyId: key.arn, Plaintext: plaintext.toString('base64') }
+        return { KeyId: key.arn, Plaintext: (this.confused ? randomBytes(32) : plaintext).toString('base64') }
       }
       case 'ReEncrypt': {
         const { key, plaintext } = this.#decrypt(input['CiphertextBlob'], input['SourceEncryptionContext'])
@@ -127,7 +156,8 @@ export class KmsServer {
     if (sealed.length < KEY_NUMBER_BYTES + NONCE_BYTES + TAG_BYTES)
       throw new KmsFault('InvalidCiphertextException', 400)
     const key = this.#keys[sealed.readUInt32BE(0)]
-    if (key === undefined) throw new KmsFault('InvalidCiphertextException', 400)
+    // As where a permission is missing.
+    if (key === undefined) throw new KmsFault('AccessDeniedException', 400)
     const body = sealed.subarray(KEY_NUMBER_BYTES + NONCE_BYTES, -TAG_BYTES)
     const nonce = sealed.subarray(KEY_NUMBER_BYTES, KEY_NUMBER_BYTES + NONCE_BYTES)
     const decipher = createDecipheriv('aes-256-gcm', usable(key).secret, nonce)

@@ -57,6 +57,8 @@ export interface SoftState {
   faults: Record<string, SoftFault>
   /** What wrong bytes are answered with. */
   broken: number
+  /** Decrypts to so many bytes of something else. */
+  confused?: number
 }
 
 /** By whose side the tests are. */
@@ -305,7 +307,8 @@ export class PKCS11 implements Cryptoki {
   }
 
   C_Decrypt(session: Handle, data: Buffer, out: Buffer): Buffer {
-    const { broken } = this.#within('C_Decrypt', session)
+    const { broken, confused } = this.#within('C_Decrypt', session)
+    if (confused !== undefined) return filled(out, randomBytes(confused))
     const { key, mechanism } = this.#begun ?? refuse(CKR.OPERATION_NOT_INITIALIZED)
     if (mechanism.mechanism !== CKM_AES_GCM) return filled(out, unwrap(mechanism, key, data, broken))
     const { iv, aad } = mechanism.parameter as { iv: Buffer; aad: Buffer }

@@ -43,6 +43,7 @@ const HOUR = 3_600
 
 export class VaultServer {
   readonly #server: Server
+  #port = 0
   readonly #scheme: 'http' | 'https'
   readonly #mounts = new Set(['transit'])
   /** By mount and name. */
@@ -60,6 +61,8 @@ export class VaultServer {
   /** Only for requests whose path begins so. */
   faultAt = ''
   sealed = false
+  /** Decrypt gives the plaintext of some other key. */
+  confused = false
   /** Paths that no token may use. */
   denied: string[] = []
   leases: Leases = { lease: HOUR, greatestAge: 10 * HOUR, renewable: true }
@@ -72,16 +75,18 @@ export class VaultServer {
     this.#now = now
   }
 
+  /** After `stop` it comes back where it was. */
   async start(): Promise<string> {
-    this.#server.listen(0, '127.0.0.1')
+    this.#server.listen(this.#port, '127.0.0.1')
     await once(this.#server, 'listening')
-    const { port } = this.#server.address() as AddressInfo
-    return `${this.#scheme}://127.0.0.1:${port}`
+    this.#port = (this.#server.address() as AddressInfo).port
+    return `${this.#scheme}://127.0.0.1:${this.#port}`
   }
 
   async stop(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve))
     this.dropConnections()
-    await new Promise((resolve) => this.#server.close(resolve))
+    await closed
   }
 
   dropConnections(): void {
@@ -225,7 +230,7 @@ export class VaultServer {
       case 'encrypt':
         return { ciphertext: encrypt(key, context, Buffer.from(String(body['plaintext']), 'base64')) }
       case 'decrypt':
-        return { plaintext: decrypt(key, context, text).toString('base64') }
+        return { plaintext: (this.confused ? randomBytes(32) : decrypt(key, context, text)).toString('base64') }
       case 'rewrap':
         return { ciphertext: encrypt(key, context, decrypt(key, context, text)) }
       default:

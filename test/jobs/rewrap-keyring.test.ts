@@ -64,12 +64,21 @@ describe('a keyring that is rewrapped', () => {
     await expectAllOpen(replica([local(fresh)]))
   })
 
-  test('moves to another key manager, and is sealed under as before', async () => {
+  test('moves to another key manager', async () => {
     const other = new MemoryKeyManager({ alias: 'other', random: randomBytes })
     expect(await rewrap([local(old), other], { from: 'main', to: 'other' })).toEqual(all)
     await expectAllOpen(replica([other]))
-    const again = await replica([local(newMaster()), other]).active(NAMESPACES[0]!)
-    expect([again.alias, again.key]).toEqual(['other', sealed[0]?.key])
+  })
+
+  test('does not make gateways seal under a key that another manager than theirs opens', async () => {
+    const other = new MemoryKeyManager({ alias: 'other', random: randomBytes })
+    await rewrap([local(old), other], { from: 'main', to: 'other' })
+    const same = await replica([local(old), other]).active(NAMESPACES[0]!)
+    expect([same.alias, same.key]).toEqual(['main', sealed[0]?.key])
+    // What is in the slot does not open under this master key: the keyring's word for it, which names another manager, is not enough.
+    const fresh = await replica([local(newMaster()), other]).active(NAMESPACES[0]!)
+    expect(fresh.alias).toBe('main')
+    expect(fresh.kid).not.toEqual(sealed[0]?.kid)
   })
 
   test('keeps everything else of a record', async () => {

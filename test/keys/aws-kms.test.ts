@@ -84,8 +84,12 @@ describe('the AWS KMS key manager', () => {
     const manager = open('alias/main')
     const { wrapped } = await manager.generate(CONTEXT)
     server.fault = { name, status }
-    for (const call of [manager.generate(CONTEXT), manager.unwrap(wrapped, CONTEXT), manager.health()]) {
-      const error: unknown = await call.catch((caught: unknown) => caught)
+    for (const call of [
+      () => manager.generate(CONTEXT),
+      () => manager.unwrap(wrapped, CONTEXT),
+      () => manager.health(),
+    ]) {
+      const error: unknown = await call().catch((caught: unknown) => caught)
       expect(error).toMatchObject({ kind, message: expect.stringContaining(name) as string })
       expect(String(error instanceof Error ? error.stack : error)).not.toContain('arn:aws')
       expect(error).not.toHaveProperty('cause')
@@ -104,6 +108,33 @@ describe('the AWS KMS key manager', () => {
     await expect(manager.unwrap(wrapped, CONTEXT)).rejects.toThrow(name)
     await expect(manager.health()).rejects.toThrow(state)
   })
+
+  it('bytes that name no key are an unwrap failure only where nothing else can be the cause', async () => {
+    const former = server.createKey('alias/former')
+    const manager = open('alias/main', { formerKeyIds: ['alias/former'] })
+    const { wrapped } = await manager.generate(CONTEXT)
+    wrapped[0] = 0xff
+    for (const work of [() => manager.unwrap(wrapped, CONTEXT), () => manager.rewrap(wrapped, CONTEXT)]) {
+      await expect(work()).rejects.toMatchObject({ layer: 'unwrap failure' })
+    }
+    server.setState(former, 'Disabled')
+    await expect(manager.unwrap(wrapped, CONTEXT)).rejects.toMatchObject({ kind: 'denied' })
+  })
+
+  it.each(['ReEncrypt', 'Decrypt', 'Encrypt'])(
+    'a missing permission for %s is no fault of the bytes',
+    async (action) => {
+      const manager = open('alias/main')
+      const { wrapped } = await manager.generate(CONTEXT)
+      const strange = Buffer.from(wrapped)
+      strange[0] = 0xff
+      server.denied = [action]
+      const bytes = action === 'Encrypt' ? strange : wrapped
+      const work = action === 'ReEncrypt' ? manager.rewrap(bytes, CONTEXT) : manager.unwrap(bytes, CONTEXT)
+      await expect(work).rejects.toMatchObject({ kind: 'denied' })
+      server.denied = []
+    },
+  )
 
   it('does not wait longer than its time', async () => {
     server.fault = 'silence'

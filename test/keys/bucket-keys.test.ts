@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { Denied, Unavailable } from '../../src/errors.ts'
+import { Denied, Integrity, Unavailable } from '../../src/errors.ts'
 import { kidOf } from '../../src/format/derive.ts'
 import { type BucketKeysOptions, createBucketKeys, type KeyAlarm } from '../../src/keys/bucket-keys.ts'
 import type { BucketKey, BucketKeys, GeneratedKey, KeyContext, KeyManager } from '../../src/keys/key-manager.ts'
@@ -430,11 +430,24 @@ describe('the keyring behind an envelope', () => {
   })
 })
 
+describe('a new key', () => {
+  it.each([
+    ['refuses to open it', () => Promise.reject(new Denied('no kms:Decrypt')), 'denied'],
+    ['cannot open it', () => Promise.reject(new Integrity('unwrap failure', 'broken')), 'unavailable'],
+    ['opens something else', async () => randomBytes(32), 'unavailable'],
+  ])('is not sealed under if its manager %s', async (_what, unwrap, kind) => {
+    main.unwrap = unwrap
+    await expect(replica().active('a')).rejects.toMatchObject({ kind })
+    expect([keyring.records.size, keyring.slots.size, alarms]).toEqual([0, 0, []])
+  })
+})
+
 describe('a key by its kid', () => {
   it('is the recorded one, read from the keyring once', async () => {
     const key = await replica().active('a')
     const keys = replica()
     keyring.calls.length = 0
+    main.unwrapped = 0
     for (let i = 0; i < 5; i++) expect((await keys.byKid(key.kid, 'a'))?.key).toEqual(key.key)
     expect(keyring.calls).toEqual(['find'])
     expect(main.unwrapped).toBe(1)

@@ -28,6 +28,31 @@ const expandOnce = (prk: Buffer, label: string, data: Buffer, bytes: number): Bu
     .subarray(0, bytes)
 
 describe('the local key manager', () => {
+  it('reads its master keys anew when it is told to, and when it meets a key of one that it does not know', async () => {
+    const [first, second] = [newMaster(), newMaster()]
+    const context = { namespace: 'ns', day: 1 }
+    let found: MasterKeys | undefined
+    let reads = 0
+    const manager = new LocalKeyManager({
+      alias: 'main',
+      masterKeys: masterKeys(copyOf(first)),
+      random: randomBytes,
+      read: async () => {
+        reads += 1
+        return found
+      },
+    })
+    const { wrapped: early } = await manager.generate(context)
+    const { key, wrapped } = await open(masterKeys(second)).generate(context)
+    await expect(manager.unwrap(wrapped, context)).rejects.toMatchObject({ layer: 'unwrap failure' })
+    expect(await manager.reload()).toBe(first.id.toString('hex'))
+    found = masterKeys(copyOf(second), copyOf(first))
+    expect(await manager.unwrap(wrapped, context)).toEqual(key)
+    await expect(manager.unwrap(early, context)).resolves.toHaveLength(32)
+    expect(await manager.reload()).toBe(second.id.toString('hex'))
+    expect(reads).toBe(4)
+  })
+
   it('wraps as the format says: version, master id, salt and ciphertext bound to namespace and day', async () => {
     const master = newMaster()
     const { key, wrapped } = await open(masterKeys(master)).generate({ namespace: 'ns', day: 0x01020304 })

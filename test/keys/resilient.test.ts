@@ -4,7 +4,7 @@ import { Denied, Integrity, Unavailable } from '../../src/errors.ts'
 import type { BreakerState } from '../../src/keys/breaker.ts'
 import type { KeyManager } from '../../src/keys/key-manager.ts'
 import { MemoryKeyManager } from '../../src/keys/memory.ts'
-import { ResilientKeyManager } from '../../src/keys/resilient.ts'
+import { type KeyCall, ResilientKeyManager } from '../../src/keys/resilient.ts'
 import { keyManagerContract } from '../contract/key-manager.contract.ts'
 
 const CONTEXT = { namespace: 'backups', day: 20_417 }
@@ -15,6 +15,7 @@ const BREAKER = { failures: 5, probeInterval: 10_000 }
 class World {
   readonly inner = new MemoryKeyManager({ alias: 'main', random: randomBytes })
   readonly states: BreakerState[] = []
+  readonly told: KeyCall[] = []
   now = 0
   calls = 0
   failure: Error | undefined
@@ -50,6 +51,7 @@ class World {
       breaker: BREAKER,
       timing,
       onBreaker: (state) => this.states.push(state),
+      onCall: (call) => this.told.push(call),
     })
   }
 }
@@ -126,6 +128,25 @@ describe('a resilient key manager', () => {
     await manager.health()
     await manager.generate(CONTEXT)
     expect(world.states).toEqual(['open', 'closed'])
+  })
+
+  it('tells of every call what came of it, and of those that were not made', async () => {
+    const { wrapped } = await manager.generate(CONTEXT)
+    for (const failure of [new Denied('no'), new Integrity('unwrap failure', 'broken'), new Error('a bug')]) {
+      world.failure = failure
+      await manager.unwrap(wrapped, CONTEXT).catch(() => undefined)
+    }
+    await fail(world.calls + 5)
+    world.failure = undefined
+    await manager.wrap(Buffer.alloc(32), CONTEXT).catch(() => undefined)
+    expect(world.told.map(({ call, outcome }) => `${call} ${outcome}`)).toEqual([
+      'generate ok',
+      'unwrap denied',
+      'unwrap integrity',
+      'unwrap failed',
+      ...Array.from({ length: 5 }, () => 'health unavailable'),
+      'wrap not-asked',
+    ])
   })
 
   it('counts failures in a row: one answer begins anew', async () => {

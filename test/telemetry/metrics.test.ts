@@ -1,11 +1,21 @@
 import { afterEach, expect, test } from 'vitest'
-import { keyCache, keyManager, plaintextLeft, plaintextSeen } from '../../src/telemetry/channels.ts'
+import {
+  keyCache,
+  keyCacheSize,
+  keyCall,
+  keyFailover,
+  keyManager,
+  plaintextLeft,
+  plaintextSeen,
+  rotationSeen,
+} from '../../src/telemetry/channels.ts'
 import { collectMetrics, type Metrics } from '../../src/telemetry/metrics.ts'
 
 let metrics: Metrics
 afterEach(() => metrics.stop())
 
-const lines = async (): Promise<string[]> => (await metrics.text()).split('\n').filter((line) => /^[^#]/.test(line))
+const lines = async (): Promise<string[]> =>
+  (await metrics.text()).split('\n').filter((line) => /^[^#]/.test(line) && line !== 'sealgate_key_cache_entries 0')
 
 test('what is left in plaintext is a gauge, and each meeting with it is counted', async () => {
   metrics = collectMetrics()
@@ -39,6 +49,41 @@ test('looks for bucket keys are counted by what came of them, and a key manager 
   ])
   keyManager.publish({ manager: 'main', state: 'closed' })
   expect(await lines()).toContain('sealgate_key_manager_open{manager="main"} 0')
+})
+
+test('the phase of a rotation, and how far it is, are gauges', async () => {
+  metrics = collectMetrics()
+  const seen = { from: 'old', to: 'new', stalled: true, total: 9, examined: 4, rewrapped: 3, failed: 1 }
+  rotationSeen.publish({ ...seen, phase: 'draining' })
+  rotationSeen.publish({ ...seen, phase: 'rewrapping' })
+  const found = await lines()
+  expect(found).toContain('sealgate_rotation_phase{phase="draining"} 0')
+  expect(found).toContain('sealgate_rotation_phase{phase="rewrapping"} 1')
+  expect(found).toContain('sealgate_rotation_stalled{to="new"} 1')
+  expect(found).toContain('sealgate_rotation_keys{outcome="failed"} 1')
+})
+
+test('calls of a key manager are counted by what came of them and timed; its last answer, stand-ins and open keys are told', async () => {
+  metrics = collectMetrics()
+  const call = { manager: 'main', call: 'unwrap' } as const
+  keyCall.publish({ ...call, outcome: 'ok', milliseconds: 30, at: 5_000 })
+  keyCall.publish({ ...call, outcome: 'unavailable', milliseconds: 4_000, at: 9_000 })
+  keyCall.publish({ ...call, outcome: 'not-asked', milliseconds: 0, at: 10_000 })
+  keyFailover.publish({ manager: 'second' })
+  keyCacheSize.publish({ entries: 7 })
+  const found = await lines()
+  for (const line of [
+    'sealgate_key_calls_total{manager="main",call="unwrap",outcome="ok"} 1',
+    'sealgate_key_calls_total{manager="main",call="unwrap",outcome="unavailable"} 1',
+    'sealgate_key_calls_total{manager="main",call="unwrap",outcome="not-asked"} 1',
+    'sealgate_key_call_seconds_bucket{le="0.05",manager="main"} 1',
+    'sealgate_key_call_seconds_count{manager="main"} 2',
+    'sealgate_key_manager_answered_timestamp_seconds{manager="main"} 5',
+    'sealgate_key_failover_total{manager="second"} 1',
+    'sealgate_key_cache_entries 7',
+  ]) {
+    expect(found).toContain(line)
+  }
 })
 
 test('nothing is counted after the end', async () => {

@@ -1,13 +1,9 @@
 /** Not a client but gateways whose master key is in a token: SoftHSM, taken out, slow, with a wrong PIN and with a locked one. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CreateBucketCommand, GetObjectCommand, ListBucketsCommand, PutObjectCommand } from '@aws-sdk/client-s3'
-import { connect } from '../bare.mjs'
-import { startGateway } from '../gateway.mjs'
-import { contractTests, installPkcs11, makeToken } from '../pkcs11.mjs'
-import { assert, attempt, sleep, until } from '../shell.mjs'
-
-const TEXT = 'sealed under a key of a token'
+import { refused, runContract, within } from '../key-managers.mjs'
+import { installPkcs11, makeToken } from '../pkcs11.mjs'
+import { assert, sleep, until } from '../shell.mjs'
 
 export const kmsPkcs11 = {
   name: 'kms-pkcs11',
@@ -21,64 +17,12 @@ export const kmsPkcs11 = {
     const folder = join(cx.gateway.folder, 'pkcs11')
     mkdirSync(folder)
     const token = makeToken(folder, tool, ['main', 'other'])
-    contract(cx, folder, token)
+    runContract(cx, folder, 'test/keys/pkcs11-real.test.ts', token.contractEnv)
     await life(cx, token)
     await trouble(cx, token)
     await pins(cx, folder, token)
     await rotation(cx, token)
   },
-}
-
-/** One check for each group of tests. */
-function contract({ record }, folder, token) {
-  const groups = new Map()
-  for (const test of contractTests(folder, token, attempt)) {
-    const name = test.ancestorTitles.at(-1)
-    groups.set(name, [...(groups.get(name) ?? []), test])
-  }
-  assert(groups.size > 0, 'no test ran')
-  for (const [name, tests] of groups) {
-    const failed = tests.filter(({ status }) => status === 'failed')
-    const passed = tests.filter(({ status }) => status === 'passed').length
-    const seconds = tests.reduce((sum, { duration = 0 }) => sum + duration, 0) / 1000
-    const why = failed.map((one) => `${one.fullName}: ${one.failureMessages.join(' ').split('\n')[0]}`)
-    record(name, failed.length === 0 && passed > 0, seconds, [`${passed} passed`, ...why].join('\n'))
-  }
-}
-
-/** A gateway with the token and a client of it, for `work` and no longer. */
-async function within({ cache, store }, env, work) {
-  const gateway = await startGateway(cache, store, { env })
-  const client = connect(gateway)
-  /** What needs no key. */
-  const list = () => client.send(new ListBucketsCommand({}))
-  const put = async (Bucket) => {
-    await client.send(new CreateBucketCommand({ Bucket })).catch((error) => {
-      if (error.name !== 'BucketAlreadyOwnedByYou') throw error
-    })
-    await client.send(new PutObjectCommand({ Bucket, Key: 'one', Body: TEXT }))
-  }
-  const get = async (Bucket) => {
-    const { Body } = await client.send(new GetObjectCommand({ Bucket, Key: 'one' }))
-    assert((await Body.transformToString()) === TEXT, 'the bytes differ')
-  }
-  const log = () => readFileSync(gateway.log, 'utf8')
-  try {
-    return await work({ put, get, list, log })
-  } finally {
-    client.destroy()
-    await gateway.stop()
-  }
-}
-
-/** The status that a request was refused with. The client itself tries nothing twice here that matters: it is asked for the last answer. */
-const refused = async (request) => {
-  try {
-    await request
-  } catch (error) {
-    return error.$metadata?.httpStatusCode ?? 0
-  }
-  throw new Error('it was not refused')
 }
 
 async function life({ check, ...cx }, token) {

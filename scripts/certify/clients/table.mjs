@@ -5,6 +5,8 @@ import { boto3 } from './boto3.mjs'
 import { data } from './data.mjs'
 import { differential } from './differential.mjs'
 import { duplicity } from './duplicity.mjs'
+import { kmsAws } from './kms-aws.mjs'
+import { kmsKmip } from './kms-kmip.mjs'
 import { kmsPkcs11 } from './kms-pkcs11.mjs'
 import { kmsVault } from './kms-vault.mjs'
 import { mc } from './mc.mjs'
@@ -23,7 +25,7 @@ import { terraform } from './terraform.mjs'
 
 const SDKS = [boto3, sdkJs, sdkGo, sdkJava, sdkRust, minioGo]
 const TOOLS = [awsCli, rclone, s5cmd, mc, s3cmd, s3fs]
-const KEY_MANAGERS = [kmsPkcs11, kmsVault]
+const KEY_MANAGERS = [kmsAws, kmsPkcs11, kmsVault, kmsKmip]
 const BACKUPS = [restic, duplicity, barman, pgbackrest]
 
 export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader, scaleOut, differential, protocol, ...KEY_MANAGERS]

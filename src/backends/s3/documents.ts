@@ -10,6 +10,9 @@ import type {
   ListOptions,
   ListPage,
   ListUploadsOptions,
+  ListVersionsOptions,
+  ListVersionsPage,
+  ListedVersion,
   PartInfo,
   UploadInfo,
 } from '../object-store.ts'
@@ -90,6 +93,28 @@ export function listQuery({
   return query
 }
 
+/** The query of ListObjectVersions. */
+export function versionsQuery(options: ListVersionsOptions): (readonly [string, string])[] {
+  const { prefix, delimiter, afterKey, afterVersionId, limit } = options
+  const query: (readonly [string, string])[] = [
+    ['versions', ''],
+    ['encoding-type', 'url'],
+    ['max-keys', String(limit)],
+    ['prefix', prefix],
+  ]
+  if (delimiter !== undefined) query.push(['delimiter', delimiter])
+  if (afterKey !== undefined) query.push(['key-marker', afterKey])
+  if (afterVersionId !== undefined) query.push(['version-id-marker', afterVersionId])
+  return query
+}
+
+/** The query of ListParts. */
+export const partsQuery = (uploadId: string, after: number, limit: number): (readonly [string, string])[] => [
+  ['max-parts', String(limit)],
+  ['part-number-marker', String(after)],
+  ['uploadId', uploadId],
+]
+
 /** The query of ListMultipartUploads. */
 export function uploadsQuery(options: ListUploadsOptions): (readonly [string, string])[] {
   const { prefix, afterKey, afterUploadId, limit } = options
@@ -108,17 +133,44 @@ export function uploadsQuery(options: ListUploadsOptions): (readonly [string, st
 export function readListing(root: XmlElement): ListPage {
   expectRoot(root, 'ListBucketResult')
   const name = decoderOf(root)
-  const objects = childrenNamed(root, 'Contents').map(
-    (entry): ListedObject => ({
-      key: named(name(childText(entry, 'Key') ?? '')),
-      etag: unquoteEtag(childText(entry, 'ETag') ?? ''),
-      size: numberOf(childText(entry, 'Size')),
-      lastModified: dateOf(childText(entry, 'LastModified')),
-    }),
-  )
-  const commonPrefixes = childrenNamed(root, 'CommonPrefixes').map((entry) => name(childText(entry, 'Prefix') ?? ''))
-  return { objects, commonPrefixes, truncated: isTrue(childText(root, 'IsTruncated')) }
+  return {
+    objects: childrenNamed(root, 'Contents').map((entry) => objectOf(entry, name)),
+    commonPrefixes: prefixesOf(root, name),
+    truncated: isTrue(childText(root, 'IsTruncated')),
+  }
 }
+
+/** ListObjectVersions. */
+export function readVersions(root: XmlElement): ListVersionsPage {
+  expectRoot(root, 'ListVersionsResult')
+  const name = decoderOf(root)
+  const versions = root.children
+    .filter((entry) => entry.name === 'Version' || entry.name === 'DeleteMarker')
+    .map((entry): ListedVersion => {
+      const deleteMarker = entry.name === 'DeleteMarker'
+      const versionId = named(childText(entry, 'VersionId') ?? '')
+      return {
+        ...objectOf(entry, name, deleteMarker),
+        versionId,
+        latest: isTrue(childText(entry, 'IsLatest')),
+        deleteMarker,
+      }
+    })
+  return { versions, commonPrefixes: prefixesOf(root, name), truncated: isTrue(childText(root, 'IsTruncated')) }
+}
+
+/** A marker has neither ETag nor size. */
+function objectOf(entry: XmlElement, name: (text: string) => string, marker = false): ListedObject {
+  return {
+    key: named(name(childText(entry, 'Key') ?? '')),
+    etag: unquoteEtag(childText(entry, 'ETag') ?? ''),
+    size: marker ? 0 : numberOf(childText(entry, 'Size')),
+    lastModified: dateOf(childText(entry, 'LastModified')),
+  }
+}
+
+const prefixesOf = (root: XmlElement, name: (text: string) => string): string[] =>
+  childrenNamed(root, 'CommonPrefixes').map((entry) => name(childText(entry, 'Prefix') ?? ''))
 
 export function readBuckets(root: XmlElement): BucketInfo[] {
   expectRoot(root, 'ListAllMyBucketsResult')

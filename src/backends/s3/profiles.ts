@@ -38,6 +38,8 @@ export interface Profile {
   readonly versions: boolean
   readonly tags: boolean
   readonly objectLock: boolean
+  /** Single objects can be granted to others, and a copy is not granted as its source is. */
+  readonly objectGrants: boolean
   /** The sub-resources that it does not take for the bucket or the object itself; nothing else is handed on to it. */
   readonly subresources: readonly Subresource[]
   /** A name that ends in `/` may have a body; a sealed object always has one. */
@@ -61,6 +63,7 @@ const FULL = {
   versions: true,
   tags: true,
   objectLock: true,
+  objectGrants: true,
   subresources: COMMON_SUBRESOURCES,
   slashKeys: true,
 } as const
@@ -93,6 +96,8 @@ export const PROFILES = {
     tried: '2026-02-12',
     checksum: 'crc32',
     partChecksum: 'crc32',
+    // It answers GetObjectAcl, always the same.
+    objectGrants: false,
     subresources: [...COMMON_SUBRESOURCES, 'bucket?notification', 'bucket?replication', 'object?restore'],
   },
   ceph: {
@@ -211,5 +216,6 @@ export function capabilitiesOf(profile: Profile): Capabilities {
     versions: profile.versions,
     native: true,
     forwards: forwardable(profile),
+    objectGrants: profile.objectGrants,
   }
 }

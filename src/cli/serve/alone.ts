@@ -1,4 +1,11 @@
-import { composeAdminServer, composeS3Server, openComponents, reload } from '../../compose.ts'
+import {
+  composeAdminApi,
+  composeAdminServer,
+  composeS3Server,
+  openComponents,
+  reload,
+  reloadAdmin,
+} from '../../compose.ts'
 import type { Live } from '../../compose/live.ts'
 import { drain } from '../../http/shutdown.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
@@ -19,9 +26,14 @@ export async function serveAlone(context: CommandContext, { configPath, files, l
   const app = composeS3Server(settings, components, live)
   let draining = false
   const { dependencies, waiting } = components
-  const admin = composeAdminServer({ dependencies, waiting, draining: () => draining, metrics })
+  const api = composeAdminApi(components)
+  const { answer } = api
+  const admin = composeAdminServer(live, { dependencies, waiting, draining: () => draining, metrics, answer })
   reportAtStart(components)
-  const apply = (next: Live): void => reload(app, components, next)
+  const apply = (next: Live): void => {
+    reload(app, components, next)
+    reloadAdmin(admin, next)
+  }
   const stopReloading = keepReloading({ context, configPath, logger, apply }, { live, files })
   try {
     const address = await listen(app, settings.server.listen)
@@ -32,6 +44,7 @@ export async function serveAlone(context: CommandContext, { configPath, files, l
     await drain(app, settings.server.shutdownGrace)
   } finally {
     await stopReloading()
+    await api.close()
     await admin.close()
     await app.close()
     await components.close()

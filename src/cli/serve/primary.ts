@@ -1,11 +1,12 @@
-import { composeAdminServer } from '../../compose.ts'
+import { composeAdminServer, reloadAdmin } from '../../compose.ts'
 import type { Live } from '../../compose/live.ts'
 import { Unavailable } from '../../errors.ts'
-import type { WaitingCount } from '../../http/admin-server.ts'
+import type { Found, WaitingCount } from '../../http/admin-server.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
 import { clusterMetrics } from '../../telemetry/metrics.ts'
 import { type CommandContext, print } from '../context.ts'
-import { askOne, checkWorkers } from './health.ts'
+import { relayTo } from './admin-relay.ts'
+import { askOne, checkWorkers, foundByWorkers } from './health.ts'
 import { listen } from './listen.ts'
 import { keepReloading, type Start } from './reloading.ts'
 import { welcome } from './welcome.ts'
@@ -20,8 +21,21 @@ export async function servePrimary(context: CommandContext, { configPath, files,
   let draining = false
   const dependencies = [{ name: 'workers', check: () => checkWorkers(workers.all, settings.server.workers) }]
   const waiting = (): Promise<readonly WaitingCount[]> => askOne(workers.all)
-  const admin = composeAdminServer({ dependencies, waiting, draining: () => draining, metrics: clusterMetrics() })
-  const apply = (next: Live): Promise<void> => workers.reload(next)
+  const elsewhere = (): Promise<readonly Found[]> => foundByWorkers(workers.all)
+  const metrics = clusterMetrics()
+  const answer = relayTo(workers.listening)
+  const admin = composeAdminServer(live, {
+    dependencies,
+    elsewhere,
+    waiting,
+    draining: () => draining,
+    metrics,
+    answer,
+  })
+  const apply = async (next: Live): Promise<void> => {
+    reloadAdmin(admin, next)
+    await workers.reload(next)
+  }
   const stopReloading = keepReloading({ context, configPath, logger, apply }, { live, files })
   try {
     const first = await Promise.race([

@@ -117,11 +117,12 @@ async function reloadOnce({ context, configPath, logger, apply }: ReloadingParts
 }
 
 /** Files whose content has changed under the same settings. */
-function exchanged(old: Live, { settings, credentials, tls }: Live): string[] {
+function exchanged(old: Live, { settings, credentials, tls, adminTls }: Live): string[] {
   const found: string[] = []
   if (settings.credentials === undefined && JSON.stringify(credentials) !== JSON.stringify(old.credentials)) {
     found.push('the credentials file')
   }
   if (tls?.cert !== old.tls?.cert || tls?.key !== old.tls?.key) found.push('the certificate')
+  if (JSON.stringify(adminTls) !== JSON.stringify(old.adminTls)) found.push('the certificates of the admin listener')
   return found
 }

@@ -1,10 +1,12 @@
 import cluster from 'node:cluster'
-import { type Components, composeS3Server, openComponents, reload } from '../../compose.ts'
+import type { AdminApi } from '../../admin/api.ts'
+import { type Components, composeAdminApi, composeS3Server, openComponents, reload } from '../../compose.ts'
 import type { Live } from '../../compose/live.ts'
 import { drain } from '../../http/shutdown.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
 import { collectMetrics } from '../../telemetry/metrics.ts'
 import type { CommandContext } from '../context.ts'
+import { answerAdmin } from './admin-relay.ts'
 import { answerHealth } from './health.ts'
 import { listen } from './listen.ts'
 import { HELLO, isTold, STOP, type Told, type WorkerMessage } from './messages.ts'
@@ -57,21 +59,30 @@ async function serveUntilStopped(
   const app = composeS3Server(live.settings, components, live)
   // The others have the same store.
   if (cluster.worker?.id === 1) reportAtStart(components)
-  primary.serves(components, (next) => {
+  const api = composeAdminApi(components)
+  const apply = (next: Live): void => {
     reload(app, components, next)
     logger.level = next.settings.log.level
-  })
+  }
+  primary.serves({ components, api, apply })
   try {
     answer({ address: await listen(app, server.listen) })
     await Promise.race([primary.stop, context.stopSignal])
     await drain(app, server.shutdownGrace)
   } finally {
     await app.close()
+    await api.close()
   }
 }
 
 /** How much longer than its transfers a process may take to end. */
 const MARGIN_MILLISECONDS = 5_000
+
+interface Answering {
+  readonly components: Components
+  readonly api: AdminApi
+  readonly apply: (live: Live) => void
+}
 
 /** What the primary says, and its end: a worker does not outlive it. */
 class Primary {
@@ -80,7 +91,7 @@ class Primary {
   readonly stop: Promise<undefined>
   #stopped = false
   #live: Live | undefined
-  #serving: { readonly components: Components; readonly apply: (live: Live) => void } | undefined
+  #serving: Answering | undefined
 
   constructor() {
     let begin: (live: Live) => void = () => undefined
@@ -98,7 +109,7 @@ class Primary {
       process.on('message', (message) => {
         if (message === STOP) end()
         else if (isTold(message)) this.#hear(message, begin)
-        else if (this.#serving !== undefined) void answerHealth(message, this.#serving.components)
+        else this.#answer(message)
       })
       process.on('disconnect', end)
     })
@@ -111,10 +122,15 @@ class Primary {
   }
 
   /** From now on it answers for them, and changes them. */
-  serves(components: Components, apply: (live: Live) => void): void {
-    this.#serving = { components, apply }
+  serves(serving: Answering): void {
+    this.#serving = serving
     // What came while they were opened.
-    if (this.#live !== undefined) apply(this.#live)
+    if (this.#live !== undefined) serving.apply(this.#live)
+  }
+
+  #answer(message: unknown): void {
+    void answerAdmin(message, this.#serving?.api)
+    if (this.#serving !== undefined) void answerHealth(message, this.#serving.components)
   }
 
   #hear({ live, round }: Told, begin: (live: Live) => void): void {

@@ -32,6 +32,11 @@ export class Workers {
     return this.#all
   }
 
+  /** Those that can be told something; the one that has run longest first. */
+  get listening(): ReadonlySet<Worker> {
+    return this.#listening
+  }
+
   /** The address that it serves at; `undefined` if it ended before it did. */
   fork(): Promise<string | undefined> {
     const worker = cluster.fork()

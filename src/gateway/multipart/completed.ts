@@ -106,6 +106,7 @@ async function findOlder(
   { bucket, key }: Place,
   plan: PlanRecord,
 ): Promise<CompleteAnswer | undefined> {
+  if (!gateway.store.capabilities.facts) return undefined
   const page = await gateway.store.listVersions?.(bucket, { prefix: key, limit: VERSIONS })
   const own = page?.versions.filter((version) => version.key === key && !version.deleteMarker) ?? []
   const listed = await openListed(gateway, bucket, own)

@@ -76,10 +76,10 @@ export async function planComplete(
   }
 }
 
-/** The bucket key for the facts: of the manager that the object itself is sealed under; the default one where that is gone, or a customer has the key. */
-function bucketKeyOf({ keys }: Gateway, { record, namespace }: OpenUpload): Promise<BucketKey> {
+/** The bucket key for the facts: of the manager that the object itself is sealed under; the bucket's where that is gone, or a customer has the key. */
+function bucketKeyOf({ keys, rules }: Gateway, { record, namespace, ref }: OpenUpload): Promise<BucketKey> {
   const { alias } = parseEnvelope(record.envelope)
-  return keys.active(namespace, keys.knows(alias) ? alias : undefined)
+  return keys.active(namespace, keys.knows(alias) ? alias : rules(ref.bucket).manager)
 }
 
 /** The attempt that each listed part means: the one with the client's ETag, the newer where both have it. */

@@ -1,5 +1,5 @@
 /** What AWS KMS answers where it does not do what it was asked, as inner errors. */
-import { Denied, Integrity, Unavailable } from '../../errors.ts'
+import { Denied, Integrity, type KeyFault, Unavailable } from '../../errors.ts'
 
 /** The bytes, or what they are bound to, are wrong. */
 const BROKEN: ReadonlySet<string> = new Set([
@@ -23,15 +23,34 @@ const REFUSED: Readonly<Record<string, string>> = {
   OptInRequired: 'the account has not opted in to this region',
 }
 
+const KEY_FAULTS: Readonly<Record<string, KeyFault>> = {
+  DisabledException: 'disabled',
+  KMSInvalidStateException: 'wrong-state',
+  NotFoundException: 'missing',
+}
+
+/** Whether KMS may have refused the bytes and not the caller: it does not tell these apart, lest it tell which keys there are. */
+export function mayBeStrange(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AccessDeniedException'
+}
+
 /**
  * The failure of `action` (as IAM names it, without `kms:`). Only names of AWS's errors are told: its messages quote ARNs of
  * keys and of callers, and these do not belong in logs.
  */
 export function kmsFailure(alias: string, action: string, error: unknown): Error {
-  const name = error instanceof Error ? error.name : 'unknown'
+  const name = nameOf(error)
   const what = `AWS KMS, key manager ${alias}: kms:${action} failed (${name})`
   if (BROKEN.has(name)) return new Integrity('unwrap failure', what)
   const why = REFUSED[name]
-  if (why !== undefined) return new Denied(`${what}: ${why}`)
-  return new Unavailable(what)
+  const key = KEY_FAULTS[name]
+  if (why !== undefined) return new Denied(`${what}: ${why}`, key === undefined ? {} : { key })
+  return new Unavailable(name === 'AbortError' ? `${what}: no answer in time` : what)
+}
+
+/** That of the service, or such as ECONNREFUSED and CERT_HAS_EXPIRED of the way to it. */
+function nameOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown'
+  const code: unknown = 'code' in error ? error.code : undefined
+  return error.name === 'Error' && typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,60}$/.test(code) ? code : error.name
 }

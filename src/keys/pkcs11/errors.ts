@@ -91,7 +91,8 @@ export function pkcs11Failure(alias: string, fault: Fault): Error {
       return new Integrity('unwrap failure', `${who}: no key of it opens these bytes in this namespace and day`)
     }
     const refused = REFUSED_REASONS[reason]
-    return refused === undefined ? new Unavailable(`${who}: ${AWAY[reason]}`) : new Denied(`${who}: ${refused}`)
+    if (refused === undefined) return new Unavailable(`${who}: ${AWAY[reason]}`)
+    return new Denied(`${who}: ${refused}`, reason === 'no key' || reason === 'former key' ? { key: 'missing' } : {})
   }
   const what = `${who}: ${fault.call} failed (${nameOf(fault.code)})`
   const refused = REFUSED_CODES.get(fault.code)

@@ -49,15 +49,19 @@ export function transitFailure(
   if (says(TOO_OLD)) {
     return new Denied(
       `${what}: the key version ${version ?? '?'} is below min_decryption_version; allow it again: ${command(key, 'write', `${key.mount}/keys/${key.name}/config min_decryption_version=${version ?? 1}`)}`,
+      { key: 'disabled' },
     )
   }
-  if (says(NO_VERSION)) return new Denied(`${what}: the key version ${version ?? '?'} was trimmed away`)
+  if (says(NO_VERSION)) {
+    return new Denied(`${what}: the key version ${version ?? '?'} was trimmed away`, { key: 'missing' })
+  }
   if (says(NO_ENGINE)) {
     return new Denied(
       `${what}: there is no secrets engine at mount; set it right, or: ${command(key, 'secrets enable', `-path=${key.mount} transit`)}`,
     )
   }
-  if (isMissing(answer)) return new Denied(`${what}: there is no such key; make it: ${creation(key, key.name)}`)
+  if (isMissing(answer))
+    return new Denied(`${what}: there is no such key; make it: ${creation(key, key.name)}`, { key: 'missing' })
   if (BROKEN.some(says)) return new Integrity('unwrap failure', what)
   return new Denied(`${what}: Vault refuses the request; its audit log says why`)
 }

@@ -41,7 +41,7 @@ export function versionBench(bench: Bench) {
     return error instanceof StoreError ? error.answer : undefined
   }
   const skip = (context: { skip: (condition: boolean, note: string) => void }): void => {
-    context.skip(store().listVersions === undefined, 'the store keeps no versions')
+    context.skip(store().updateBucket === undefined, 'the store keeps no versions')
   }
   return { store, enable, suspend, read, remove, page, versions, brief, idOf, answerTo, skip }
 }

@@ -1,0 +1,48 @@
+/** `sealgate keys rewrap --deep`: a new envelope on every object, with the bucket key of today as its key manager wraps it now. */
+import type { Command } from 'commander'
+import { Invalid } from '../errors.ts'
+import { rewrapObject } from '../gateway/steps/rewrap-object.ts'
+import type { CommandContext } from './context.ts'
+import { type JobFlags, runJobCommand, withJobOptions } from './job.ts'
+import { type ReplacementFlags, replacementOf, withReplacementOptions } from './replacement-options.ts'
+
+export interface DeepFlags extends JobFlags, ReplacementFlags {
+  readonly deep?: boolean
+  readonly from?: string
+  readonly to?: string
+}
+
+export const withDeepOptions = (command: Command): Command =>
+  withReplacementOptions(
+    withJobOptions(command.option('--deep', 'new envelopes on objects too, whose data stays where it is'), {
+      dryRun: 'open and wrap, and change nothing',
+    }),
+  )
+
+/** What both forms of the command know. */
+const SHALLOW: readonly string[] = ['config', 'from', 'to', 'dryRun', 'json']
+
+/** Throws `Invalid` for an option that chooses among objects, where none is touched. */
+export function requireShallow(flags: DeepFlags): void {
+  const stranger = Object.keys(flags).find((name) => !SHALLOW.includes(name))
+  if (stranger === undefined) return
+  const option = stranger.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  throw new Invalid(`--${option} is about objects, which are touched with --deep alone`)
+}
+
+export async function deepRewrap(context: CommandContext, flags: DeepFlags): Promise<void> {
+  const { from, to } = flags
+  const options = {
+    ...replacementOf(flags),
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+  }
+  await runJobCommand(context, flags, {
+    job: 'rewrap-deep',
+    identity: options,
+    step: ({ gateway, managers }, { keys }) => {
+      if (to !== undefined && !managers.has(to)) throw new Invalid(`there is no key manager "${to}" in the settings`)
+      return rewrapObject(gateway, { ...options, active: keys.active })
+    },
+  })
+}

@@ -1,0 +1,90 @@
+/** What lies beside an object in its store and must lie beside the one that takes its place: storage class, tags, locks in force, grants. */
+import type { Attributes } from '../../backends/object-store.ts'
+import { grantHeadersOf } from '../../s3/acl.ts'
+import { locksOf, withoutLocks } from '../../s3/object-lock.ts'
+import { childText } from '../../s3/xml.ts'
+import { type ForStore, retained } from '../attributes.ts'
+import { requireBucket } from '../configuration/configuration.ts'
+import { attributesOfPut } from '../copied-attributes.ts'
+import type { Gateway } from '../gateway.ts'
+import { subresourceOf } from '../native-subresource.ts'
+import { ACL } from '../object-acl-headers.ts'
+import { atVersion, type Place } from '../place.ts'
+import type { StoredObject } from '../sealed-object.ts'
+
+const STORAGE_CLASS = 'x-amz-storage-class'
+
+/** Reads them for many objects of the same buckets. */
+export class KeptAttributes {
+  readonly #gateway: Gateway
+  /** By bucket, whether single objects may have grants of their own. */
+  readonly #grants = new Map<string, Promise<boolean>>()
+
+  constructor(gateway: Gateway) {
+    this.#gateway = gateway
+  }
+
+  /** `copied`: by the store, which carries tags over by itself. Locks and grants go along in the same bucket alone: another has rules of its own. */
+  async of(object: StoredObject, target: Place, copied: boolean, signal: AbortSignal): Promise<ForStore> {
+    const { store, clock } = this.#gateway
+    const { place, info } = object
+    const { versions, native } = store.capabilities
+    if (!versions) return {}
+    if (!native) return this.#judged(object, target)
+    const shown = info.attributes ?? {}
+    const storageClass = shown[STORAGE_CLASS]
+    const attributes = {
+      ...(storageClass === undefined ? {} : { [STORAGE_CLASS]: storageClass }),
+      ...(place.bucket === target.bucket ? locksOf(shown, clock()) : {}),
+      ...(place.bucket === target.bucket ? await this.#grantsOf(object, signal) : {}),
+    }
+    return copied ? { attributes } : attributesOfPut(this.#gateway, object, { attributes }, signal)
+  }
+
+  /** A store that only keeps them gives them back as they were given. */
+  async #judged({ place, info }: StoredObject, target: Place): Promise<ForStore> {
+    const { store, clock } = this.#gateway
+    if (store.attributesOf === undefined) return {}
+    const { attributes } = await store.attributesOf(place.bucket, place.key, atVersion(info))
+    const { [ACL]: grants, ...kept } = withoutLocks(attributes)
+    const ofBucket = grants === undefined ? {} : { [ACL]: grants }
+    const carried = place.bucket === target.bucket ? { ...ofBucket, ...locksOf(attributes, clock()) } : {}
+    const found = await requireBucket(this.#gateway, target.bucket)
+    return { attributes: await retained(this.#gateway, found, { ...kept, ...carried }) }
+  }
+
+  async #grantsOf({ place, info }: StoredObject, signal: AbortSignal): Promise<Attributes> {
+    if (!(await this.#hasGrants(place.bucket, signal))) return {}
+    const { bucket, key } = place
+    const read = { signal, read: grantHeadersOf }
+    return (await subresourceOf(this.#gateway, { bucket, key, ...atVersion(info) }, 'acl', read)) ?? {}
+  }
+
+  #hasGrants(bucket: string, signal: AbortSignal): Promise<boolean> {
+    const known = this.#grants.get(bucket)
+    if (known !== undefined) return known
+    const asked = mayGrant(this.#gateway, bucket, signal)
+    this.#grants.set(bucket, asked)
+    asked.catch(() => this.#grants.delete(bucket))
+    return asked
+  }
+}
+
+/** Whether objects of the bucket may have ACLs of their own: not where its owner has taken them out of use. */
+async function mayGrant(gateway: Gateway, bucket: string, signal: AbortSignal): Promise<boolean> {
+  if (gateway.store.capabilities.objectGrants !== true) return false
+  const read = (document: Parameters<typeof childText>[0]): string | undefined => {
+    const rule = document.children.find(({ name }) => name === 'Rule')
+    return rule === undefined ? undefined : childText(rule, 'ObjectOwnership')
+  }
+  const ownership = await subresourceOf(gateway, { bucket, key: '' }, 'ownershipControls', { signal, read }).catch(
+    noControls,
+  )
+  return ownership !== 'BucketOwnerEnforced'
+}
+
+/** Throws all but the answer that a bucket has none. */
+function noControls(error: unknown): undefined {
+  if (error instanceof Error && 'code' in error && error.code === 'OwnershipControlsNotFoundError') return undefined
+  throw error
+}

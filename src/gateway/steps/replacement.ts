@@ -1,0 +1,111 @@
+/** Putting another object in the place of the one that was read, and of no other. */
+import { StoreError, type ObjectInfo, type WriteCondition } from '../../backends/object-store.ts'
+import { locksOf } from '../../s3/object-lock.ts'
+import { childText } from '../../s3/xml.ts'
+import type { Gateway } from '../gateway.ts'
+import { subresourceOf } from '../native-subresource.ts'
+import type { Place } from '../place.ts'
+import { presentInfo } from '../sealed-object.ts'
+import type { StepObject } from './step.ts'
+
+export interface ReplacementOptions {
+  /** Whoever runs the job says that nobody else writes meanwhile. */
+  readonly offline?: boolean
+  /** A version under Object Lock stays, and gets a newer one beside it. */
+  readonly besideLocked?: boolean
+}
+
+/** What was found where a listing had shown an object. */
+export interface Found {
+  readonly place: Place
+  readonly info: ObjectInfo
+  readonly isLatest: boolean
+}
+
+/** What is there now: of the newest version whatever it has become. `undefined` if it is gone. */
+export async function findObject(gateway: Gateway, object: StepObject): Promise<Found | undefined> {
+  const { bucket, key, versionId, isLatest } = object
+  const place = isLatest || versionId === undefined ? { bucket, key } : { bucket, key, versionId }
+  const info = await presentInfo(gateway, place)
+  return info === undefined ? undefined : { place, info, isLatest }
+}
+
+/** Where something is to be written, and what lies there. */
+interface Target extends Omit<Found, 'info'> {
+  readonly info: ObjectInfo | undefined
+}
+
+export interface Replacement {
+  readonly condition: WriteCondition | undefined
+  /** The last look, where the condition does not tell all: throws if there is another object by now. */
+  readonly confirm: (() => Promise<void>) | undefined
+}
+
+/** Of one run: what may be replaced, and how. */
+export class Replacements {
+  readonly #gateway: Gateway
+  readonly #options: ReplacementOptions
+  /** By bucket, whether what is overwritten stays as a version. */
+  readonly #keepsVersions = new Map<string, Promise<boolean>>()
+
+  constructor(gateway: Gateway, options: ReplacementOptions) {
+    this.#gateway = gateway
+    this.#options = options
+  }
+
+  /** Why what lies there must stay as it is; `undefined` if it need not. `decided`: the store decides a condition on the write. */
+  async bar({ place, info, isLatest }: Target, decided: boolean, signal: AbortSignal): Promise<string | undefined> {
+    const { besideLocked, offline } = this.#options
+    if (!isLatest) return 'it is an earlier version, of which only a new version could be made'
+    if (besideLocked !== true && isLocked(info, this.#gateway.clock())) return 'it is under Object Lock'
+    if (decided || offline === true || (await this.#versionsStay(place.bucket, signal))) return undefined
+    return 'the store decides no condition on the write: stop the writers and use --offline'
+  }
+
+  /** For a place that has no bar. */
+  of(target: Target, decided: boolean): Replacement {
+    const { info } = target
+    const condition: WriteCondition = info === undefined ? { ifNoneMatch: '*' } : { ifMatch: info.etag }
+    // A store that speaks S3 may give equal bytes with other metadata the ETag that they had before.
+    const told = decided && (info === undefined || !this.#gateway.store.capabilities.native)
+    return {
+      condition: decided ? condition : undefined,
+      confirm: told ? undefined : () => this.requireSame(target),
+    }
+  }
+
+  /** Throws `precondition-failed` if another object lies there by now. */
+  async requireSame({ place, info }: Target): Promise<void> {
+    if (isSame(await presentInfo(this.#gateway, place), info)) return
+    throw new StoreError('precondition-failed', 'the object was overwritten meanwhile')
+  }
+
+  #versionsStay(bucket: string, signal: AbortSignal): Promise<boolean> {
+    const known = this.#keepsVersions.get(bucket)
+    if (known !== undefined) return known
+    const asked = keepsVersions(this.#gateway, bucket, signal)
+    this.#keepsVersions.set(bucket, asked)
+    asked.catch(() => this.#keepsVersions.delete(bucket))
+    return asked
+  }
+}
+
+/** Whether an overwritten object of the bucket stays there as an earlier version. */
+export async function keepsVersions(gateway: Gateway, bucket: string, signal: AbortSignal): Promise<boolean> {
+  const { store } = gateway
+  const { versions, native } = store.capabilities
+  if (!versions) return false
+  if (!native) return (await store.headBucket(bucket))?.versioning === 'Enabled'
+  const read = { signal, read: (document: Parameters<typeof childText>[0]) => childText(document, 'Status') }
+  return (await subresourceOf(gateway, { bucket, key: '' }, 'versioning', read)) === 'Enabled'
+}
+
+const isLocked = (info: ObjectInfo | undefined, now: number): boolean =>
+  Object.keys(locksOf(info?.attributes ?? {}, now)).length > 0
+
+/** Sealed metadata is drawn anew by every write; plaintext has none, and a time. */
+const isSame = (a: ObjectInfo | undefined, b: ObjectInfo | undefined): boolean =>
+  a?.etag === b?.etag &&
+  a?.versionId === b?.versionId &&
+  a?.metadata['sg-m'] === b?.metadata['sg-m'] &&
+  a?.lastModified.getTime() === b?.lastModified.getTime()

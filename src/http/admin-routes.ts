@@ -1,0 +1,92 @@
+/** The admin API below `/v1`: nothing of a request is read before it is known who sent it. */
+import type { IncomingMessage } from 'node:http'
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
+import { type AdminAnswer, type AdminCaller, type AdminInput, type AnswerAdmin, refuse } from '../admin/call.ts'
+import { openApiDocument } from '../admin/openapi.ts'
+import { AdminRefusal } from '../admin/refusal.ts'
+import type { Route } from '../admin/route.ts'
+import { ADMIN_ROUTES } from '../admin/routes.ts'
+import { alarm, audit } from '../telemetry/channels.ts'
+import type { AdminGate } from './admin-gate.ts'
+
+const MAX_BODY_BYTES = 64 * 1024
+/** Longer than any parameter that is right. */
+const MAX_TARGET = 200
+
+/** Registers them. `answer` does what is asked for. */
+export function adminRoutes(app: FastifyInstance, gate: AdminGate, answer: AnswerAdmin): void {
+  const callers = new WeakMap<IncomingMessage, AdminCaller>()
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string', bodyLimit: MAX_BODY_BYTES },
+    app.getDefaultJsonParser('error', 'error'),
+  )
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+    const found = gate.admit(request.raw)
+    if ('refused' in found) return send(reply, found.refused)
+    callers.set(request.raw, found)
+    return undefined
+  })
+  app.setErrorHandler((error: FastifyError, _request, reply) => send(reply, answerTo(error)))
+  app.setNotFoundHandler((_request, reply) => send(reply, refuse('NotFound')))
+  app.route({
+    method: 'GET',
+    url: '/openapi.json',
+    exposeHeadRoute: false,
+    handler: async (_request, reply) => send(reply, { status: 200, body: openApiDocument() }),
+  })
+  for (const route of ADMIN_ROUTES) {
+    app.route({
+      method: route.method,
+      url: route.path.replace('/v1', '').replaceAll(/\{(\w+)\}/g, ':$1'),
+      exposeHeadRoute: false,
+      handler: async ({ raw, params, query, body }, reply) => {
+        const caller = callers.get(raw)
+        if (caller === undefined) return send(reply, refuse('Unauthorized'))
+        const input = { params, query, ...(body === undefined ? {} : { body }) }
+        return send(reply, await call(route, input, caller, answer))
+      },
+    })
+  }
+}
+
+/** What changes something is told whatever comes of it. */
+async function call(route: Route, input: AdminInput, caller: AdminCaller, answer: AnswerAdmin): Promise<AdminAnswer> {
+  let target: string
+  let given: AdminAnswer
+  try {
+    target = route.target(input)
+    given = await answer({ operation: route.operation, input, caller })
+  } catch (error) {
+    if (!(error instanceof AdminRefusal)) throw error
+    target = JSON.stringify(input.params).slice(0, MAX_TARGET)
+    given = refuse(error)
+  }
+  if (route.changes) {
+    const { status, code } = given
+    const result = code === undefined ? (status === 202 ? 'begun' : 'done') : status < 500 ? 'refused' : 'failed'
+    audit.publish({ ...caller, what: route.operation, target, result, ...(code === undefined ? {} : { code }) })
+  }
+  return given
+}
+
+function send(reply: FastifyReply, { status, body, code, retryAfter }: AdminAnswer): FastifyReply {
+  if (code === 'Unauthorized') reply.header('www-authenticate', 'Bearer realm="sealgate"')
+  // A body that nobody will read must not be waited for.
+  if (code !== undefined) reply.header('connection', 'close')
+  if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
+  return reply.code(status).send(body)
+}
+
+/** Fastify's own refusals, of bodies for the most part; their words may quote what was sent. */
+function answerTo(error: FastifyError): AdminAnswer {
+  const { statusCode = 500 } = error
+  if (statusCode === 413) return refuse('TooLarge')
+  if (statusCode === 415) return refuse('UnsupportedMediaType')
+  if (statusCode < 500)
+    return refuse(new AdminRefusal('BadRequest', 'The request, or the JSON of its body, is not well formed.'))
+  alarm.publish({ what: 'an operation of the admin API failed', detail: {}, cause: error })
+  return refuse('Internal')
+}

@@ -1,0 +1,39 @@
+/** What a job over objects is made of: the objects that the engine finds, and the step that it does with each. */
+
+/** One object, or one version of it, as a listing shows it. */
+export interface JobObject {
+  readonly bucket: string
+  readonly key: string
+  /** Only where all versions are walked. */
+  readonly versionId?: string
+  /** The store's own, without quotes. */
+  readonly etag: string
+  /** Stored bytes. */
+  readonly size: number
+  readonly lastModified: Date
+  readonly isLatest: boolean
+}
+
+/** `why` is one of a few fixed texts: reports count by it. */
+export type StepOutcome =
+  /** `bytes` moved through us. */
+  | { readonly outcome: 'done'; readonly bytes: number }
+  /** There is nothing to do: it is so already. */
+  | { readonly outcome: 'unchanged'; readonly why: string }
+  /** It may not be touched: Object Lock, a customer's key, a version that is not the current one. */
+  | { readonly outcome: 'untouchable'; readonly why: string }
+  /** A write at the same moment won: what is there now is new anyway, or gone. */
+  | { readonly outcome: 'overtaken' }
+  | { readonly outcome: 'failed'; readonly cause: unknown }
+
+export interface StepOptions {
+  /** Looks, and changes nothing: `done` is what would be done. */
+  readonly dryRun: boolean
+  /** When the run began, in milliseconds since 1970; the same for all processes that go on with it. */
+  readonly begun: number
+  /** Gives up: whatever comes of the step then, a later run repeats it. */
+  readonly signal: AbortSignal
+}
+
+/** May be repeated for an object that it was done with before: a run that was killed goes on a little before where it ended. */
+export type Step = (object: JobObject, options: StepOptions) => Promise<StepOutcome>
