@@ -1,7 +1,8 @@
 /**
  * `npm run bench [-- PART …]`: prints a table and, with `--json`, one JSON document. Parts: format, large, range, list,
  * memory; remote (before MinIO), or its parts remote-large, remote-small, remote-range, remote-list, remote-memory. Without a part
- * everything runs except `memory`, which writes 16 GiB, `remote`, and `keys` (keys-warm, keys-calls with `--objects=NUMBER`). `--against=FOLDER` runs nothing but this gateway and that of
+ * everything runs except `memory`, which writes 16 GiB, `remote`, and `keys`, or its
+ * parts keys-warm, keys-calls, keys-rotate, keys-deep (before MinIO); `--objects=NUMBER` is for the two in the middle. `--against=FOLDER` runs nothing but this gateway and that of
  * another checkout, whose packages are installed, in turn. Figures mean something only on a quiet machine, and
  * ratios mean more than seconds.
  */
@@ -19,7 +20,7 @@ const chosen = parts.length > 0 ? parts : ['format', 'large', 'range', 'list']
 const REMOTE = ['remote-large', 'remote-small', 'remote-range', 'remote-list', 'remote-memory']
 const remote = REMOTE.filter((part) => chosen.includes(part) || chosen.includes('remote'))
 
-const KEYS = ['keys-warm', 'keys-calls']
+const KEYS = ['keys-warm', 'keys-calls', 'keys-rotate', 'keys-deep']
 const keys = KEYS.filter((part) => chosen.includes(part) || chosen.includes('keys'))
 const objects = Number(valueOf('objects') ?? 100_000)
 
