@@ -14,19 +14,21 @@ const AT_ONCE = 16
 /** What all that S3 has may cost those who do not use it. */
 const BOUND = 1.03
 
-interface Version {
+/** A gateway under measurement. */
+export interface Version {
   readonly running: Running
   readonly client: BenchClient
 }
 
-interface Load {
+export interface Load {
   readonly name: string
   readonly requests: number
   readonly send: (client: BenchClient, i: number) => Promise<Exchange>
   readonly atOnce: number
 }
 
-const LOADS: readonly Load[] = [
+/** 4 KiB objects in the bucket `bench`. */
+export const SMALL_LOADS: readonly Load[] = [
   {
     name: '4 KiB PUT',
     requests: 3_000,
@@ -34,6 +36,10 @@ const LOADS: readonly Load[] = [
     atOnce: AT_ONCE,
   },
   { name: '4 KiB GET', requests: 4_000, send: (client, i) => client.get(`/bench/small-${i % 1_000}`), atOnce: AT_ONCE },
+]
+
+const LOADS: readonly Load[] = [
+  ...SMALL_LOADS,
   { name: 'LIST of 1,000 keys', requests: 100, send: (client) => client.get('/keys?list-type=2'), atOnce: 1 },
   { name: '64 MiB PUT', requests: 8, send: (client, i) => client.put(`/bench/large-${i % 4}`, 64 * MIB), atOnce: 1 },
   { name: '64 MiB GET', requests: 20, send: (client, i) => client.get(`/bench/large-${i % 4}`), atOnce: 1 },
@@ -50,7 +56,13 @@ export async function benchAgainst(checkout: string): Promise<Row[]> {
     versions.push(before)
     for (const { client } of versions) await fill(client)
     const rows: Row[] = []
-    for (const load of LOADS) rows.push(...(await compare(load, now, before)))
+    for (const load of LOADS) {
+      const { cpu, ratio } = await compare(load, now, before)
+      rows.push(
+        { name: `${load.name}: CPU of a request`, value: cpu * 1e6, unit: 'µs' },
+        { name: `${load.name}: now over before`, value: ratio, unit: '×', bound: BOUND },
+      )
+    }
     return rows
   } finally {
     for (const { client } of versions) client.close()
@@ -70,8 +82,12 @@ async function fill(client: BenchClient): Promise<void> {
   await many(KEYS, AT_ONCE, put)
 }
 
-/** Rounds of both in turn, the one that begins exchanged each time; the first two warm up. */
-async function compare({ name, requests, send, atOnce }: Load, now: Version, before: Version): Promise<Row[]> {
+/** CPU seconds of a request of `now`, and over one of `before`: rounds of both in turn, the one that begins exchanged each time; the first two warm up. */
+export async function compare(
+  { requests, send, atOnce }: Load,
+  now: Version,
+  before: Version,
+): Promise<{ readonly cpu: number; readonly ratio: number }> {
   const cpu = { now: [] as number[], before: [] as number[] }
   for (let round = -2; round < ROUNDS; round += 1) {
     const turn = [
@@ -85,13 +101,11 @@ async function compare({ name, requests, send, atOnce }: Load, now: Version, bef
     }
   }
   const ratios = cpu.now.map((value, round) => value / (cpu.before[round] ?? Number.NaN))
-  return [
-    { name: `${name}: CPU of a request`, value: median(cpu.now) * 1e6, unit: 'µs' },
-    { name: `${name}: now over before`, value: median(ratios), unit: '×', bound: BOUND },
-  ]
+  return { cpu: median(cpu.now), ratio: median(ratios) }
 }
 
-async function many(requests: number, atOnce: number, send: (i: number) => Promise<Exchange>): Promise<void> {
+/** Sends so many requests, some at once. */
+export async function many(requests: number, atOnce: number, send: (i: number) => Promise<Exchange>): Promise<void> {
   let next = 0
   const one = async (): Promise<void> => {
     while (next < requests) {

@@ -39,25 +39,45 @@ export class BenchClient {
     return this.#send('GET', path, headers, 0)
   }
 
+  /** The answer as text. */
+  text(path: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const url = `${this.#endpoint}${path}`
+      const read = (res: IncomingMessage): void => {
+        let text = ''
+        res.setEncoding('utf8').on('data', (piece: string) => (text += piece))
+        res.on('end', () => resolve(text)).on('error', reject)
+      }
+      request(url, { headers: this.#headers('GET', url, {}), agent: this.#agent }, read)
+        .on('error', reject)
+        .end()
+    })
+  }
+
+  head(path: string): Promise<Exchange> {
+    return this.#send('HEAD', path, {}, 0)
+  }
+
+  /** A copy onto itself with other metadata, by the store alone. */
+  copyOntoItself(path: string): Promise<Exchange> {
+    const headers = { 'x-amz-copy-source': path, 'x-amz-metadata-directive': 'REPLACE', 'x-amz-meta-round': '2' }
+    return this.#send('PUT', path, headers, 0)
+  }
+
   close(): void {
     this.#agent.destroy()
   }
 
+  #headers(method: string, url: string, headers: Readonly<Record<string, string>>): Record<string, string> {
+    const credentials = this.#credentials
+    if (credentials === undefined) return { ...headers }
+    const payloadHash = UNSIGNED_PAYLOAD
+    return signRequest({ method, url, headers, credentials, region: 'us-east-1', now: new Date(), payloadHash })
+  }
+
   #send(method: string, path: string, extra: Readonly<Record<string, string>>, bytes: number): Promise<Exchange> {
     const url = `${this.#endpoint}${path}`
-    const base = { ...extra, 'content-length': String(bytes) }
-    const headers =
-      this.#credentials === undefined
-        ? base
-        : signRequest({
-            method,
-            url,
-            headers: base,
-            credentials: this.#credentials,
-            region: 'us-east-1',
-            now: new Date(),
-            payloadHash: UNSIGNED_PAYLOAD,
-          })
+    const headers = this.#headers(method, url, { ...extra, 'content-length': String(bytes) })
     const started = performance.now()
     return new Promise((resolve, reject) => {
       const req = request(

@@ -35,12 +35,10 @@ interface Field {
 const cache =
   process.env.CERTIFY_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'sealgate-certify')
 
-/** Throws if MinIO is not there: `npm run certify -- --store minio` installs it. */
+/** Throws where `startMinio` does. */
 export async function benchRemote(parts: readonly string[]): Promise<Row[]> {
-  const minio = process.env.MINIO ?? join(cache, 'bin', 'minio')
-  if (!existsSync(minio)) throw new Error(`no MinIO at ${minio}; npm run certify -- --store minio installs it`)
   const folder = mkdtempSync(join(ROOT, 'node_modules', '.cache', 'bench-remote-'))
-  const field = await startField(minio, folder)
+  const field = await startField(folder)
   const rows: Row[] = []
   try {
     for (const { client } of [field.store, field.gateway]) check(await client.put('/bench', 0))
@@ -61,7 +59,10 @@ export async function benchRemote(parts: readonly string[]): Promise<Row[]> {
   }
 }
 
-async function startField(minio: string, folder: string): Promise<Field> {
+/** A bare store. Throws if MinIO is not there: `npm run certify -- --store minio` installs it. */
+export async function startMinio(folder: string): Promise<Server & { readonly endpoint: string }> {
+  const minio = process.env.MINIO ?? join(cache, 'bin', 'minio')
+  if (!existsSync(minio)) throw new Error(`no MinIO at ${minio}; npm run certify -- --store minio installs it`)
   const port = await freePort()
   const endpoint = `http://127.0.0.1:${port}`
   const running = await start(
@@ -69,6 +70,11 @@ async function startField(minio: string, folder: string): Promise<Field> {
     { MINIO_ROOT_USER: ACCESS.accessKey, MINIO_ROOT_PASSWORD: ACCESS.secret, MINIO_BROWSER: 'off' },
     /API: (http\S+)/,
   )
+  return { running, endpoint, client: new BenchClient(endpoint, ACCESS) }
+}
+
+async function startField(folder: string): Promise<Field> {
+  const { endpoint, ...store } = await startMinio(folder)
   const proxy = await bundle('bench/proxy.ts')
   const proxied = async (mode: string): Promise<Server> => {
     const server = await start(
@@ -79,7 +85,7 @@ async function startField(minio: string, folder: string): Promise<Field> {
     return { running: server, client: new BenchClient(`http://127.0.0.1:${server.match[1]}`) }
   }
   return {
-    store: { running, client: new BenchClient(endpoint, ACCESS) },
+    store,
     gateway: await startGateway(folder, endpoint, 'minio'),
     workers: await startGateway(folder, endpoint, 'minio', availableParallelism()),
     copy: await proxied('copy'),
@@ -87,22 +93,18 @@ async function startField(minio: string, folder: string): Promise<Field> {
   }
 }
 
+/** The settings of a gateway before a bare store. */
+export const before = (endpoint: string): Record<string, string> => ({
+  SEALGATE_BACKEND_TYPE: 's3',
+  SEALGATE_BACKEND_ENDPOINT: endpoint,
+  SEALGATE_BACKEND_ACCESS_KEY_ID: ACCESS.accessKey,
+  SEALGATE_BACKEND_SECRET_ACCESS_KEY: ACCESS.secret,
+})
+
 async function startGateway(folder: string, endpoint: string, profile: string, workers = 1): Promise<Server> {
   const data = mkdtempSync(join(folder, 'data-'))
-  const {
-    running,
-    endpoint: address,
-    credentials,
-  } = await startSealgate(data, {
-    env: {
-      SEALGATE_SERVER_WORKERS: String(workers),
-      SEALGATE_BACKEND_TYPE: 's3',
-      SEALGATE_BACKEND_ENDPOINT: endpoint,
-      SEALGATE_BACKEND_PROFILE: profile,
-      SEALGATE_BACKEND_ACCESS_KEY_ID: ACCESS.accessKey,
-      SEALGATE_BACKEND_SECRET_ACCESS_KEY: ACCESS.secret,
-    },
-  })
+  const env = { ...before(endpoint), SEALGATE_SERVER_WORKERS: String(workers), SEALGATE_BACKEND_PROFILE: profile }
+  const { running, endpoint: address, credentials } = await startSealgate(data, { env })
   return { running, client: new BenchClient(address, credentials) }
 }
 

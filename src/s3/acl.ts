@@ -193,7 +193,7 @@ export const isPublic = (grants: readonly Grant[]): boolean =>
 export function grantHeadersOf(policy: XmlElement): Record<string, string> {
   const owner = childText(child(policy, 'Owner') ?? policy, 'ID')
   const list = child(policy, 'AccessControlList')?.children ?? []
-  const grants = list.map((grant) => ({ permission: childText(grant, 'Permission'), to: grantedTo(grant) }))
+  const grants = list.map((grant) => ({ permission: childText(grant, 'Permission'), to: grantedTo(grant, owner) }))
   if (grants.every(({ permission, to }) => permission === 'FULL_CONTROL' && to === `id="${owner}"`)) return {}
   const named = GRANT_HEADERS.map(([name, word]) => {
     const granted = grants.filter(({ permission }) => permission === word).map(({ to }) => to)
@@ -202,10 +202,13 @@ export function grantHeadersOf(policy: XmlElement): Record<string, string> {
   return Object.fromEntries(named.filter(([, value]) => value !== ''))
 }
 
-function grantedTo(grant: XmlElement): string {
+function grantedTo(grant: XmlElement, owner: string | undefined): string {
   const grantee = child(grant, 'Grantee') ?? grant
   const [id, uri] = [childText(grantee, 'ID'), childText(grantee, 'URI')]
-  if (id === undefined && uri === undefined) throw new S3Error('MalformedACLError')
+  // A store without accounts (MinIO) names neither its owner nor to whom it grants.
+  const nameless = id === undefined && uri === undefined
+  if (nameless && (owner ?? '') !== '') throw new S3Error('MalformedACLError')
+  if (nameless) return `id="${owner}"`
   return id === undefined ? `uri="${uri}"` : `id="${id}"`
 }
 
