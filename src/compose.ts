@@ -30,7 +30,7 @@ import { createAuthoriser } from './http/authoriser.ts'
 import { requestIds } from './http/request-id.ts'
 import { changeS3Server, createS3Server } from './http/s3-server.ts'
 import type { Rotations } from './jobs/rotation.ts'
-import type { KeyManager } from './keys/key-manager.ts'
+import type { KeyManager, RotatingBucketKeys } from './keys/key-manager.ts'
 import { loadChecksums } from './s3/checksum.ts'
 import { AbandonedUploads } from './state/abandoned-uploads.ts'
 import { StateBucketDocuments } from './state/bucket-documents.ts'
@@ -89,7 +89,6 @@ export async function openComponents(
   const keyring = new StateKeyring(state)
   const rotation = rotating(() => inEffect.settings, { state, keyring, managers, clock, random })
   const keys = openBucketKeys(settings, { managers, keyring, clock, succession: rotation.participant })
-  const forgetting = setInterval(() => keys.forgetExpired(), FORGET_MILLISECONDS).unref()
   const background = new Background()
   const part = await takePart(rotation, { keys, background, serves: housekeeping })
   const rules = (bucket: string): BucketRule => bucketRule(inEffect.settings, bucket)
@@ -111,9 +110,10 @@ export async function openComponents(
     limits: { xmlBytes: settings.server.maxXmlBytes, gather: inEffect.gather },
     checksums: settings.checksums,
   }
-  const stopHousekeeping = housekeeping
-    ? keepHouse(gateway, abandonedUploads, () => inEffect.settings)
-    : () => undefined
+  const stops = [
+    housekeeping ? keepHouse(gateway, abandonedUploads, () => inEffect.settings) : () => undefined,
+    forgetInTime(keys),
+  ]
   return {
     gateway,
     state,
@@ -126,15 +126,33 @@ export async function openComponents(
     dependencies: [...dependenciesOf(store, stateObjects), ...keyDependencies([...managers.values()], keys)],
     waiting: () => waitingConfigurations(store),
     close: async () => {
-      stopHousekeeping()
-      clearInterval(forgetting)
-      part.stop()
-      await background.idle()
-      await part.leave()
-      keys.close()
-      await Promise.all([store.close(), stateObjects.close(), ...[...managers.values()].map((one) => one.close())])
+      for (const stop of stops) stop()
+      await leave({ background, part, keys })
+      await Promise.all([store, stateObjects, ...managers.values()].map((one) => one.close()))
     },
   }
+}
+
+/** Keys whose time has run out end, also where nobody asks for them. Returns what stops it. */
+function forgetInTime(keys: RotatingBucketKeys): () => void {
+  const timer = setInterval(() => keys.forgetExpired(), FORGET_MILLISECONDS).unref()
+  return () => clearInterval(timer)
+}
+
+/** Nothing is sealed any more: rotations need not wait for this process. */
+async function leave({
+  background,
+  part,
+  keys,
+}: {
+  readonly background: Background
+  readonly part: Awaited<ReturnType<typeof takePart>>
+  readonly keys: RotatingBucketKeys
+}): Promise<void> {
+  part.stop()
+  await background.idle()
+  await part.leave()
+  keys.close()
 }
 
 const dependenciesOf = (store: ObjectStore, state: ObjectStore): Dependency[] => [

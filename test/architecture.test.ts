@@ -84,6 +84,7 @@ const PROVIDERS: Record<string, string[]> = {
     'keys/base64.ts',
     'keys/deadline.ts',
     'keys/bucket-keys.ts',
+    'keys/make-bucket-key.ts',
     'keys/key-cache.ts',
     'keys/resilient.ts',
     'keys/failover.ts',

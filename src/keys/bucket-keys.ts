@@ -3,20 +3,11 @@
  * rotation"): one key for each (namespace, manager, period), shared by all replicas through the keyring.
  */
 import { Denied, Integrity, Internal, Invalid, Unavailable } from '../errors.ts'
-import { kidOf, KEY_BYTES, sameBytes } from '../format/derive.ts'
-import { takeSecret } from '../secret-bytes.ts'
 import { BoundedCache } from './bounded-cache.ts'
-import type {
-  BucketKey,
-  GeneratedKey,
-  KeyContext,
-  KeyManager,
-  RotatingBucketKeys,
-  Succession,
-  WrappedBucketKey,
-} from './key-manager.ts'
+import type { BucketKey, KeyManager, RotatingBucketKeys, Succession, WrappedBucketKey } from './key-manager.ts'
 import { type CacheEvent, claimOf, KeyCache } from './key-cache.ts'
 import type { Keyring, KeyringRecord, KeySlot } from './keyring.ts'
+import { makeBucketKey } from './make-bucket-key.ts'
 import { SingleFlight } from './single-flight.ts'
 
 /** Something that did not fail a request but that an operator must look at. */
@@ -341,16 +332,7 @@ class KeyringBucketKeys implements RotatingBucketKeys {
   async #generate({ namespace, manager: alias }: KeySlot): Promise<BucketKey> {
     const manager = this.#managers.get(alias)
     if (manager === undefined) throw noManager(alias)
-    const { tag } = manager
-    const day = Math.floor(this.#clock() / DAY_MS)
-    const made = await manager.generate({ namespace, day }).catch((error: unknown) => {
-      throw asUnfit(manager, error)
-    })
-    const { wrapped } = made
-    const key = takeSecret(made.key)
-    if (key.length !== KEY_BYTES) throw new Internal(`key manager ${alias} made a key of ${key.length} bytes`)
-    await requireOpens(manager, { key, wrapped }, { namespace, day })
-    return { tag, alias, day, kid: kidOf(key), wrapped, namespace, key }
+    return makeBucketKey(manager, { namespace, day: Math.floor(this.#clock() / DAY_MS) })
   }
 
   async #recorded(key: BucketKey): Promise<BucketKey> {
@@ -380,25 +362,6 @@ class KeyringBucketKeys implements RotatingBucketKeys {
 
 function recordOf({ tag, alias, day, kid, wrapped, namespace }: BucketKey, created: number): KeyringRecord {
   return { tag, alias, day, kid, wrapped, namespace, created, status: 'active' }
-}
-
-/** What a key has sealed that its manager does not open again, for want of a permission for instance, is lost when the last process ends. */
-async function requireOpens(manager: KeyManager, { key, wrapped }: GeneratedKey, context: KeyContext): Promise<void> {
-  try {
-    const opened = await manager.unwrap(wrapped, context)
-    const same = sameBytes(opened, key)
-    opened.fill(0)
-    if (!same) throw new Integrity('unwrap failure', 'it opens to something else')
-  } catch (error) {
-    key.fill(0)
-    throw asUnfit(manager, error)
-  }
-}
-
-function asUnfit({ alias }: KeyManager, error: unknown): unknown {
-  if (!(error instanceof Integrity)) return error
-  const message = `key manager ${alias} does not open the bucket key that it has just made`
-  return new Unavailable(message, { cause: error })
 }
 
 function asError(error: unknown): Error {
