@@ -519,7 +519,17 @@ const rowOf = (name: string, { fault, start, read, write, why, outcome }: Fault)
   `| ${name} | ${fault} | ${cell(start)} | ${read} | ${write} | ${why === start ? 'the same' : cell(why)} | ${outcome} |`
 
 /** Of the providers and of the settings: none of it belongs anywhere. */
-const HIDDEN = [...Object.values(SECRETS), '1357-pin', 'hvs.', 'arn:aws', 'secret-', 'key-1234', 'kmip-password', CLIENT, TENANT]
+const HIDDEN = [
+  ...Object.values(SECRETS),
+  '1357-pin',
+  'hvs.',
+  'arn:aws',
+  'secret-',
+  'key-1234',
+  'kmip-password',
+  CLIENT,
+  TENANT,
+]
 
 let world: OutageWorld | undefined
 afterEach(() => world?.close())

@@ -196,7 +196,9 @@ describe('the way to Google Cloud KMS', () => {
       })
     }
     expect(secure.calls).toEqual([])
-    await expect(over({ caFile: join(folder, 'absent.pem') })).rejects.toThrow('keys.managers.main.caFile cannot be read')
+    await expect(over({ caFile: join(folder, 'absent.pem') })).rejects.toThrow(
+      'keys.managers.main.caFile cannot be read',
+    )
   })
 
   it('is gone once, whatever the SDK would do with a login', () => {
