@@ -44,8 +44,9 @@ function overrideExit(command: Command): Command {
   return command
 }
 
-// With it Google's SDK writes whole requests to stderr, and keys are in them.
+// With these SDKs write their requests to stderr: Google's whole ones, with the keys in them, Azure's with the names of vault, key and caller.
 delete process.env['GOOGLE_SDK_NODE_LOGGING']
+delete process.env['AZURE_LOG_LEVEL']
 
 // Whoever reads our output may stop reading (`| head`); the command still ends as it should.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

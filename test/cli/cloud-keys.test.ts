@@ -93,4 +93,9 @@ describe('what an SDK writes for whoever looks for a fault', () => {
     expect(stderr()).not.toContain(plaintext)
     expect(stderr()).not.toMatch(/Bearer|"plaintext"|plaintext.*Buffer/i)
   })
+  it('has no name of a vault, a key or a caller either', async () => {
+    const { stderr } = await within(placeOf(inAzure, { AZURE_LOG_LEVEL: 'verbose' }), put)
+    expect(stderr()).not.toMatch(/\/keys\/main|azure:/)
+    expect(stderr()).not.toContain(CLIENT)
+  })
 })
