@@ -2,7 +2,8 @@
  * Which bucket key to seal under, and how to open the one an envelope names (docs/format.md, "Bucket keys, keyring and
  * rotation"): one key for each (namespace, manager, period), shared by all replicas through the keyring.
  */
-import { Denied, Integrity, Internal, Invalid, Unavailable } from '../errors.ts'
+import { Denied, Integrity, Invalid, Unavailable } from '../errors.ts'
+import { sameBytes } from '../format/derive.ts'
 import { BoundedCache } from './bounded-cache.ts'
 import type { BucketKey, KeyManager, RotatingBucketKeys, Succession, WrappedBucketKey } from './key-manager.ts'
 import { type CacheEvent, claimOf, KeyCache } from './key-cache.ts'
