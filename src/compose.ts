@@ -5,7 +5,6 @@ import { LocalStore } from './backends/local.ts'
 import type { Finding } from './backends/s3/probe.ts'
 import { adminAccessOf, adminTlsOf } from './compose/admin-access.ts'
 import { openBucketKeys } from './compose/bucket-keys.ts'
-import { requireFips } from './compose/fips.ts'
 import { keepHouse } from './compose/housekeeping.ts'
 import { CREDENTIALS_FILE, credentialsOf, InEffect, type Live, readLive } from './compose/live.ts'
 import { contacted, probing, withConditionalWrites } from './compose/first-contact.ts'
@@ -30,7 +29,7 @@ import { createAuthoriser } from './http/authoriser.ts'
 import { requestIds } from './http/request-id.ts'
 import { changeS3Server, createS3Server } from './http/s3-server.ts'
 import type { Rotations } from './jobs/rotation.ts'
-import type { KeyManager, RotatingBucketKeys } from './keys/key-manager.ts'
+import type { KeyManager } from './keys/key-manager.ts'
 import { loadChecksums } from './s3/checksum.ts'
 import { AbandonedUploads } from './state/abandoned-uploads.ts'
 import { StateBucketDocuments } from './state/bucket-documents.ts'
@@ -48,8 +47,6 @@ export const random = (bytes: number): Buffer => randomBytes(bytes)
 const TAIL_CACHE_BYTES = 32 * 1024 * 1024
 /** S3 names an owner; Sealgate has credentials, not accounts. */
 const OWNER = { id: '5ea16a7e'.repeat(8), displayName: 'sealgate' }
-/** How often open keys whose time is over are looked for. */
-const FORGET_MILLISECONDS = 60_000
 const DEFAULT_REGION = 'us-east-1'
 
 export interface Components {
@@ -79,7 +76,6 @@ export async function openComponents(
     live = { settings, credentials: credentialsOf(settings) },
   }: { readonly housekeeping?: boolean; readonly live?: Live } = {},
 ): Promise<Components> {
-  requireFips(settings)
   const inEffect = new InEffect(live)
   await loadChecksums()
   const managers = await openManagers(settings, { random, timing: timingOf({ clock, random }) })
@@ -88,7 +84,7 @@ export async function openComponents(
   const store = await contacted(declared, settings.backend, { state, random })
   const keyring = new StateKeyring(state)
   const rotation = rotating(() => inEffect.settings, { state, keyring, managers, clock, random })
-  const keys = openBucketKeys(settings, { managers, keyring, clock, succession: rotation.participant })
+  const { keys, endKeys } = openBucketKeys(settings, { managers, keyring, clock, succession: rotation.participant })
   const background = new Background()
   const part = await takePart(rotation, { keys, background, serves: housekeeping })
   const rules = (bucket: string): BucketRule => bucketRule(inEffect.settings, bucket)
@@ -110,10 +106,9 @@ export async function openComponents(
     limits: { xmlBytes: settings.server.maxXmlBytes, gather: inEffect.gather },
     checksums: settings.checksums,
   }
-  const stops = [
-    housekeeping ? keepHouse(gateway, abandonedUploads, () => inEffect.settings) : () => undefined,
-    forgetInTime(keys),
-  ]
+  const stopHousekeeping = housekeeping
+    ? keepHouse(gateway, abandonedUploads, () => inEffect.settings)
+    : () => undefined
   return {
     gateway,
     state,
@@ -126,33 +121,13 @@ export async function openComponents(
     dependencies: [...dependenciesOf(store, stateObjects), ...keyDependencies([...managers.values()], keys)],
     waiting: () => waitingConfigurations(store),
     close: async () => {
-      for (const stop of stops) stop()
-      await leave({ background, part, keys })
-      await Promise.all([store, stateObjects, ...managers.values()].map((one) => one.close()))
+      stopHousekeeping()
+      part.stop()
+      await background.idle()
+      await part.leave().finally(endKeys)
+      await Promise.all([store.close(), stateObjects.close(), ...[...managers.values()].map((one) => one.close())])
     },
   }
-}
-
-/** Keys whose time has run out end, also where nobody asks for them. Returns what stops it. */
-function forgetInTime(keys: RotatingBucketKeys): () => void {
-  const timer = setInterval(() => keys.forgetExpired(), FORGET_MILLISECONDS).unref()
-  return () => clearInterval(timer)
-}
-
-/** Nothing is sealed any more: rotations need not wait for this process. */
-async function leave({
-  background,
-  part,
-  keys,
-}: {
-  readonly background: Background
-  readonly part: Awaited<ReturnType<typeof takePart>>
-  readonly keys: RotatingBucketKeys
-}): Promise<void> {
-  part.stop()
-  await background.idle()
-  await part.leave()
-  keys.close()
 }
 
 const dependenciesOf = (store: ObjectStore, state: ObjectStore): Dependency[] => [

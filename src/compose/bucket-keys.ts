@@ -16,13 +16,16 @@ export interface BucketKeyParts {
   readonly clock: () => number
 }
 
-/** Asks no manager yet. */
+/** How often open keys whose time is over are looked for. */
+const FORGET_MILLISECONDS = 60_000
+
+/** Asks no manager yet. `endKeys` ends every one, once nothing is under way. */
 export function openBucketKeys(
   { keys: { active, failover, bucketKey, cache } }: Pick<Settings, 'keys'>,
   parts: BucketKeyParts,
-): RotatingBucketKeys {
+): { readonly keys: RotatingBucketKeys; readonly endKeys: () => void } {
   const { clock } = parts
-  const keys = createBucketKeys({
+  const single = createBucketKeys({
     ...parts,
     activeAlias: active,
     lifetimeSeconds: bucketKey.lifetime / 1_000,
@@ -35,7 +38,7 @@ export function openBucketKeys(
       alarm.publish({ what: `key alarm: ${kind}`, detail: { namespace, kid: kid?.toString('hex') ?? '' }, cause })
     },
   })
-  return withFailover(keys, {
+  const keys = withFailover(single, {
     order: failover,
     clock,
     entries: cache.entries,
@@ -44,4 +47,10 @@ export function openBucketKeys(
       if (fresh) alarm.publish({ what: 'key alarm: failover', detail: { namespace, manager }, cause })
     },
   })
+  const forgetting = setInterval(() => keys.forgetExpired(), FORGET_MILLISECONDS).unref()
+  const endKeys = (): void => {
+    clearInterval(forgetting)
+    keys.close()
+  }
+  return { keys, endKeys }
 }

@@ -13,6 +13,7 @@ import { Pkcs11KeyManager } from '../keys/pkcs11.ts'
 import { type KeyCall, ResilientKeyManager } from '../keys/resilient.ts'
 import { alarm, keyCall, keyManager } from '../telemetry/channels.ts'
 import { awsCredentialsOf } from './aws-credentials.ts'
+import { requireFips } from './fips.ts'
 import { openKmip } from './kmip.ts'
 import { openAzureKeyVault } from './azure-key-vault.ts'
 import { openGcpKms } from './gcp-kms.ts'
@@ -31,11 +32,13 @@ type ManagerSettings = Settings['keys']['managers'][string]
 type RemoteSettings = Exclude<ManagerSettings, { readonly type: 'local' | 'memory' }>
 type AwsKmsSettings = Extract<ManagerSettings, { readonly type: 'aws-kms' }>
 
-/** By alias. Asks no provider yet. Throws `Invalid` for files that cannot be read. */
-export async function openManagers({ keys }: Settings, context: Context): Promise<Map<string, KeyManager>> {
+/** By alias. Asks no provider yet. Throws `Invalid` for files that cannot be read, and where the FIPS profile cannot be had. */
+export async function openManagers(settings: Settings, context: Context): Promise<Map<string, KeyManager>> {
+  // Before any key is read or made.
+  requireFips(settings)
   const managers = new Map<string, KeyManager>()
-  for (const [alias, settings] of Object.entries(keys.managers)) {
-    managers.set(alias, await openManager(alias, settings, context))
+  for (const [alias, one] of Object.entries(settings.keys.managers)) {
+    managers.set(alias, await openManager(alias, one, context))
   }
   return managers
 }

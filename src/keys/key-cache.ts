@@ -84,6 +84,7 @@ export class KeyCache {
 
   forgetExpired(): void {
     this.#cache.forgetEnded()
+    this.#options.onSize(this.#cache.size)
   }
 
   /** Ends all keys that it holds. */

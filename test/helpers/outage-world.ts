@@ -100,7 +100,7 @@ export class OutageWorld {
       clock: () => this.now,
       rules: (bucket) => ({ manager: this.#options.buckets?.find(({ match }) => match === bucket)?.keys }),
       keys: (keyring) => {
-        keys = openBucketKeys(settings, { managers, keyring, clock: () => this.now })
+        keys = openBucketKeys(settings, { managers, keyring, clock: () => this.now }).keys
         return keys
       },
     })
