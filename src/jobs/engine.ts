@@ -253,7 +253,8 @@ class Run {
       for (const { object, cursor } of page) {
         if (this.#stopped !== undefined) return
         if (this.#isOurs(object)) {
-          while (this.#window.size >= WINDOW && this.#stopped === undefined) await this.#waitForRoom()
+          if (this.#isFull) this.#makeRoom()
+          while (this.#isFull && this.#stopped === undefined) await this.#waitForRoom()
           yield this.#window.add(object, cursor)
         } else if (cursor !== undefined) this.#window.pass(cursor)
       }
@@ -265,6 +266,16 @@ class Run {
     const { shard, sample } = this.#options
     if (!isOfShard(shard, bucket, key)) return false
     return sample === undefined || isOfSample(sample.percent, this.#start.seed, bucket, key, versionId)
+  }
+
+  get #isFull(): boolean {
+    return this.#window.size >= WINDOW
+  }
+
+  /** Nothing may come any more that would tell what to make of the doubtful, if all else waits behind them. */
+  #makeRoom(): void {
+    this.#believeDoubtful()
+    this.#advance()
   }
 
   #waitForRoom(): Promise<void> {
@@ -285,6 +296,10 @@ class Run {
     }
     this.#believeDoubtful()
     this.#believe(entry, result)
+    this.#advance()
+  }
+
+  #advance(): void {
     this.#window.advance()
     this.#room?.open()
     this.#room = undefined
@@ -292,6 +307,7 @@ class Run {
 
   #doubt(entry: Entry, cause: Unavailable): void {
     this.#doubtful.push({ entry, cause })
+    if (this.#isFull) return this.#makeRoom()
     if (this.#doubtful.length < UNAVAILABLE_IN_A_ROW) return
     const message = `${this.#doubtful.length} objects in a row failed because something does not answer; start it again to go on`
     this.#halt(new Unavailable(message, { cause }))
