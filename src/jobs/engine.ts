@@ -5,13 +5,13 @@
 import type { Timing } from '../attempts.ts'
 import { Unavailable } from '../errors.ts'
 import type { RandomSource } from '../format/derive.ts'
+import type { ObjectStep, StepOutcome } from '../object-step.ts'
 import { type JobCounts, type JobRecord, type JobRecords, jobRecordPath } from '../state/job-records.ts'
-import type { JobObject, Step, StepOutcome } from './job.ts'
 import { Pace, type Rate } from './pace.ts'
 import { RENEWAL_MILLISECONDS, RunRecord, Superseded } from './run-record.ts'
 import { isOfSample, isOfShard, type Shard } from './shard.ts'
 import { examined, NOTHING } from './tally.ts'
-import { type Walk, type WalkedStore, walkPages } from './walk.ts'
+import { type JobObject, type Walk, type WalkedStore, walkPages } from './walk.ts'
 import { type Entry, Window } from './window.ts'
 
 /** Objects between the first that is not done and the last that is begun. */
@@ -85,7 +85,7 @@ export interface JobReport extends JobBegin {
  * One run, to its end or until something stops it. Throws `Unavailable` while another process is at the same shard of the same run, and
  * `Integrity` for a record that was tampered with.
  */
-export async function runJob(parts: JobParts, step: Step, options: JobOptions): Promise<JobReport> {
+export async function runJob(parts: JobParts, step: ObjectStep, options: JobOptions): Promise<JobReport> {
   const kept = !options.dryRun && options.buckets.length > 0
   const record = kept ? await beginRecord(parts, options) : undefined
   const start: Start = record?.start ?? {
@@ -125,7 +125,7 @@ const seedOf = ({ random }: Pick<JobParts, 'random'>, { sample }: JobOptions): s
 
 class Run {
   readonly #parts: JobParts
-  readonly #step: Step
+  readonly #step: ObjectStep
   readonly #options: JobOptions
   readonly #start: Start
   readonly #record: RunRecord | undefined
@@ -150,7 +150,7 @@ class Run {
 
   constructor(
     parts: JobParts,
-    step: Step,
+    step: ObjectStep,
     { options, start, record }: { options: JobOptions; start: Start; record: RunRecord | undefined },
   ) {
     this.#parts = parts

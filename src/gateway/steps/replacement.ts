@@ -2,11 +2,12 @@
 import { StoreError, type ObjectInfo, type WriteCondition } from '../../backends/object-store.ts'
 import { locksOf } from '../../s3/object-lock.ts'
 import { childText } from '../../s3/xml.ts'
+import type { StepObject } from '../../object-step.ts'
 import type { Gateway } from '../gateway.ts'
 import { subresourceOf } from '../native-subresource.ts'
 import type { Place } from '../place.ts'
 import { presentInfo } from '../sealed-object.ts'
-import type { StepObject } from './step.ts'
+import { foundInfo } from './step.ts'
 
 export interface ReplacementOptions {
   /** Whoever runs the job says that nobody else writes meanwhile. */
@@ -26,7 +27,7 @@ export interface Found {
 export async function findObject(gateway: Gateway, object: StepObject): Promise<Found | undefined> {
   const { bucket, key, versionId, isLatest } = object
   const place = isLatest || versionId === undefined ? { bucket, key } : { bucket, key, versionId }
-  const info = await presentInfo(gateway, place)
+  const info = await foundInfo(gateway, place)
   return info === undefined ? undefined : { place, info, isLatest }
 }
 

@@ -2,6 +2,7 @@
  * Deep re-wrap: a new envelope under today's bucket key, with that key's wrapped form inside, on an object whose bytes stay where
  * they are (docs/format.md, "Copies"). Afterwards the object and the master key of now are enough to read it, without the keyring.
  */
+import type { ObjectStep } from '../../object-step.ts'
 import type { BucketKey } from '../../keys/key-manager.ts'
 import { copiesSafely, copyShared, decidesCopies, describeShared } from '../copy-shared.ts'
 import type { Gateway } from '../gateway.ts'
@@ -9,7 +10,7 @@ import type { SealedObject } from '../sealed-object.ts'
 import { KeptAttributes } from './kept-attributes.ts'
 import { findObject, type ReplacementOptions, Replacements } from './replacement.ts'
 import { isOutcome, type ManagerChoice, openFound, sealedAsAsked } from './sealed-found.ts'
-import { done, type ObjectStep, OVERTAKEN, telling, unchanged, untouchable } from './step.ts'
+import { done, OVERTAKEN, telling, unchanged, untouchable } from './step.ts'
 
 export interface RewrapOptions extends ReplacementOptions, ManagerChoice {
   /** Only objects whose bucket key was wrapped by this key manager when they were sealed. */

@@ -2,6 +2,7 @@
  * Sealing what lies in plaintext in a bucket of mixed contents: in its place, or in another bucket. Into another bucket sealed
  * objects go too, under keys of their own, so that it has all that clients had before.
  */
+import type { ObjectStep, StepOptions, StepOutcome } from '../../object-step.ts'
 import { Headers } from '../../s3/headers.ts'
 import { encryptionOf } from '../encryption.ts'
 import type { Gateway } from '../gateway.ts'
@@ -16,16 +17,7 @@ import { decides } from '../write-conditions.ts'
 import { KeptAttributes } from './kept-attributes.ts'
 import { type Found, findObject, type Replacement, type ReplacementOptions, Replacements } from './replacement.ts'
 import { isPlain, openFound, sealedAsAsked } from './sealed-found.ts'
-import {
-  done,
-  type ObjectStep,
-  OVERTAKEN,
-  type StepOptions,
-  type StepOutcome,
-  telling,
-  unchanged,
-  untouchable,
-} from './step.ts'
+import { done, OVERTAKEN, telling, unchanged, untouchable } from './step.ts'
 
 export interface SealOptions extends ReplacementOptions {
   /** The bucket that gets the sealed objects; by default each stays where it is. */
