@@ -83,9 +83,13 @@ export class JobOutput {
     print(this.#context, jsonLine({ event: 'failed', bucket, key, versionId, layer, why }))
   }
 
+  /** A bar that goes on would keep the process. */
+  endBar(): void {
+    this.#bar.end()
+  }
+
   /** The report. */
   end({ begun, seed, resumed, counts, stopped }: JobReport, percent: number | undefined): void {
-    this.#bar.end()
     const { reasons, ...numbers } = counts
     const sample = percent === undefined ? {} : { sample: { percent, seed } }
     const since = new Date(begun).toISOString()

@@ -73,8 +73,8 @@ export async function runJobCommand(context: CommandContext, flags: JobFlags, pl
     try {
       const named = plan.buckets ?? flags.bucket
       const buckets = await bucketsOf(opened, settings, named)
-      const output = new JobOutput(context, { job: plan.job, flags, now: clock })
       const step = await plan.step(opened, settings)
+      const output = new JobOutput(context, { job: plan.job, flags, now: clock })
       const { identity, sample } = plan
       const report = await runJob(partsOf(opened), step, {
         ...choices,
@@ -87,7 +87,7 @@ export async function runJobCommand(context: CommandContext, flags: JobFlags, pl
         namespace: opened.gateway.rules(buckets[0] ?? '').namespace,
         count: true,
         signal,
-      })
+      }).finally(() => output.endBar())
       output.end(report, sample?.percent)
       refuseFailures(report, output.firstDamage, output.firstUnavailable)
       plan.after?.(report)

@@ -35,7 +35,7 @@ export interface Resealing {
   readonly attributes: ForStore
   readonly condition: WriteCondition | undefined
   /** The last look, before what makes the object goes to the store: what it throws is thrown, and no object appears. */
-  readonly confirm: (() => Promise<void>) | undefined
+  readonly confirm: () => Promise<void>
   readonly signal: AbortSignal
 }
 
@@ -165,7 +165,7 @@ async function putParts(gateway: Gateway, attempt: Attempt, body: Body): Promise
       last = part.last
     }
     const facts = listedFacts(gateway, attempt)
-    await confirm?.()
+    await confirm()
     return await store.completeUpload(ref, { parts, ...facts, ...(condition === undefined ? {} : { condition }) })
   } catch (error) {
     await store.abortUpload(ref).catch(() => undefined)

@@ -32,8 +32,7 @@ export function reencryptObject(gateway: Gateway, options: ReencryptOptions = {}
       sealed,
       target: found.place,
       encryption: await sealedAsAsked(gateway, found.place.bucket, sealed.metadata.tlvs, options),
-      attributes: await kept.of(sealed, found.place, false, signal),
-      ...replacements.of(found, decided),
+      ...replacements.of(found, decided, await kept.of(sealed, found.place, false, signal)),
       signal,
     })
     return done(sealed.size)

@@ -3,10 +3,12 @@ import { StoreError, type ObjectInfo, type WriteCondition } from '../../backends
 import { locksOf } from '../../s3/object-lock.ts'
 import { childText } from '../../s3/xml.ts'
 import type { StepObject } from '../../object-step.ts'
+import type { ForStore } from '../attributes.ts'
 import type { Gateway } from '../gateway.ts'
 import { subresourceOf } from '../native-subresource.ts'
 import type { Place } from '../place.ts'
 import { presentInfo } from '../sealed-object.ts'
+import type { Kept } from './kept-attributes.ts'
 import { foundInfo } from './step.ts'
 
 export interface ReplacementOptions {
@@ -38,8 +40,9 @@ interface Target extends Omit<Found, 'info'> {
 
 export interface Replacement {
   readonly condition: WriteCondition | undefined
-  /** The last look, where the condition does not tell all: throws if there is another object by now. */
-  readonly confirm: (() => Promise<void>) | undefined
+  readonly attributes: ForStore
+  /** The last look, for what the condition does not tell: throws if there is another object by now. */
+  readonly confirm: () => Promise<void>
 }
 
 /** Of one run: what may be replaced, and how. */
@@ -63,15 +66,18 @@ export class Replacements {
     return 'the store decides no condition on the write: stop the writers and use --offline'
   }
 
-  /** For a place that has no bar. */
-  of(target: Target, decided: boolean): Replacement {
+  /** For a place that has no bar. `kept`: what lies beside the object that goes there, whose change no condition tells. */
+  of(target: Target, decided: boolean, kept: Kept): Replacement {
     const { info } = target
-    const condition: WriteCondition = info === undefined ? { ifNoneMatch: '*' } : { ifMatch: info.etag }
     // A store that speaks S3 may give equal bytes with other metadata the ETag that they had before.
     const told = decided && (info === undefined || !this.#gateway.store.capabilities.native)
     return {
-      condition: decided ? condition : undefined,
-      confirm: told ? undefined : () => this.requireSame(target),
+      condition: conditionOf(target, decided),
+      attributes: kept.forStore,
+      confirm: async () => {
+        if (!told) await this.requireSame(target)
+        await kept.confirm()
+      },
     }
   }
 
@@ -89,6 +95,12 @@ export class Replacements {
     asked.catch(() => this.#keepsVersions.delete(bucket))
     return asked
   }
+}
+
+/** Of a write that the store decides under a condition. */
+export function conditionOf({ info }: Pick<Target, 'info'>, decided: boolean): WriteCondition | undefined {
+  if (!decided) return undefined
+  return info === undefined ? { ifNoneMatch: '*' } : { ifMatch: info.etag }
 }
 
 /** Whether an overwritten object of the bucket stays there as an earlier version. */
@@ -109,4 +121,6 @@ const isSame = (a: ObjectInfo | undefined, b: ObjectInfo | undefined): boolean =
   a?.etag === b?.etag &&
   a?.versionId === b?.versionId &&
   a?.metadata['sg-m'] === b?.metadata['sg-m'] &&
-  a?.lastModified.getTime() === b?.lastModified.getTime()
+  a?.lastModified.getTime() === b?.lastModified.getTime() &&
+  // Locks come and go without another write.
+  JSON.stringify(locksOf(a?.attributes ?? {}, 0)) === JSON.stringify(locksOf(b?.attributes ?? {}, 0))

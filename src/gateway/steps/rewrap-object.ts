@@ -8,7 +8,7 @@ import { copiesSafely, copyShared, decidesCopies, describeShared } from '../copy
 import type { Gateway } from '../gateway.ts'
 import type { SealedObject } from '../sealed-object.ts'
 import { KeptAttributes } from './kept-attributes.ts'
-import { findObject, type ReplacementOptions, Replacements } from './replacement.ts'
+import { conditionOf, findObject, type ReplacementOptions, Replacements } from './replacement.ts'
 import { isOutcome, type ManagerChoice, openFound, sealedAsAsked } from './sealed-found.ts'
 import { done, OVERTAKEN, telling, unchanged, untouchable } from './step.ts'
 
@@ -45,11 +45,11 @@ export function rewrapObject(gateway: Gateway, options: RewrapOptions = {}): Obj
     })
     if (description === undefined) return untouchable('its metadata leaves no room for the envelope: use re-encrypt')
     if (dryRun) return done(0)
-    const attributes = await kept.of(sealed, place, true, signal)
+    const { forStore } = await kept.of(sealed, place, true, signal)
     signal.throwIfAborted()
     // Without a condition on the target there is that on the source, which is the same object.
-    const { condition } = replacements.of(found, decided)
-    await copyShared(gateway, sealed, { target: place, description, attributes, condition })
+    const condition = conditionOf(found, decided)
+    await copyShared(gateway, sealed, { target: place, description, attributes: forStore, condition })
     return done(0)
   })
 }

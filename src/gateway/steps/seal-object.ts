@@ -54,7 +54,8 @@ class Sealing {
     const bar = await this.#replacements.bar(found, decided, signal)
     if (bar !== undefined) return untouchable(bar)
     if (dryRun) return done(plain.size)
-    await this.#seal(plain, found.place, this.#replacements.of(found, decided), signal)
+    const kept = await this.#kept.of(plain, found.place, false, signal)
+    await this.#seal(plain, found.place, this.#replacements.of(found, decided, kept), signal)
     return done(plain.size)
   }
 
@@ -71,13 +72,14 @@ class Sealing {
     const bar = await this.#replacements.bar(target, decided, signal)
     if (bar !== undefined) return untouchable(bar)
     if (dryRun) return done(source.size)
-    const { condition, confirm } = this.#replacements.of(target, decided)
+    const kept = await this.#kept.of(source, target.place, false, signal)
+    const guarded = this.#replacements.of(target, decided, kept)
     const replacement = {
-      condition,
+      ...guarded,
       // The copy would be taken for one of what the source has become.
       confirm: async () => {
         await this.#replacements.requireSame(found)
-        await confirm?.()
+        await guarded.confirm()
       },
     }
     if (source.kind === 'plain') {
@@ -87,7 +89,6 @@ class Sealing {
         sealed: source,
         target: target.place,
         encryption: await sealedAsAsked(this.#gateway, bucket, source.metadata.tlvs),
-        attributes: await this.#kept.of(source, target.place, false, signal),
         ...replacement,
         signal,
       })
@@ -95,21 +96,14 @@ class Sealing {
     return done(source.size)
   }
 
-  async #seal(
-    plain: PlainObject,
-    target: Place,
-    { condition, confirm }: Replacement,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #seal(plain: PlainObject, target: Place, replacement: Replacement, signal: AbortSignal): Promise<void> {
     await writeAnew(this.#gateway, {
       source: plain,
       target,
       tlvs: carriedOver(plain.tlvs, NOTHING),
       encryption: await encryptionOf(this.#gateway, target.bucket, NOTHING),
       checksum: defaultChecksum(this.#gateway, plain.size),
-      attributes: await this.#kept.of(plain, target, false, signal),
-      condition,
-      ...(confirm === undefined ? {} : { confirm }),
+      ...replacement,
       signal,
     })
   }
