@@ -69,11 +69,7 @@ interface Advised {
 }
 
 /** What the settings may say from now on. */
-function advise(
-  context: CommandContext,
-  flags: EncryptFlags,
-  { bucket, report, earlierStay }: Advised,
-): void {
+function advise(context: CommandContext, flags: EncryptFlags, { bucket, report, earlierStay }: Advised): void {
   const { begun, counts } = report
   const sealedSince = new Date(begun).toISOString()
   const whole = (flags.prefix ?? '') === '' && flags.shard === undefined

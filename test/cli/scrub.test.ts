@@ -107,9 +107,9 @@ describe('sealgate scrub', () => {
       stopSignal: Promise.resolve('SIGTERM' as const),
       onHangup: () => undefined,
     }
-    await expect(createProgram(context).parseAsync(['node', 'sealgate', 'scrub', '--seed', 's', '--sample', '1'])).rejects.toThrow(
-      'stopped by SIGTERM',
-    )
+    await expect(
+      createProgram(context).parseAsync(['node', 'sealgate', 'scrub', '--seed', 's', '--sample', '1']),
+    ).rejects.toThrow('stopped by SIGTERM')
     // What a bar hides while it goes on.
     const cursor = (shown: boolean) => written.lastIndexOf(shown ? '\u001b[?25h' : '\u001b[?25l')
     expect(cursor(false)).toBeGreaterThanOrEqual(0)

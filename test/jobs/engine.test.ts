@@ -415,6 +415,18 @@ describe('the pace', () => {
     await world.clock.advance(10_000)
     await run
   })
+
+  test('waits for no bytes that turn out not to move', async () => {
+    const world = await JobWorld.of({ a: keysOf(6) })
+    const run = world.run({ rate: { bytes: 0.001 }, concurrency: 2 }, async () => {
+      await world.clock.sleep(10)
+      return { outcome: 'unchanged', why: 'so' }
+    })
+    await world.clock.advance(20_000)
+    expect(world.steps).toHaveLength(6)
+    await world.clock.advance(100_000_000)
+    await run
+  })
 })
 
 describe('something that does not answer', () => {
