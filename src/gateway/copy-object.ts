@@ -172,7 +172,7 @@ async function copyInStore(
   sealed: StoredObject,
 ): Promise<Copied | undefined> {
   if (sealed.kind === 'plain' || !(await mayShareBody(gateway, request, asked, sealed))) return undefined
-  const { source, target, directive, encryption, attributes } = asked
+  const { target, directive, encryption, attributes } = asked
   const near = sealed.metadata.tlvs
   if (directive === 'COPY' && (await leavesInArea(gateway, request, sealed))) return undefined
   const described = directive === 'REPLACE' ? describeObject(request.headers) : carriedOver(near, request.headers)

@@ -4,12 +4,12 @@
  */
 import { type Body, HeldBody } from '../backends/body.ts'
 import { StoreError, type WriteCondition, type WriteResult } from '../backends/object-store.ts'
-import { Unavailable } from '../errors.ts'
+import { Integrity, Unavailable } from '../errors.ts'
 import { newObjectKey } from '../format/derive.ts'
 import { encodeFoot } from '../format/envelope.ts'
 import type { Facts } from '../format/facts.ts'
 import { md5 } from '../format/hash.ts'
-import { layoutOfTail, type SegmentPlace, segmentsEnd } from '../format/layout.ts'
+import { layoutOfTail, segmentsEnd } from '../format/layout.ts'
 import { NO_SALT } from '../format/metadata.ts'
 import { MIN_SEGMENT_BYTES } from '../format/sizes.ts'
 import { finishObject } from '../format/tail.ts'
@@ -73,7 +73,8 @@ async function newAttempt(gateway: Gateway, resealing: Resealing): Promise<Attem
   const { random } = gateway
   const record = await readTail(gateway, sealed, signal)
   const layout = layoutOfTail(sealed.envelope.suite, record, sealed.info.size)
-  const [first, ...others] = layout.segments as [SegmentPlace, ...SegmentPlace[]]
+  const [first, ...others] = layout.segments
+  if (first === undefined) throw new Integrity('tail failure', 'an object without a segment')
   const objectKey = newObjectKey(random)
   const sealer = new SegmentsSealer(objectKey, [first, ...others], random)
   const { plaintextBytes } = record

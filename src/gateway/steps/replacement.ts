@@ -116,11 +116,11 @@ export async function keepsVersions(gateway: Gateway, bucket: string, signal: Ab
 const isLocked = (info: ObjectInfo | undefined, now: number): boolean =>
   Object.keys(locksOf(info?.attributes ?? {}, now)).length > 0
 
-/** Sealed metadata is drawn anew by every write; plaintext has none, and a time. */
-const isSame = (a: ObjectInfo | undefined, b: ObjectInfo | undefined): boolean =>
-  a?.etag === b?.etag &&
-  a?.versionId === b?.versionId &&
-  a?.metadata['sg-m'] === b?.metadata['sg-m'] &&
-  a?.lastModified.getTime() === b?.lastModified.getTime() &&
-  // Locks come and go without another write.
-  JSON.stringify(locksOf(a?.attributes ?? {}, 0)) === JSON.stringify(locksOf(b?.attributes ?? {}, 0))
+const isSame = (a: ObjectInfo | undefined, b: ObjectInfo | undefined): boolean => signsOf(a) === signsOf(b)
+
+/** Sealed metadata is drawn anew by every write; plaintext has none, and a time. Locks come and go without a write. */
+function signsOf(info: ObjectInfo | undefined): string | undefined {
+  if (info === undefined) return undefined
+  const { etag, versionId, metadata, lastModified, attributes = {} } = info
+  return JSON.stringify([etag, versionId, metadata['sg-m'], lastModified.getTime(), locksOf(attributes, 0)])
+}

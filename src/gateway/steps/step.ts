@@ -39,16 +39,17 @@ const isBucketGone = (error: unknown): boolean => error instanceof StoreError &&
 
 /** What says that the object was overwritten or deleted after it had been read. */
 const MOVED: readonly unknown[] = ['precondition-failed', 'no-such-key', 'no-such-version']
+const GONE: readonly unknown[] = ['NoSuchKey', 'NoSuchVersion']
 
 function outcomeOf(error: unknown): StepOutcome {
   // A follow-up read that met another object.
   if (error instanceof S3Error && error.code === 'SlowDown' && error.cause instanceof StoreError) {
     return isBucketGone(error.cause) ? OVERTAKEN : outcomeOf(error.cause)
   }
-  const answer = error instanceof StoreError ? error.answer : error instanceof S3Error ? error : undefined
-  if (answer?.code === 'InvalidObjectState') return untouchable('it is archived: restore it first')
-  if (error instanceof StoreError && error.refusal === 'locked') return untouchable('it is under Object Lock')
-  const gone = answer?.code === 'NoSuchKey' || answer?.code === 'NoSuchVersion'
-  if (gone || (error instanceof StoreError && MOVED.includes(error.refusal))) return OVERTAKEN
+  const refusal = error instanceof StoreError ? error.refusal : undefined
+  const code = error instanceof StoreError ? error.answer?.code : error instanceof S3Error ? error.code : undefined
+  if (code === 'InvalidObjectState') return untouchable('it is archived: restore it first')
+  if (refusal === 'locked') return untouchable('it is under Object Lock')
+  if (GONE.includes(code) || MOVED.includes(refusal)) return OVERTAKEN
   return { outcome: 'failed', cause: error }
 }
