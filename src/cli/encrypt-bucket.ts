@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { type Components, hides } from '../compose.ts'
 import type { Settings } from '../config/settings.ts'
 import { Invalid } from '../errors.ts'
+import { keepsVersions } from '../gateway/steps/replacement.ts'
 import { sealObject } from '../gateway/steps/seal-object.ts'
 import type { JobReport } from '../jobs/engine.ts'
 import type { CommandContext } from './context.ts'
@@ -30,6 +31,7 @@ export function encryptBucketCommand(context: CommandContext): Command {
       const { into } = flags
       const options = { ...replacementOf(flags), ...(into === undefined ? {} : { into }) }
       const inPlace = into === undefined && flags.dryRun !== true
+      let earlierStay = false
       await runJobCommand(context, flags, {
         job: 'encrypt-bucket',
         buckets: [bucket],
@@ -37,9 +39,10 @@ export function encryptBucketCommand(context: CommandContext): Command {
         step: async (opened, settings) => {
           requireMixed(opened, bucket)
           if (into !== undefined) await requireTarget(opened, settings, bucket, into)
+          else earlierStay = await keepsVersions(opened.gateway, bucket, new AbortController().signal)
           return sealObject(opened.gateway, options)
         },
-        ...(inPlace ? { after: (report) => advise(context, flags, bucket, report) } : {}),
+        ...(inPlace ? { after: (report) => advise(context, flags, { bucket, report, earlierStay }) } : {}),
       })
     })
 }
@@ -58,11 +61,19 @@ async function requireTarget({ gateway }: Components, settings: Settings, bucket
     throw new Invalid(`--into ${into}: there is no such bucket; make it through the gateway first`)
 }
 
+interface Advised {
+  readonly bucket: string
+  readonly report: JobReport
+  /** What was sealed in its place lies below it in plaintext. */
+  readonly earlierStay: boolean
+}
+
 /** What the settings may say from now on. */
-function advise(context: CommandContext, flags: EncryptFlags, bucket: string, { begun, counts }: JobReport): void {
+function advise(context: CommandContext, flags: EncryptFlags, { bucket, report, earlierStay }: Advised): void {
+  const { begun, counts } = report
   const sealedSince = new Date(begun).toISOString()
   const whole = (flags.prefix ?? '') === '' && flags.shard === undefined
-  const nothingLeft = whole && counts.untouchable === 0
+  const nothingLeft = whole && counts.untouchable === 0 && counts.overtaken === 0 && !earlierStay
   const text = `Settings for the bucket "${bucket}", once all shards are done: \`sealedSince: ${sealedSince}\`, so that listings look no longer at what is newer.${
     nothingLeft
       ? '\nNothing that was seen stays in plaintext: if nobody writes there but through Sealgate, `contents: sealed` is right by now.'

@@ -1,8 +1,8 @@
 /** What a job tells while it runs: a bar on a terminal, JSON lines otherwise; each failure as a JSON line in both. */
 import { Integrity, Unavailable } from '../errors.ts'
 import type { JobBegin, JobOptions, JobProgress, JobReport } from '../jobs/engine.ts'
-import type { JobObject } from '../jobs/job.ts'
 import { examined } from '../jobs/tally.ts'
+import type { StepObject } from '../object-step.ts'
 import { type CommandContext, print } from './context.ts'
 import { startCountProgress } from './progress.ts'
 
@@ -75,7 +75,7 @@ export class JobOutput {
     this.#bar.update({ done, total, text: failed === 0 ? text : `${text}, ${failed} failed` })
   }
 
-  #failure({ bucket, key, versionId }: JobObject, cause: unknown): void {
+  #failure({ bucket, key, versionId }: StepObject, cause: unknown): void {
     if (cause instanceof Integrity) this.firstDamage ??= cause
     if (cause instanceof Unavailable) this.firstUnavailable ??= cause
     const layer = cause instanceof Integrity ? cause.layer : undefined
@@ -83,9 +83,13 @@ export class JobOutput {
     print(this.#context, jsonLine({ event: 'failed', bucket, key, versionId, layer, why }))
   }
 
+  /** A bar that goes on would keep the process. */
+  endBar(): void {
+    this.#bar.end()
+  }
+
   /** The report. */
   end({ begun, seed, resumed, counts, stopped }: JobReport, percent: number | undefined): void {
-    this.#bar.end()
     const { reasons, ...numbers } = counts
     const sample = percent === undefined ? {} : { sample: { percent, seed } }
     const since = new Date(begun).toISOString()

@@ -6,8 +6,8 @@ import type { Settings } from '../config/settings.ts'
 import { parseSize } from '../config/units.ts'
 import { Denied, Integrity, Invalid, Unavailable } from '../errors.ts'
 import { type JobOptions, type JobReport, runJob } from '../jobs/engine.ts'
-import type { Step } from '../jobs/job.ts'
 import { parseShard, WHOLE } from '../jobs/shard.ts'
+import type { ObjectStep } from '../object-step.ts'
 import { JobRecords } from '../state/job-records.ts'
 import { type CommandContext, settingsOf, stoppable } from './context.ts'
 import { JobOutput } from './job-output.ts'
@@ -34,7 +34,7 @@ export interface JobPlan extends Pick<JobOptions, 'identity' | 'sample'> {
   readonly buckets?: readonly string[]
   /** In place of `--all-versions`. */
   readonly allVersions?: boolean
-  readonly step: (opened: Components, settings: Settings) => Step | Promise<Step>
+  readonly step: (opened: Components, settings: Settings) => ObjectStep | Promise<ObjectStep>
   /** Where nothing failed. */
   readonly after?: (report: JobReport) => void
 }
@@ -73,8 +73,8 @@ export async function runJobCommand(context: CommandContext, flags: JobFlags, pl
     try {
       const named = plan.buckets ?? flags.bucket
       const buckets = await bucketsOf(opened, settings, named)
-      const output = new JobOutput(context, { job: plan.job, flags, now: clock })
       const step = await plan.step(opened, settings)
+      const output = new JobOutput(context, { job: plan.job, flags, now: clock })
       const { identity, sample } = plan
       const report = await runJob(partsOf(opened), step, {
         ...choices,
@@ -87,7 +87,7 @@ export async function runJobCommand(context: CommandContext, flags: JobFlags, pl
         namespace: opened.gateway.rules(buckets[0] ?? '').namespace,
         count: true,
         signal,
-      })
+      }).finally(() => output.endBar())
       output.end(report, sample?.percent)
       refuseFailures(report, output.firstDamage, output.firstUnavailable)
       plan.after?.(report)

@@ -1,7 +1,7 @@
 /** `sealgate scrub`: reads every object and authenticates all of it. */
 import { Command } from 'commander'
 import { Invalid } from '../errors.ts'
-import { Scrubber } from '../gateway/scrub-object.ts'
+import { scrubObject } from '../gateway/steps/scrub-object.ts'
 import type { CommandContext } from './context.ts'
 import { type JobFlags, runJobCommand, withJobOptions } from './job.ts'
 
@@ -25,14 +25,7 @@ export function scrubCommand(context: CommandContext): Command {
       runJobCommand(context, flags, {
         job: 'scrub',
         sample: sampleOf(flags),
-        step: ({ gateway, keyring }) => {
-          const scrubber = new Scrubber(gateway, keyring)
-          return ({ bucket, key, versionId }, { dryRun, signal }) =>
-            scrubber.scrub(
-              { bucket, key, ...(versionId === undefined ? {} : { versionId }) },
-              { bodies: !dryRun, signal },
-            )
-        },
+        step: ({ gateway, keyring }) => scrubObject(gateway, keyring),
       }),
     )
 }

@@ -4,7 +4,7 @@
  */
 import { type Body, HeldBody } from '../backends/body.ts'
 import { StoreError, type WriteCondition, type WriteResult } from '../backends/object-store.ts'
-import { Unavailable } from '../errors.ts'
+import { Integrity, Unavailable } from '../errors.ts'
 import { newObjectKey } from '../format/derive.ts'
 import { encodeFoot } from '../format/envelope.ts'
 import type { Facts } from '../format/facts.ts'
@@ -35,7 +35,7 @@ export interface Resealing {
   readonly attributes: ForStore
   readonly condition: WriteCondition | undefined
   /** The last look, before what makes the object goes to the store: what it throws is thrown, and no object appears. */
-  readonly confirm: (() => Promise<void>) | undefined
+  readonly confirm: () => Promise<void>
   readonly signal: AbortSignal
 }
 
@@ -164,7 +164,7 @@ async function putParts(gateway: Gateway, attempt: Attempt, body: Body): Promise
       last = part.last
     }
     const facts = listedFacts(gateway, attempt)
-    await confirm?.()
+    await confirm()
     return await store.completeUpload(ref, { parts, ...facts, ...(condition === undefined ? {} : { condition }) })
   } catch (error) {
     await store.abortUpload(ref).catch(() => undefined)

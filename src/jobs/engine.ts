@@ -5,13 +5,13 @@
 import type { Timing } from '../attempts.ts'
 import { Unavailable } from '../errors.ts'
 import type { RandomSource } from '../format/derive.ts'
+import type { ObjectStep, StepOutcome } from '../object-step.ts'
 import { type JobCounts, type JobRecord, type JobRecords, jobRecordPath } from '../state/job-records.ts'
-import type { JobObject, Step, StepOutcome } from './job.ts'
 import { Pace, type Rate } from './pace.ts'
 import { RENEWAL_MILLISECONDS, RunRecord, Superseded } from './run-record.ts'
 import { isOfSample, isOfShard, type Shard } from './shard.ts'
 import { examined, NOTHING } from './tally.ts'
-import { type Walk, type WalkedStore, walkPages } from './walk.ts'
+import { type JobObject, type Walk, type WalkedStore, walkPages } from './walk.ts'
 import { type Entry, Window } from './window.ts'
 
 /** Objects between the first that is not done and the last that is begun. */
@@ -85,7 +85,7 @@ export interface JobReport extends JobBegin {
  * One run, to its end or until something stops it. Throws `Unavailable` while another process is at the same shard of the same run, and
  * `Integrity` for a record that was tampered with.
  */
-export async function runJob(parts: JobParts, step: Step, options: JobOptions): Promise<JobReport> {
+export async function runJob(parts: JobParts, step: ObjectStep, options: JobOptions): Promise<JobReport> {
   const kept = !options.dryRun && options.buckets.length > 0
   const record = kept ? await beginRecord(parts, options) : undefined
   const start: Start = record?.start ?? {
@@ -125,7 +125,7 @@ const seedOf = ({ random }: Pick<JobParts, 'random'>, { sample }: JobOptions): s
 
 class Run {
   readonly #parts: JobParts
-  readonly #step: Step
+  readonly #step: ObjectStep
   readonly #options: JobOptions
   readonly #start: Start
   readonly #record: RunRecord | undefined
@@ -150,7 +150,7 @@ class Run {
 
   constructor(
     parts: JobParts,
-    step: Step,
+    step: ObjectStep,
     { options, start, record }: { options: JobOptions; start: Start; record: RunRecord | undefined },
   ) {
     this.#parts = parts
@@ -253,7 +253,8 @@ class Run {
       for (const { object, cursor } of page) {
         if (this.#stopped !== undefined) return
         if (this.#isOurs(object)) {
-          while (this.#window.size >= WINDOW && this.#stopped === undefined) await this.#waitForRoom()
+          if (this.#isFull) this.#makeRoom()
+          while (this.#isFull && this.#stopped === undefined) await this.#waitForRoom()
           yield this.#window.add(object, cursor)
         } else if (cursor !== undefined) this.#window.pass(cursor)
       }
@@ -265,6 +266,16 @@ class Run {
     const { shard, sample } = this.#options
     if (!isOfShard(shard, bucket, key)) return false
     return sample === undefined || isOfSample(sample.percent, this.#start.seed, bucket, key, versionId)
+  }
+
+  get #isFull(): boolean {
+    return this.#window.size >= WINDOW
+  }
+
+  /** Nothing may come any more that would tell what to make of the doubtful, if all else waits behind them. */
+  #makeRoom(): void {
+    this.#believeDoubtful()
+    this.#advance()
   }
 
   #waitForRoom(): Promise<void> {
@@ -285,6 +296,10 @@ class Run {
     }
     this.#believeDoubtful()
     this.#believe(entry, result)
+    this.#advance()
+  }
+
+  #advance(): void {
     this.#window.advance()
     this.#room?.open()
     this.#room = undefined
@@ -292,6 +307,7 @@ class Run {
 
   #doubt(entry: Entry, cause: Unavailable): void {
     this.#doubtful.push({ entry, cause })
+    if (this.#isFull) return this.#makeRoom()
     if (this.#doubtful.length < UNAVAILABLE_IN_A_ROW) return
     const message = `${this.#doubtful.length} objects in a row failed because something does not answer; start it again to go on`
     this.#halt(new Unavailable(message, { cause }))

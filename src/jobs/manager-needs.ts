@@ -6,8 +6,7 @@ import { fromStoredMetadata } from '../format/metadata.ts'
 import type { WrappedBucketKey } from '../keys/key-manager.ts'
 import type { AbandonedUploads } from '../state/abandoned-uploads.ts'
 import type { StateKeyring } from '../state/keyring.ts'
-import type { JobObject } from './job.ts'
-import { walkPages } from './walk.ts'
+import { type JobObject, walkPages } from './walk.ts'
 
 export interface ManagerNeeds {
   /** Records of the keyring. */

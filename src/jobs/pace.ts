@@ -7,6 +7,9 @@ export interface Rate {
   readonly bytes?: number | undefined
 }
 
+/** Bytes may be given back while somebody waits for them. */
+const LOOK_MILLISECONDS = 1_000
+
 export class Pace {
   readonly #timing: Pick<Timing, 'now' | 'sleep'>
   readonly #objects: Meter
@@ -28,10 +31,17 @@ export class Pace {
   }
 
   async #wait(bytes: number, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted()
-    const now = this.#timing.now()
-    const wait = Math.max(this.#objects.take(1, now), this.#bytes.take(bytes, now)) - now
-    if (wait > 0) await this.#timing.sleep(wait, signal)
+    for (;;) {
+      signal.throwIfAborted()
+      const now = this.#timing.now()
+      const wait = Math.max(this.#objects.next, this.#bytes.next) - now
+      if (wait <= 0) {
+        this.#objects.take(1, now)
+        this.#bytes.take(bytes, now)
+        return
+      }
+      await this.#timing.sleep(Math.min(wait, LOOK_MILLISECONDS), signal)
+    }
   }
 
   /** Gives back bytes that were taken for an object and did not move. */
@@ -50,12 +60,12 @@ class Meter {
     this.#perSecond = perSecond
   }
 
-  /** When this one may begin. */
-  take(cost: number, now: number): number {
-    if (this.#perSecond === undefined) return now
-    const begin = Math.max(now, this.#next)
-    this.#next = begin + (cost / this.#perSecond) * 1_000
-    return begin
+  get next(): number {
+    return this.#next
+  }
+
+  take(cost: number, now: number): void {
+    if (this.#perSecond !== undefined) this.#next = Math.max(now, this.#next) + (cost / this.#perSecond) * 1_000
   }
 
   refund(cost: number): void {

@@ -98,12 +98,23 @@ export class RunRecord {
     const { path, namespace } = this.#options
     const lease = state === 'running' ? { owner, until: timing.now() + LEASE_MILLISECONDS } : undefined
     const record = { ...this.#record, ...progress, ended: state === 'ended', lease }
-    try {
-      this.#etag = await records.write(path, record, namespace, this.#etag)
-    } catch (error) {
+    const write = () => records.write(path, record, namespace, this.#etag)
+    this.#etag = await write().catch(async (error: unknown) => {
       if (!isRefused(error)) throw error
-      throw new Superseded(`another process has taken over ${path}`, { cause: error })
-    }
+      const ours = await this.#foundOurs()
+      if (ours === undefined) throw new Superseded(`another process has taken over ${path}`, { cause: error })
+      this.#etag = ours
+      return write()
+    })
+  }
+
+  /** The ETag of what is there, if we wrote it and the answer was lost. */
+  async #foundOurs(): Promise<string | undefined> {
+    const { records, owner } = this.#parts
+    const found = await records.find(this.#options.path)
+    if (found === undefined) return undefined
+    const { lease } = await records.open(this.#options.path, found.bytes)
+    return lease?.owner === owner ? found.etag : undefined
   }
 }
 

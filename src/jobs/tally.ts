@@ -1,7 +1,7 @@
 /** Counts of a job, by outcome and by reason. */
 import { Integrity, Unavailable } from '../errors.ts'
+import type { StepOutcome } from '../object-step.ts'
 import type { JobCounts } from '../state/job-records.ts'
-import type { StepOutcome } from './job.ts'
 
 export const NOTHING: JobCounts = {
   done: 0,

@@ -1,8 +1,8 @@
 /** Every object of some buckets, or every version of each, a page at a time and from anywhere on. */
 import { type ListedVersion, type ObjectStore, StoreError } from '../backends/object-store.ts'
 import { Unavailable } from '../errors.ts'
+import type { StepObject } from '../object-step.ts'
 import type { JobCursor } from '../state/job-records.ts'
-import type { JobObject } from './job.ts'
 
 export interface Walk {
   /** In ascending order. */
@@ -10,6 +10,11 @@ export interface Walk {
   readonly prefix: string
   /** Every version, where the store keeps them. */
   readonly allVersions: boolean
+}
+
+export interface JobObject extends StepObject {
+  /** Stored bytes. */
+  readonly size: number
 }
 
 export interface Walked {
@@ -49,8 +54,8 @@ async function* objects(
 ): AsyncGenerator<readonly Walked[]> {
   for (let after = from; ; ) {
     const page = await store.list(bucket, { prefix, limit: PAGE, ...(after === undefined ? {} : { after }) })
-    yield page.objects.map(({ key, etag, size, lastModified }) => ({
-      object: { bucket, key, etag, size, lastModified, isLatest: true },
+    yield page.objects.map(({ key, size }) => ({
+      object: { bucket, key, size, isLatest: true },
       cursor: { bucket, key },
     }))
     if (!page.truncated) return
@@ -88,10 +93,10 @@ async function* versions(
 
 function walkedVersion(
   bucket: string,
-  { key, versionId, etag, size, lastModified, latest }: ListedVersion,
+  { key, versionId, size, latest }: ListedVersion,
   next: ListedVersion | undefined,
 ): Walked {
-  const object = { bucket, key, versionId, etag, size, lastModified, isLatest: latest }
+  const object = { bucket, key, versionId, size, isLatest: latest }
   return next?.key === key ? { object } : { object, cursor: { bucket, key } }
 }
 

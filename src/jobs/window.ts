@@ -1,7 +1,8 @@
 /** Objects under way, in the order of the walk: what is done behind one that is not waits for it, so that a later run passes over nothing. */
 import type { JobCounts, JobCursor } from '../state/job-records.ts'
-import type { JobObject, StepOutcome } from './job.ts'
+import type { StepOutcome } from '../object-step.ts'
 import { Tally } from './tally.ts'
+import type { JobObject } from './walk.ts'
 
 export interface Entry {
   readonly object: JobObject

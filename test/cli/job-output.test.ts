@@ -44,7 +44,7 @@ class World {
   }
 }
 
-const object = { bucket: 'b', key: 'k\u009b', etag: 'e', size: 1, lastModified: new Date(0), isLatest: true }
+const object = { bucket: 'b', key: 'k\u009b', size: 1, isLatest: true }
 const counts = { ...NOTHING, done: 2, unchanged: 1, failed: 1, damaged: 1, bytes: 30, reasons: { plaintext: 1 } }
 
 describe('a job', () => {
@@ -96,6 +96,7 @@ describe('a job', () => {
     output.listeners.onBegin({ begun: BEGUN, resumed: true, counts: { ...NOTHING, done: 1 } })
     world.now += 1_000
     output.listeners.onProgress({ examined: 3, failed: 1, bytes: 30, total: 4 })
+    output.endBar()
     output.end({ begun: BEGUN, seed: 's', resumed: true, counts, stopped: new Error('stopped') }, undefined)
     expect(world.written.stderr).toContain('3/4 objects')
     expect(world.written.stdout).toBe(

@@ -175,6 +175,15 @@ describe('sealgate encrypt-bucket', PATIENCE, () => {
     expect(await readAll('media')).toEqual(contents('media'))
   })
 
+  test('never says that nothing is left where its plaintext stays as an earlier version', async () => {
+    await fill('media')
+    await withStore((store) => store.updateBucket('media', { versioning: 'Enabled' }))
+    await plant()
+    declare('mixed')
+    const [report, advice] = await job('encrypt-bucket', 'media')
+    expect([report, advice]).toMatchObject([{ done: 3 }, { event: 'advice', nothingLeft: false }])
+  })
+
   test('or into another bucket, beside what was sealed already', async () => {
     await fill('media')
     await plant()

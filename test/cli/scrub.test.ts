@@ -1,4 +1,5 @@
 /** `sealgate scrub` as a user runs it: over the embedded store, killed and started again. */
+import { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LocalStore } from '../../src/backends/local.ts'
@@ -85,6 +86,34 @@ describe('sealgate scrub', () => {
     await expect(createProgram(context).parseAsync(['node', 'sealgate', 'scrub', ...args])).rejects.toBeInstanceOf(
       Invalid,
     )
+  })
+
+  test('a run that cannot begin leaves no bar on the terminal that would keep the process', async () => {
+    let written = ''
+    const terminal = () =>
+      Object.assign(
+        new Writable({
+          write: (chunk: Buffer, _, done) => {
+            written += chunk.toString()
+            done()
+          },
+        }),
+        { isTTY: true },
+      )
+    const context: CommandContext = {
+      env: { SEALGATE_DATA: place.path('sealgate-data') },
+      stdout: terminal(),
+      stderr: terminal(),
+      stopSignal: Promise.resolve('SIGTERM' as const),
+      onHangup: () => undefined,
+    }
+    await expect(
+      createProgram(context).parseAsync(['node', 'sealgate', 'scrub', '--seed', 's', '--sample', '1']),
+    ).rejects.toThrow('stopped by SIGTERM')
+    // What a bar hides while it goes on.
+    const cursor = (shown: boolean) => written.lastIndexOf(shown ? '\u001b[?25h' : '\u001b[?25l')
+    expect(cursor(false)).toBeGreaterThanOrEqual(0)
+    expect(cursor(true)).toBeGreaterThan(cursor(false))
   })
 
   test('damage is listed and makes the exit code 4; nothing of the contents is shown', async () => {

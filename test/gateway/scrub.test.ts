@@ -13,7 +13,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { Integrity, Unavailable } from '../../src/errors.ts'
 import { StoreError } from '../../src/backends/object-store.ts'
-import { ARCHIVED, CUSTOMERS, PLAINTEXT, Scrubber } from '../../src/gateway/scrub-object.ts'
+import { scrubObject } from '../../src/gateway/steps/scrub-object.ts'
 import { StateKeyring } from '../../src/state/keyring.ts'
 import { StateStore } from '../../src/state/state-store.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
@@ -73,8 +73,9 @@ async function upload(Key: string, sizes: readonly number[]): Promise<void> {
   await client.send(new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts } }))
 }
 
+const STEP = { dryRun: false, begun: 0, signal: new AbortController().signal }
 const scrub = (key: string, bodies = true, ring: Pick<StateKeyring, 'find'> = keyring) =>
-  new Scrubber(running.gateway, ring).scrub({ bucket: Bucket, key }, { bodies, signal: new AbortController().signal })
+  scrubObject(running.gateway, ring)({ bucket: Bucket, key, isLatest: true }, { ...STEP, dryRun: !bodies })
 
 const whole = (key: string): StoredObject => {
   const object = written.get(key)
@@ -112,7 +113,7 @@ describe('what is whole', () => {
   })
 
   test('an object under a key of a customer cannot be checked', async () => {
-    expect(await scrub('customer')).toEqual({ outcome: 'untouchable', why: CUSTOMERS })
+    expect(await scrub('customer')).toEqual({ outcome: 'untouchable', why: 'it is under a key of its client (SSE-C)' })
   })
 
   test('one that is gone by then is no failure', async () => {
@@ -129,7 +130,7 @@ describe('what is whole', () => {
     const result = await scrubWhere('small', async () => {
       throw new StoreError('native', 'archived', undefined, answer)
     })
-    expect(result).toEqual({ outcome: 'untouchable', why: ARCHIVED })
+    expect(result).toEqual({ outcome: 'untouchable', why: 'it is archived: restore it first' })
   })
 
   /** Scrubs while something happens before each read of a body. */
@@ -146,9 +147,7 @@ describe('what is whole', () => {
         }
       },
     })
-    const { signal } = new AbortController()
-    const scrubber = new Scrubber({ ...running.gateway, store: racing }, keyring)
-    return scrubber.scrub({ bucket: Bucket, key }, { bodies: true, signal })
+    return scrubObject({ ...running.gateway, store: racing }, keyring)({ bucket: Bucket, key, isLatest: true }, STEP)
   }
 })
 
@@ -159,7 +158,7 @@ describe('plaintext', () => {
 
   test('is counted where the bucket may hold it', async () => {
     contents = 'mixed'
-    expect(await scrub('plain')).toEqual({ outcome: 'unchanged', why: PLAINTEXT })
+    expect(await scrub('plain')).toEqual({ outcome: 'unchanged', why: 'it lies in plaintext' })
   })
 
   test('is damage elsewhere, as is a stripped envelope', async () => {

@@ -8,8 +8,12 @@ import {
   CreateBucketCommand,
   DeleteObjectCommand,
   GetObjectCommand,
+  GetObjectLegalHoldCommand,
+  GetObjectTaggingCommand,
   HeadObjectCommand,
   PutObjectCommand,
+  PutObjectLegalHoldCommand,
+  PutObjectTaggingCommand,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { HeldBody } from '../../src/backends/body.ts'
@@ -17,7 +21,7 @@ import type { Gateway } from '../../src/gateway/gateway.ts'
 import { reencryptObject } from '../../src/gateway/steps/re-encrypt-object.ts'
 import { rewrapObject } from '../../src/gateway/steps/rewrap-object.ts'
 import { sealObject } from '../../src/gateway/steps/seal-object.ts'
-import type { ObjectStep } from '../../src/gateway/steps/step.ts'
+import type { ObjectStep } from '../../src/object-step.ts'
 import { CountingStore } from '../helpers/counting-store.ts'
 import type { TestGateway } from '../helpers/gateway.ts'
 import { replacing } from '../helpers/replacing.ts'
@@ -25,6 +29,7 @@ import { Bucket, MIB, read, run, StepWorld } from '../helpers/step-world.ts'
 import { STORES } from '../helpers/worlds.ts'
 
 const key = 'contended'
+const Locked = 'locked'
 const SMALL = randomBytes(1_000)
 const STREAMED = randomBytes(2 * MIB)
 
@@ -63,6 +68,8 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
     whole = (await world.start([world.next, world.old], { store: counted.store })).gateway
     parts = (await world.start([world.next, world.old], { store: replacing(counted.store, limits) })).gateway
     await client.client().send(new CreateBucketCommand({ Bucket }))
+    if (opened.store.capabilities.versions)
+      await client.client().send(new CreateBucketCommand({ Bucket: Locked, ObjectLockEnabledForBucket: true }))
   })
   afterAll(async () => {
     await world.close()
@@ -177,6 +184,47 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
           expect(['done', 'unchanged', 'overtaken'], at).toContain(outcome)
         },
       )
+    },
+  )
+
+  test.each(CONTESTS.filter(({ plain }) => plain !== true))(
+    '$name: a tag and a legal hold that a client puts on it meanwhile stand',
+    async (contest) => {
+      if (!world.store.capabilities.versions) return
+      const s3 = client.client()
+      const asked = { Bucket: Locked, Key: key, ChecksumAlgorithm: 'CRC32' } as const
+      const Tagging = { TagSet: [{ Key: 'said', Value: 'meanwhile' }] }
+      const put = async () => {
+        await s3.send(new PutObjectCommand({ ...asked, Body: contest.body, Tagging: 'said=before' }))
+      }
+      const between = async () => {
+        await s3.send(new PutObjectTaggingCommand({ ...asked, Tagging }))
+        await s3.send(new PutObjectLegalHoldCommand({ ...asked, LegalHold: { Status: 'ON' } }))
+      }
+      const step = contest.step(contest.inParts === true ? parts : whole)
+      const go = () => run((object, options) => step({ ...object, bucket: Locked }, options), key)
+      await put()
+      await go()
+      await put()
+      counted.arm()
+      await go()
+      const { calls } = counted
+      for (let at = 0; at < calls.length; at += 1) {
+        await put()
+        counted.arm(at, between)
+        const { outcome } = await go()
+        const called = counted.calls[at] ?? 'none'
+        const where = `before call ${at}, ${called}`
+        counted.arm()
+        // In the last moment nothing could be asked to look at them (docs/operations.md).
+        if (!/^(put|copy|completeUpload)$/.test(called) || contest.name.endsWith('streamed')) {
+          const { TagSet } = await s3.send(new GetObjectTaggingCommand(asked))
+          expect(TagSet, where).toEqual(Tagging.TagSet)
+          const { LegalHold } = await s3.send(new GetObjectLegalHoldCommand(asked))
+          expect(LegalHold, where).toEqual({ Status: 'ON' })
+        }
+        expect(['done', 'overtaken', 'untouchable'], where).toContain(outcome)
+      }
     },
   )
 })

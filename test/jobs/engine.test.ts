@@ -303,6 +303,23 @@ describe('the record', () => {
     expect(path).toMatch(/^jobs\/test\/[0-9a-f]{16}\/0-of-1$/)
   })
 
+  test('a record that was written though the answer was lost is known as our own', async () => {
+    const world = await JobWorld.of({ a: keysOf(3_000) })
+    let calls = 0
+    const records = {
+      ...world.parts.records,
+      write: async (...args: Parameters<typeof world.records.write>) => {
+        calls += 1
+        const etag = await world.records.write(...args)
+        if (calls === 2) throw new Unavailable('the answer was lost')
+        return etag
+      },
+    }
+    const report = await world.run({}, undefined, { ...world.parts, records })
+    expect([report.stopped, report.counts.done]).toEqual([undefined, 3_000])
+    expect(calls).toBeGreaterThan(2)
+  })
+
   test('a state store that is away for a moment stops nothing', async () => {
     const world = await JobWorld.of({ a: keysOf(3_000) })
     let calls = 0
@@ -398,6 +415,18 @@ describe('the pace', () => {
     await world.clock.advance(10_000)
     await run
   })
+
+  test('waits for no bytes that turn out not to move', async () => {
+    const world = await JobWorld.of({ a: keysOf(6) })
+    const run = world.run({ rate: { bytes: 0.001 }, concurrency: 2 }, async () => {
+      await world.clock.sleep(10)
+      return { outcome: 'unchanged', why: 'so' }
+    })
+    await world.clock.advance(20_000)
+    expect(world.steps).toHaveLength(6)
+    await world.clock.advance(100_000_000)
+    await run
+  })
 })
 
 describe('something that does not answer', () => {
@@ -422,6 +451,18 @@ describe('something that does not answer', () => {
     const report = await world.run({}, async ({ key }) => (Number(key.slice(1)) % 2 === 0 ? away : DONE))
     expect(report.counts).toMatchObject({ done: 100, failed: 100, unavailable: 100 })
     expect(report.stopped).toBeUndefined()
+  })
+
+  test('an object that fails of it after long, with as many behind it as may wait, does not keep the run for ever', async () => {
+    const world = await JobWorld.of({ a: keysOf(10_005) })
+    let fail = (): void => undefined
+    const slow = new Promise<typeof away>((resolve) => {
+      fail = () => resolve(away)
+    })
+    const run = world.run({ concurrency: 2 }, ({ key }) => (key === 'k00000' ? slow : Promise.resolve(DONE)))
+    await expect.poll(() => world.steps.length, { timeout: 20_000 }).toBe(10_000)
+    fail()
+    expect((await run).counts).toMatchObject({ done: 10_004, failed: 1 })
   })
 
   test('a store that cannot be listed ends it too', async () => {

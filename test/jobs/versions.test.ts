@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { LocalStore } from '../../src/backends/local.ts'
 import type { ObjectStore } from '../../src/backends/object-store.ts'
-import type { JobObject } from '../../src/jobs/job.ts'
+import type { StepObject } from '../../src/object-step.ts'
 import { startGateway } from '../helpers/gateway.ts'
 import { s3Store } from '../helpers/s3-store.ts'
 import { DONE, JobWorld, nameOf } from './world.ts'
@@ -54,7 +54,7 @@ describe.each(Object.entries(WORLDS))('%s', (_, open) => {
 
   test('every version has its step, delete markers have none', async () => {
     const world = await versioned()
-    const seen: JobObject[] = []
+    const seen: StepObject[] = []
     const report = await world.run({ buckets: [BUCKET], allVersions: true }, async (object) => {
       seen.push(object)
       return DONE

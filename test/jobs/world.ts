@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import type { ObjectStore } from '../../src/backends/object-store.ts'
 import { type JobOptions, type JobParts, type JobReport, runJob } from '../../src/jobs/engine.ts'
-import type { JobObject, Step } from '../../src/jobs/job.ts'
+import type { ObjectStep, StepObject } from '../../src/object-step.ts'
 import { WHOLE } from '../../src/jobs/shard.ts'
 import { createBucketKeys } from '../../src/keys/bucket-keys.ts'
 import { MemoryKeyManager } from '../../src/keys/memory.ts'
@@ -70,8 +70,8 @@ export class JobWorld {
   }
 
   /** Every step is `done` unless `step` says otherwise. */
-  run(options: Partial<JobOptions> = {}, step: Step = async () => DONE, parts = this.parts): Promise<JobReport> {
-    const told: Step = (object, given) => {
+  run(options: Partial<JobOptions> = {}, step: ObjectStep = async () => DONE, parts = this.parts): Promise<JobReport> {
+    const told: ObjectStep = (object, given) => {
       this.steps.push(nameOf(object))
       return step(object, given)
     }
@@ -101,12 +101,12 @@ export class JobWorld {
 
 export const DONE = { outcome: 'done', bytes: 6 } as const
 
-export const nameOf = ({ bucket, key, versionId }: JobObject): string =>
+export const nameOf = ({ bucket, key, versionId }: StepObject): string =>
   `${bucket}/${key}${versionId === undefined ? '' : `@${versionId}`}`
 
 /** A step that never comes back for some objects, as if the process had been killed in it. */
 export const dyingAt =
-  (...names: readonly string[]): Step =>
+  (...names: readonly string[]): ObjectStep =>
   (object) =>
     names.includes(nameOf(object)) ? new Promise(() => undefined) : Promise.resolve(DONE)
 

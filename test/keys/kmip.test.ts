@@ -264,3 +264,14 @@ it('what was sent and what came is wiped, and a key is in no buffer that others 
   expect(seen).toHaveLength(6)
   for (const bytes of seen) expect(bytes.every((byte) => byte === 0)).toBe(true)
 })
+
+it('a request that comes too late to be sent is wiped too', async () => {
+  const connection = await openConnection(
+    { host: '127.0.0.1', port: server.port },
+    tlsFiles(),
+    AbortSignal.timeout(5_000),
+  )
+  const request = randomBytes(64)
+  await expect(connection.exchange(request, AbortSignal.abort())).rejects.toMatchObject({ message: 'silent' })
+  expect(request.every((byte) => byte === 0)).toBe(true)
+})

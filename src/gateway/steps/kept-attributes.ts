@@ -1,5 +1,5 @@
 /** What lies beside an object in its store and must lie beside the one that takes its place: storage class, tags, locks in force, grants. */
-import type { Attributes } from '../../backends/object-store.ts'
+import { type Attributes, StoreError } from '../../backends/object-store.ts'
 import { grantHeadersOf } from '../../s3/acl.ts'
 import { locksOf, withoutLocks } from '../../s3/object-lock.ts'
 import { childText } from '../../s3/xml.ts'
@@ -14,6 +14,12 @@ import type { StoredObject } from '../sealed-object.ts'
 
 const STORAGE_CLASS = 'x-amz-storage-class'
 
+export interface Kept {
+  readonly forStore: ForStore
+  /** Throws `precondition-failed` if they were changed since they were read. */
+  readonly confirm: () => Promise<void>
+}
+
 /** Reads them for many objects of the same buckets. */
 export class KeptAttributes {
   readonly #gateway: Gateway
@@ -25,32 +31,48 @@ export class KeptAttributes {
   }
 
   /** `copied`: by the store, which carries tags over by itself. Locks and grants go along in the same bucket alone: another has rules of its own. */
-  async of(object: StoredObject, target: Place, copied: boolean, signal: AbortSignal): Promise<ForStore> {
-    const { store, clock } = this.#gateway
+  async of(object: StoredObject, target: Place, copied: boolean, signal: AbortSignal): Promise<Kept> {
+    const { store } = this.#gateway
+    if (!store.capabilities.versions) return { forStore: {}, confirm: async () => undefined }
+    const { read, forStore } = store.capabilities.native
+      ? { read: () => this.#native(object, target, copied, signal), forStore: async (kept: ForStore) => kept }
+      : await this.#judged(object, target)
+    const kept = await read()
+    return {
+      forStore: await forStore(kept),
+      confirm: async () => {
+        if (JSON.stringify(await read()) === JSON.stringify(kept)) return
+        throw new StoreError('precondition-failed', 'what lies beside the object was changed meanwhile')
+      },
+    }
+  }
+
+  async #native(object: StoredObject, target: Place, copied: boolean, signal: AbortSignal): Promise<ForStore> {
     const { place, info } = object
-    const { versions, native } = store.capabilities
-    if (!versions) return {}
-    if (!native) return this.#judged(object, target)
     const shown = info.attributes ?? {}
     const storageClass = shown[STORAGE_CLASS]
     const attributes = {
       ...(storageClass === undefined ? {} : { [STORAGE_CLASS]: storageClass }),
-      ...(place.bucket === target.bucket ? locksOf(shown, clock()) : {}),
+      ...(place.bucket === target.bucket ? locksOf(shown, this.#gateway.clock()) : {}),
       ...(place.bucket === target.bucket ? await this.#grantsOf(object, signal) : {}),
     }
     return copied ? { attributes } : attributesOfPut(this.#gateway, object, { attributes }, signal)
   }
 
   /** A store that only keeps them gives them back as they were given. */
-  async #judged({ place, info }: StoredObject, target: Place): Promise<ForStore> {
+  async #judged({ place, info }: StoredObject, target: Place) {
     const { store, clock } = this.#gateway
-    if (store.attributesOf === undefined) return {}
-    const { attributes } = await store.attributesOf(place.bucket, place.key, atVersion(info))
-    const { [ACL]: grants, ...kept } = withoutLocks(attributes)
-    const ofBucket = grants === undefined ? {} : { [ACL]: grants }
-    const carried = place.bucket === target.bucket ? { ...ofBucket, ...locksOf(attributes, clock()) } : {}
     const found = await requireBucket(this.#gateway, target.bucket)
-    return { attributes: await retained(this.#gateway, found, { ...kept, ...carried }) }
+    return {
+      read: async (): Promise<ForStore> =>
+        (await store.attributesOf?.(place.bucket, place.key, atVersion(info))) ?? { attributes: {} },
+      forStore: async ({ attributes = {} }: ForStore): Promise<ForStore> => {
+        const { [ACL]: grants, ...kept } = withoutLocks(attributes)
+        const ofBucket = grants === undefined ? {} : { [ACL]: grants }
+        const carried = place.bucket === target.bucket ? { ...ofBucket, ...locksOf(attributes, clock()) } : {}
+        return { attributes: await retained(this.#gateway, found, { ...kept, ...carried }) }
+      },
+    }
   }
 
   async #grantsOf({ place, info }: StoredObject, signal: AbortSignal): Promise<Attributes> {

@@ -1,4 +1,5 @@
 /** Re-encryption: a new object key, and every byte rewritten under it. What the object says of itself, its parts and its ETag of MD5s stay. */
+import type { ObjectStep } from '../../object-step.ts'
 import type { Gateway } from '../gateway.ts'
 import { reseal } from '../reseal.ts'
 import { readTail, type SealedObject } from '../sealed-object.ts'
@@ -7,7 +8,7 @@ import { stepOfWrite } from '../write-anew.ts'
 import { KeptAttributes } from './kept-attributes.ts'
 import { findObject, type ReplacementOptions, Replacements } from './replacement.ts'
 import { isOutcome, type ManagerChoice, openFound, sealedAsAsked } from './sealed-found.ts'
-import { done, type ObjectStep, OVERTAKEN, telling, unchanged, untouchable } from './step.ts'
+import { done, OVERTAKEN, telling, unchanged, untouchable } from './step.ts'
 
 export interface ReencryptOptions extends ReplacementOptions, Pick<ManagerChoice, 'active'> {
   /** Milliseconds since 1970: an object key that was made since then stays. By default since the run began, so that one that broke off can go on. */
@@ -31,8 +32,7 @@ export function reencryptObject(gateway: Gateway, options: ReencryptOptions = {}
       sealed,
       target: found.place,
       encryption: await sealedAsAsked(gateway, found.place.bucket, sealed.metadata.tlvs, options),
-      attributes: await kept.of(sealed, found.place, false, signal),
-      ...replacements.of(found, decided),
+      ...replacements.of(found, decided, await kept.of(sealed, found.place, false, signal)),
       signal,
     })
     return done(sealed.size)

@@ -2,11 +2,14 @@
 import { StoreError, type ObjectInfo, type WriteCondition } from '../../backends/object-store.ts'
 import { locksOf } from '../../s3/object-lock.ts'
 import { childText } from '../../s3/xml.ts'
+import type { StepObject } from '../../object-step.ts'
+import type { ForStore } from '../attributes.ts'
 import type { Gateway } from '../gateway.ts'
 import { subresourceOf } from '../native-subresource.ts'
 import type { Place } from '../place.ts'
 import { presentInfo } from '../sealed-object.ts'
-import type { StepObject } from './step.ts'
+import type { Kept } from './kept-attributes.ts'
+import { foundInfo } from './step.ts'
 
 export interface ReplacementOptions {
   /** Whoever runs the job says that nobody else writes meanwhile. */
@@ -26,7 +29,7 @@ export interface Found {
 export async function findObject(gateway: Gateway, object: StepObject): Promise<Found | undefined> {
   const { bucket, key, versionId, isLatest } = object
   const place = isLatest || versionId === undefined ? { bucket, key } : { bucket, key, versionId }
-  const info = await presentInfo(gateway, place)
+  const info = await foundInfo(gateway, place)
   return info === undefined ? undefined : { place, info, isLatest }
 }
 
@@ -37,8 +40,9 @@ interface Target extends Omit<Found, 'info'> {
 
 export interface Replacement {
   readonly condition: WriteCondition | undefined
-  /** The last look, where the condition does not tell all: throws if there is another object by now. */
-  readonly confirm: (() => Promise<void>) | undefined
+  readonly attributes: ForStore
+  /** The last look, for what the condition does not tell: throws if there is another object by now. */
+  readonly confirm: () => Promise<void>
 }
 
 /** Of one run: what may be replaced, and how. */
@@ -62,15 +66,18 @@ export class Replacements {
     return 'the store decides no condition on the write: stop the writers and use --offline'
   }
 
-  /** For a place that has no bar. */
-  of(target: Target, decided: boolean): Replacement {
+  /** For a place that has no bar. `kept`: what lies beside the object that goes there, whose change no condition tells. */
+  of(target: Target, decided: boolean, kept: Kept): Replacement {
     const { info } = target
-    const condition: WriteCondition = info === undefined ? { ifNoneMatch: '*' } : { ifMatch: info.etag }
     // A store that speaks S3 may give equal bytes with other metadata the ETag that they had before.
     const told = decided && (info === undefined || !this.#gateway.store.capabilities.native)
     return {
-      condition: decided ? condition : undefined,
-      confirm: told ? undefined : () => this.requireSame(target),
+      condition: conditionOf(target, decided),
+      attributes: kept.forStore,
+      confirm: async () => {
+        if (!told) await this.requireSame(target)
+        await kept.confirm()
+      },
     }
   }
 
@@ -90,6 +97,12 @@ export class Replacements {
   }
 }
 
+/** Of a write that the store decides under a condition. */
+export function conditionOf({ info }: Pick<Target, 'info'>, decided: boolean): WriteCondition | undefined {
+  if (!decided) return undefined
+  return info === undefined ? { ifNoneMatch: '*' } : { ifMatch: info.etag }
+}
+
 /** Whether an overwritten object of the bucket stays there as an earlier version. */
 export async function keepsVersions(gateway: Gateway, bucket: string, signal: AbortSignal): Promise<boolean> {
   const { store } = gateway
@@ -103,9 +116,11 @@ export async function keepsVersions(gateway: Gateway, bucket: string, signal: Ab
 const isLocked = (info: ObjectInfo | undefined, now: number): boolean =>
   Object.keys(locksOf(info?.attributes ?? {}, now)).length > 0
 
-/** Sealed metadata is drawn anew by every write; plaintext has none, and a time. */
-const isSame = (a: ObjectInfo | undefined, b: ObjectInfo | undefined): boolean =>
-  a?.etag === b?.etag &&
-  a?.versionId === b?.versionId &&
-  a?.metadata['sg-m'] === b?.metadata['sg-m'] &&
-  a?.lastModified.getTime() === b?.lastModified.getTime()
+const isSame = (a: ObjectInfo | undefined, b: ObjectInfo | undefined): boolean => signsOf(a) === signsOf(b)
+
+/** Sealed metadata is drawn anew by every write; plaintext has none, and a time. Locks come and go without a write. */
+function signsOf(info: ObjectInfo | undefined): string | undefined {
+  if (info === undefined) return undefined
+  const { etag, versionId, metadata, lastModified, attributes = {} } = info
+  return JSON.stringify([etag, versionId, metadata['sg-m'], lastModified.getTime(), locksOf(attributes, 0)])
+}

@@ -2,14 +2,15 @@
  * Deep re-wrap: a new envelope under today's bucket key, with that key's wrapped form inside, on an object whose bytes stay where
  * they are (docs/format.md, "Copies"). Afterwards the object and the master key of now are enough to read it, without the keyring.
  */
+import type { ObjectStep } from '../../object-step.ts'
 import type { BucketKey } from '../../keys/key-manager.ts'
 import { copiesSafely, copyShared, decidesCopies, describeShared } from '../copy-shared.ts'
 import type { Gateway } from '../gateway.ts'
 import type { SealedObject } from '../sealed-object.ts'
 import { KeptAttributes } from './kept-attributes.ts'
-import { findObject, type ReplacementOptions, Replacements } from './replacement.ts'
+import { conditionOf, findObject, type ReplacementOptions, Replacements } from './replacement.ts'
 import { isOutcome, type ManagerChoice, openFound, sealedAsAsked } from './sealed-found.ts'
-import { done, type ObjectStep, OVERTAKEN, telling, unchanged, untouchable } from './step.ts'
+import { done, OVERTAKEN, telling, unchanged, untouchable } from './step.ts'
 
 export interface RewrapOptions extends ReplacementOptions, ManagerChoice {
   /** Only objects whose bucket key was wrapped by this key manager when they were sealed. */
@@ -44,11 +45,11 @@ export function rewrapObject(gateway: Gateway, options: RewrapOptions = {}): Obj
     })
     if (description === undefined) return untouchable('its metadata leaves no room for the envelope: use re-encrypt')
     if (dryRun) return done(0)
-    const attributes = await kept.of(sealed, place, true, signal)
+    const { forStore } = await kept.of(sealed, place, true, signal)
     signal.throwIfAborted()
     // Without a condition on the target there is that on the source, which is the same object.
-    const { condition } = replacements.of(found, decided)
-    await copyShared(gateway, sealed, { target: place, description, attributes, condition })
+    const condition = conditionOf(found, decided)
+    await copyShared(gateway, sealed, { target: place, description, attributes: forStore, condition })
     return done(0)
   })
 }

@@ -2,6 +2,7 @@
  * Sealing what lies in plaintext in a bucket of mixed contents: in its place, or in another bucket. Into another bucket sealed
  * objects go too, under keys of their own, so that it has all that clients had before.
  */
+import type { ObjectStep, StepOptions, StepOutcome } from '../../object-step.ts'
 import { Headers } from '../../s3/headers.ts'
 import { encryptionOf } from '../encryption.ts'
 import type { Gateway } from '../gateway.ts'
@@ -16,16 +17,7 @@ import { decides } from '../write-conditions.ts'
 import { KeptAttributes } from './kept-attributes.ts'
 import { type Found, findObject, type Replacement, type ReplacementOptions, Replacements } from './replacement.ts'
 import { isPlain, openFound, sealedAsAsked } from './sealed-found.ts'
-import {
-  done,
-  type ObjectStep,
-  OVERTAKEN,
-  type StepOptions,
-  type StepOutcome,
-  telling,
-  unchanged,
-  untouchable,
-} from './step.ts'
+import { done, OVERTAKEN, telling, unchanged, untouchable } from './step.ts'
 
 export interface SealOptions extends ReplacementOptions {
   /** The bucket that gets the sealed objects; by default each stays where it is. */
@@ -62,7 +54,8 @@ class Sealing {
     const bar = await this.#replacements.bar(found, decided, signal)
     if (bar !== undefined) return untouchable(bar)
     if (dryRun) return done(plain.size)
-    await this.#seal(plain, found.place, this.#replacements.of(found, decided), signal)
+    const kept = await this.#kept.of(plain, found.place, false, signal)
+    await this.#seal(plain, found.place, this.#replacements.of(found, decided, kept), signal)
     return done(plain.size)
   }
 
@@ -79,13 +72,14 @@ class Sealing {
     const bar = await this.#replacements.bar(target, decided, signal)
     if (bar !== undefined) return untouchable(bar)
     if (dryRun) return done(source.size)
-    const { condition, confirm } = this.#replacements.of(target, decided)
+    const kept = await this.#kept.of(source, target.place, false, signal)
+    const guarded = this.#replacements.of(target, decided, kept)
     const replacement = {
-      condition,
+      ...guarded,
       // The copy would be taken for one of what the source has become.
       confirm: async () => {
         await this.#replacements.requireSame(found)
-        await confirm?.()
+        await guarded.confirm()
       },
     }
     if (source.kind === 'plain') {
@@ -95,7 +89,6 @@ class Sealing {
         sealed: source,
         target: target.place,
         encryption: await sealedAsAsked(this.#gateway, bucket, source.metadata.tlvs),
-        attributes: await this.#kept.of(source, target.place, false, signal),
         ...replacement,
         signal,
       })
@@ -103,21 +96,14 @@ class Sealing {
     return done(source.size)
   }
 
-  async #seal(
-    plain: PlainObject,
-    target: Place,
-    { condition, confirm }: Replacement,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #seal(plain: PlainObject, target: Place, replacement: Replacement, signal: AbortSignal): Promise<void> {
     await writeAnew(this.#gateway, {
       source: plain,
       target,
       tlvs: carriedOver(plain.tlvs, NOTHING),
       encryption: await encryptionOf(this.#gateway, target.bucket, NOTHING),
       checksum: defaultChecksum(this.#gateway, plain.size),
-      attributes: await this.#kept.of(plain, target, false, signal),
-      condition,
-      ...(confirm === undefined ? {} : { confirm }),
+      ...replacement,
       signal,
     })
   }

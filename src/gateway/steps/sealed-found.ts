@@ -1,4 +1,5 @@
 /** Of what was found, the sealed objects that this process can open by itself. */
+import type { StepOutcome } from '../../object-step.ts'
 import { parseEnvelope } from '../../format/envelope.ts'
 import { fromStoredMetadata } from '../../format/metadata.ts'
 import { sseOf, type Tlv } from '../../format/tlv.ts'
@@ -8,7 +9,7 @@ import { Headers } from '../../s3/headers.ts'
 import type { Gateway } from '../gateway.ts'
 import { type SealedObject, unseal } from '../sealed-object.ts'
 import type { Found } from './replacement.ts'
-import { type StepOutcome, unchanged, untouchable } from './step.ts'
+import { unchanged, untouchable } from './step.ts'
 
 export const isPlain = ({ info }: Found): boolean => fromStoredMetadata(info.metadata) === 'foreign'
 

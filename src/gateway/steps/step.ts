@@ -1,32 +1,10 @@
-/** What jobs that walk over many objects do with one of them. Each step may be repeated, and runs beside clients that write: theirs win. */
-import { StoreError, type StoreRefusal } from '../../backends/object-store.ts'
+/** How steps say what came of them. They run beside clients that write: theirs win. */
+import { type ObjectInfo, StoreError } from '../../backends/object-store.ts'
+import type { ObjectStep, StepOutcome } from '../../object-step.ts'
 import { S3Error } from '../../s3/errors.ts'
-
-/** One object as a listing shows it, or one version where all of them are walked. */
-export interface StepObject {
-  readonly bucket: string
-  readonly key: string
-  readonly versionId?: string
-  readonly isLatest: boolean
-}
-
-/** `why` is one of a few fixed texts: reports count by it. */
-export type StepOutcome =
-  | { readonly outcome: 'done'; readonly bytes: number }
-  | { readonly outcome: 'unchanged'; readonly why: string }
-  | { readonly outcome: 'untouchable'; readonly why: string }
-  | { readonly outcome: 'overtaken' }
-  | { readonly outcome: 'failed'; readonly cause: unknown }
-
-export interface StepOptions {
-  /** Looks, and changes nothing: `done` is what would be done. */
-  readonly dryRun: boolean
-  /** When the run began, in milliseconds since 1970. */
-  readonly begun: number
-  readonly signal: AbortSignal
-}
-
-export type ObjectStep = (object: StepObject, options: StepOptions) => Promise<StepOutcome>
+import type { Gateway } from '../gateway.ts'
+import type { Place } from '../place.ts'
+import { presentInfo } from '../sealed-object.ts'
 
 export const OVERTAKEN: StepOutcome = { outcome: 'overtaken' }
 export const done = (bytes: number): StepOutcome => ({ outcome: 'done', bytes })
@@ -49,19 +27,29 @@ export function telling(step: ObjectStep): ObjectStep {
   }
 }
 
-function outcomeOf(error: unknown): StepOutcome {
-  // A follow-up read that met another object.
-  const refusal = error instanceof S3Error && error.code === 'SlowDown' ? error.cause : error
-  if (refusal instanceof StoreError) return outcomeOfRefusal(refusal) ?? { outcome: 'failed', cause: error }
-  const gone = refusal instanceof S3Error && ['NoSuchKey', 'NoSuchVersion'].includes(refusal.code)
-  return gone ? OVERTAKEN : { outcome: 'failed', cause: error }
+/** What is there; `undefined` if it is gone, also with its bucket. */
+export async function foundInfo(gateway: Gateway, place: Place): Promise<ObjectInfo | undefined> {
+  return presentInfo(gateway, place).catch((error: unknown) => {
+    if (!isBucketGone(error)) throw error
+    return undefined
+  })
 }
 
-function outcomeOfRefusal({ refusal, answer }: StoreError): StepOutcome | undefined {
-  if (answer?.code === 'InvalidObjectState') return untouchable('it is archived: restore it first')
-  if (refusal === 'locked') return untouchable('it is under Object Lock')
-  return MOVED.includes(refusal) ? OVERTAKEN : undefined
-}
+const isBucketGone = (error: unknown): boolean => error instanceof StoreError && error.refusal === 'no-such-bucket'
 
 /** What says that the object was overwritten or deleted after it had been read. */
-const MOVED: readonly StoreRefusal[] = ['precondition-failed', 'no-such-key', 'no-such-version']
+const MOVED: readonly unknown[] = ['precondition-failed', 'no-such-key', 'no-such-version']
+const GONE: readonly unknown[] = ['NoSuchKey', 'NoSuchVersion']
+
+function outcomeOf(error: unknown): StepOutcome {
+  // A follow-up read that met another object.
+  if (error instanceof S3Error && error.code === 'SlowDown' && error.cause instanceof StoreError) {
+    return isBucketGone(error.cause) ? OVERTAKEN : outcomeOf(error.cause)
+  }
+  const refusal = error instanceof StoreError ? error.refusal : undefined
+  const code = error instanceof StoreError ? error.answer?.code : error instanceof S3Error ? error.code : undefined
+  if (code === 'InvalidObjectState') return untouchable('it is archived: restore it first')
+  if (refusal === 'locked') return untouchable('it is under Object Lock')
+  if (GONE.includes(code) || MOVED.includes(refusal)) return OVERTAKEN
+  return { outcome: 'failed', cause: error }
+}

@@ -92,7 +92,10 @@ export class KmipConnection {
     const silence = (): void => this.#fail(new KmipFault({ reason: 'silent' }))
     try {
       if (signal.aborted) silence()
-      if (this.#ended) throw signal.aborted ? new KmipFault({ reason: 'silent' }) : lost()
+      if (this.#ended) {
+        request.fill(0)
+        throw signal.aborted ? new KmipFault({ reason: 'silent' }) : lost()
+      }
       signal.addEventListener('abort', silence)
       return await new Promise((resolve, reject) => {
         this.#exchange = { resolve, reject }

@@ -1,16 +1,11 @@
-/** What a job over objects is made of: the objects that the engine finds, and the step that it does with each. */
+/** What a job over objects is made of: the objects that are found, and the step that is done with each. Each job and each step speaks so. */
 
 /** One object, or one version of it, as a listing shows it. */
-export interface JobObject {
+export interface StepObject {
   readonly bucket: string
   readonly key: string
   /** Only where all versions are walked. */
   readonly versionId?: string
-  /** The store's own, without quotes. */
-  readonly etag: string
-  /** Stored bytes. */
-  readonly size: number
-  readonly lastModified: Date
   readonly isLatest: boolean
 }
 
@@ -22,7 +17,7 @@ export type StepOutcome =
   | { readonly outcome: 'unchanged'; readonly why: string }
   /** It may not be touched: Object Lock, a customer's key, a version that is not the current one. */
   | { readonly outcome: 'untouchable'; readonly why: string }
-  /** A write at the same moment won: what is there now is new anyway, or gone. */
+  /** Overwritten or deleted at the same moment: nothing was done with what is there now. */
   | { readonly outcome: 'overtaken' }
   | { readonly outcome: 'failed'; readonly cause: unknown }
 
@@ -36,4 +31,4 @@ export interface StepOptions {
 }
 
 /** May be repeated for an object that it was done with before: a run that was killed goes on a little before where it ended. */
-export type Step = (object: JobObject, options: StepOptions) => Promise<StepOutcome>
+export type ObjectStep = (object: StepObject, options: StepOptions) => Promise<StepOutcome>
