@@ -25,6 +25,10 @@ export const PLAINTEXT = 'plaintext, which the bucket may hold'
 export const ARCHIVED = 'archived: restore it first'
 export const CUSTOMERS = 'sealed under a key of the customer (SSE-C), without which it cannot be checked'
 
+/** What lies unsealed where everything is sealed. */
+export const noEnvelope = (): Integrity =>
+  new Integrity('envelope failure', 'it has no envelope: plaintext, or stripped of it')
+
 /** Scrubs objects of a gateway. Remembers which bucket keys the keyring has. */
 export class Scrubber {
   readonly #gateway: Gateway
@@ -66,8 +70,7 @@ export class Scrubber {
 
   #foreign({ bucket }: Place): Scrubbed {
     if (this.#gateway.rules(bucket).contents === 'mixed') return { outcome: 'unchanged', why: PLAINTEXT }
-    const cause = new Integrity('envelope failure', 'it has no envelope: plaintext, or stripped of it')
-    return { outcome: 'failed', cause }
+    return { outcome: 'failed', cause: noEnvelope() }
   }
 
   async #checkBody(sealed: SealedObject, signal: AbortSignal): Promise<void> {
