@@ -8,7 +8,7 @@ import { S3Client } from '../../src/cli/s3-client.ts'
 import { streamBlocks, upload } from '../../src/cli/upload.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { type Block, readmeBlocks } from '../../scripts/readme-blocks.mjs'
-import { type Started, Workplace } from './command.ts'
+import type { Started, Workplace } from './command.ts'
 
 export interface GuideWorld {
   /** What stands in the guide, and what stands for it here. */
@@ -112,17 +112,18 @@ export class Guide {
   }
 
   #readOn(client: S3Client): { readonly end: () => Promise<void> } {
-    let ended = false
+    const stop = new AbortController()
+    const { signal } = stop
     const reading = (async () => {
-      while (!ended) {
-        for (const [key, body] of [...this.written]) if (!ended) await readOne(client, key, body)
+      while (!signal.aborted) {
+        for (const [key, body] of this.written) if (!signal.aborted) await readOne(client, key, body)
         await sleep(250)
       }
     })()
     // Looked at when it ends.
     reading.catch(() => undefined)
     const end = async (): Promise<void> => {
-      ended = true
+      stop.abort()
       await reading
     }
     return { end }

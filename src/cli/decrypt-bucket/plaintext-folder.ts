@@ -150,9 +150,11 @@ function claim(folder: string, bucket: string, random: RandomSource): string {
 
 function readMarker(path: string): { readonly bucket: string; readonly id: string } {
   try {
-    const found = JSON.parse(readFileSync(path, 'utf8')) as Partial<Record<string, unknown>>
-    const { bucket, id } = found
-    if (typeof bucket === 'string' && typeof id === 'string') return { bucket, id }
+    const found: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    if (typeof found === 'object' && found !== null && 'bucket' in found && 'id' in found) {
+      const { bucket, id } = found
+      if (typeof bucket === 'string' && typeof id === 'string') return { bucket, id }
+    }
   } catch {
     // As below.
   }
