@@ -34,6 +34,8 @@ export interface JobPlan extends Pick<JobOptions, 'identity' | 'sample'> {
   readonly buckets?: readonly string[]
   /** In place of `--all-versions`. */
   readonly allVersions?: boolean
+  /** In place of `identity`, where that is known only once the step is there. */
+  readonly identityOf?: () => unknown
   readonly step: (opened: Components, settings: Settings) => ObjectStep | Promise<ObjectStep>
   /** Where nothing failed. */
   readonly after?: (report: JobReport) => void
@@ -75,7 +77,8 @@ export async function runJobCommand(context: CommandContext, flags: JobFlags, pl
       const buckets = await bucketsOf(opened, settings, named)
       const step = await plan.step(opened, settings)
       const output = new JobOutput(context, { job: plan.job, flags, now: clock })
-      const { identity, sample } = plan
+      const { sample, identityOf } = plan
+      const identity = identityOf === undefined ? plan.identity : identityOf()
       const report = await runJob(partsOf(opened), step, {
         ...choices,
         ...output.listeners,

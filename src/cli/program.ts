@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { checkConfigCommand } from './check-config.ts'
 import type { CommandContext } from './context.ts'
 import { decryptCommand } from './decrypt.ts'
+import { decryptBucketCommand } from './decrypt-bucket.ts'
 import { doctorCommand } from './doctor.ts'
 import { encryptBucketCommand } from './encrypt-bucket.ts'
 import { getCommand } from './get.ts'
@@ -51,6 +52,7 @@ export function createProgram(context: CommandContext): Command {
     .addCommand(scrubCommand(context))
     .addCommand(encryptBucketCommand(context))
     .addCommand(reencryptCommand(context))
+    .addCommand(decryptBucketCommand(context))
     .addCommand(keysCommand(context))
   for (const command of program.commands) addExitCodes(command)
   return program

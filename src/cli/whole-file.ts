@@ -29,14 +29,14 @@ export async function writeWhole(path: string, source: AsyncIterable<Buffer>, si
       throw error
     }
   } catch (error) {
-    throw explain(error, path)
+    throw explainWrite(error, path)
   }
 }
 
 const DISK_REFUSES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE'])
 
 /** An error of the file system that names what failed; everything else is the source's and stays as it is. */
-function explain(error: unknown, path: string): unknown {
+export function explainWrite(error: unknown, path: string): unknown {
   if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return error
   const message = `${path} cannot be written: ${String(error.code)}`
   return DISK_REFUSES.has(String(error.code))

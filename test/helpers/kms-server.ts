@@ -18,8 +18,6 @@ interface Key {
 /** What becomes of a request before it is looked at: a failure of that name and status, silence, or an answer of something else than KMS. */
 export type Fault = { readonly name: string; readonly status: number } | 'silence' | { readonly body: string }
 
-const REGION = 'eu-central-1'
-const ACCOUNT = `arn:aws:kms:${REGION}:111122223333`
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 const KEY_NUMBER_BYTES = 4
@@ -27,6 +25,8 @@ const KEY_NUMBER_BYTES = 4
 export class KmsServer {
   readonly #server: Server
   readonly #scheme: 'http' | 'https'
+  readonly #region: string
+  readonly #account: string
   #port = 0
   readonly #keys: Key[] = []
   readonly #aliases = new Map<string, Key>()
@@ -40,10 +40,12 @@ export class KmsServer {
   /** Decrypt gives the plaintext of some other key. */
   confused = false
 
-  constructor({ tls }: { readonly tls?: ServerOptions } = {}) {
+  constructor({ tls, region = 'eu-central-1' }: { readonly tls?: ServerOptions; readonly region?: string } = {}) {
     const serve = (req: IncomingMessage, res: ServerResponse): void => void this.#serve(req, res)
     this.#server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve)
     this.#scheme = tls === undefined ? 'http' : 'https'
+    this.#region = region
+    this.#account = `arn:aws:kms:${region}:111122223333`
   }
 
   /** After `stop` it comes back where it was. */
@@ -65,7 +67,7 @@ export class KmsServer {
     const id = randomUUID()
     const key: Key = {
       id,
-      arn: `${ACCOUNT}:key/${id}`,
+      arn: `${this.#account}:key/${id}`,
       secret: minted('a key of KMS', randomBytes(32)),
       state: 'Enabled',
     }
@@ -93,7 +95,7 @@ export class KmsServer {
     } catch (error) {
       const { name, status } = error instanceof KmsFault ? error : new KmsFault('KMSInternalException', 500)
       // AWS's messages name keys and callers.
-      this.#answer(res, status, { __type: name, message: `refused for ${ACCOUNT}:key/secret-name` })
+      this.#answer(res, status, { __type: name, message: `refused for ${this.#account}:key/secret-name` })
     }
   }
 
@@ -107,7 +109,7 @@ export class KmsServer {
 
   /** Of a ciphertext KMS does not tell whether its key is missing, in another region, or not allowed. */
   #allow(action: string): void {
-    const near = String(this.headers.authorization).includes(`/${REGION}/kms/`)
+    const near = String(this.headers.authorization).includes(`/${this.#region}/kms/`)
     if (!near) throw new KmsFault(action === 'Decrypt' ? 'AccessDeniedException' : 'NotFoundException', 400)
     if (this.denied.includes(action)) throw new KmsFault('AccessDeniedException', 400)
   }

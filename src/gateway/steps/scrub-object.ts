@@ -9,7 +9,7 @@ import type { ObjectStep } from '../../object-step.ts'
 import type { Gateway } from '../gateway.ts'
 import { verifyWhole } from '../read-body.ts'
 import type { SealedObject } from '../sealed-object.ts'
-import { isOutcome, isPlain, openFound } from './sealed-found.ts'
+import { isOutcome, isPlain, noEnvelope, openFound } from './sealed-found.ts'
 import { done, foundInfo, OVERTAKEN, telling } from './step.ts'
 
 /** In a dry run only what lies beside the body: envelope, sealed metadata, facts, the stored size, the keyring's record. */
@@ -20,8 +20,7 @@ export function scrubObject(gateway: Gateway, keyring: Pick<Keyring, 'find'>): O
     const info = await foundInfo(gateway, place)
     if (info === undefined) return OVERTAKEN
     const found = { place, info, isLatest: true }
-    if (isPlain(found) && gateway.rules(bucket).contents !== 'mixed')
-      throw new Integrity('envelope failure', 'it has no envelope: plaintext, or stripped of it')
+    if (isPlain(found) && gateway.rules(bucket).contents !== 'mixed') throw noEnvelope()
     const sealed = await openFound(gateway, found)
     if (isOutcome(sealed)) return sealed
     if (info.facts !== undefined) checkFacts(sealed)

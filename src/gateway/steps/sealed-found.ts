@@ -1,4 +1,5 @@
 /** Of what was found, the sealed objects that this process can open by itself. */
+import { Integrity } from '../../errors.ts'
 import type { StepOutcome } from '../../object-step.ts'
 import { parseEnvelope } from '../../format/envelope.ts'
 import { fromStoredMetadata } from '../../format/metadata.ts'
@@ -10,6 +11,10 @@ import type { Gateway } from '../gateway.ts'
 import { type SealedObject, unseal } from '../sealed-object.ts'
 import type { Found } from './replacement.ts'
 import { unchanged, untouchable } from './step.ts'
+
+/** What lies unsealed where everything is sealed. */
+export const noEnvelope = (): Integrity =>
+  new Integrity('envelope failure', 'it has no envelope: plaintext, or stripped of it')
 
 export const isPlain = ({ info }: Found): boolean => fromStoredMetadata(info.metadata) === 'foreign'
 
