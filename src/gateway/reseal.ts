@@ -4,7 +4,7 @@
  */
 import { type Body, HeldBody } from '../backends/body.ts'
 import { StoreError, type WriteCondition, type WriteResult } from '../backends/object-store.ts'
-import { Integrity, Unavailable } from '../errors.ts'
+import { Unavailable } from '../errors.ts'
 import { newObjectKey } from '../format/derive.ts'
 import { encodeFoot } from '../format/envelope.ts'
 import type { Facts } from '../format/facts.ts'
