@@ -55,6 +55,7 @@ const rotation = (from: string, to: string, phase: Rotation['phase']): Rotation 
   id: 'forged',
   from,
   to,
+  witness: null,
   phase,
   by: 'nobody',
   started: 0,
@@ -152,6 +153,16 @@ describe('a record that is forged', () => {
     expect(await sealsBy(gateway)).toEqual(['new'])
     expect(whys()).toContain('not sealed by "new"')
     await expect(gateway.rotations.start({ to: 'third', by: 'x' })).rejects.toThrow('not to be trusted')
+  })
+
+  test('with the leaked key of a manager of buckets does not undo the rotation that left it', async () => {
+    const gateway = await world.gateway({ active: 'new', buckets: ['old'] })
+    await gateway.rotations.start({ from: 'old', to: 'third', by: 'x' })
+    await gateway.participant.beat()
+    await forge({ rotation: { ...rotation('old', 'third', 'aborted'), witness: 'new' } }, 'old')
+    await gateway.participant.beat()
+    expect((await gateway.keys.active('a', 'old')).alias).toBe('third')
+    expect(whys()).toContain('not sealed by "new"')
   })
 
   test('from two seals that say different things is not followed', async () => {

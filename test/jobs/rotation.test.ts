@@ -149,6 +149,30 @@ describe('a rotation to another manager', () => {
     expect(new Set((await world.seal(sleeper)).map(({ alias }) => alias))).toEqual(new Set(['new']))
   })
 
+  test.each([
+    ['both managers', ['old', 'new'], new Array<string>()],
+    ['the manager of its settings', ['old'], []],
+    ['the state store', [], ['rotation/current']],
+  ])('a gateway that begins while %s does not answer, seals under no manager that was left', async (_, away, hidden) => {
+    const driver = await world.gateway()
+    await driver.rotations.start(MOVE)
+    await settle([driver], [driver])
+    world.now += TIMES.dualRead
+    await settle([driver], [driver])
+    const fresh = world.process({ hidden })
+    const managers = away.map((alias) => fresh.managers.get(alias)!)
+    const calls = managers.map((manager) => manager.unwrap)
+    for (const manager of managers) manager.unwrap = () => Promise.reject(new Unavailable('away'))
+    await fresh.participant.join()
+    managers.forEach((manager, i) => (manager.unwrap = calls[i]!))
+    hidden.length = 0
+    await expect(fresh.keys.active('a')).rejects.toMatchObject({ kind: 'unavailable' })
+    if (away.length > 0) expect((await fresh.keys.active('a', 'third')).alias).toBe('third')
+    world.now += TIMES.poll
+    await fresh.participant.beat()
+    expect((await fresh.keys.active('a')).alias).toBe('new')
+  })
+
   test('is answered only after keys that were on the way have been recorded', async () => {
     const gateway = await world.gateway()
     const old = gateway.managers.get('old')!
@@ -197,6 +221,28 @@ describe('a rotation to another manager', () => {
     await expect(ahead.rotations.start({ to: 'third', by: 'x' })).resolves.toMatchObject({ from: 'new', to: 'third' })
     await settle([ahead], [ahead])
     expect((await ahead.keys.active('a')).alias).toBe('third')
+  })
+
+  test.each([
+    ['named by a bucket, after a new version of the active one', ['third'], { by: 'x' }],
+    ['named by nothing but requests, after a key was retired', [], undefined],
+  ])('of a manager %s, is followed too, and the one after it', async (_, buckets, before) => {
+    const gateway = await world.gateway({ buckets })
+    if (before === undefined) await gateway.rotations.refresh()
+    else await gateway.rotations.start(before)
+    await settle([gateway], [gateway])
+    await gateway.rotations.start({ from: 'third', to: 'new', by: 'x' })
+    await settle([gateway], [gateway])
+    expect(await phase(gateway)).toBe('dual-read')
+    expect((await gateway.keys.active('a', 'third')).alias).toBe('new')
+    expect((await gateway.keys.active('a')).alias).toBe('old')
+    world.now += TIMES.dualRead
+    await settle([gateway], [gateway])
+    await gateway.participant.leave()
+    const later = await world.gateway()
+    await later.rotations.start({ by: 'x' })
+    await settle([later], [later])
+    expect(await later.rotations.current()).toMatchObject({ from: 'old', phase: 'done' })
   })
 
   test('keys that cannot be wrapped anew hold it up, are tried again, and can be passed over', async () => {
