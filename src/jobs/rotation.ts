@@ -152,13 +152,17 @@ export class Rotations {
 
   /** Nothing is sealed under that manager from now on, by any gateway; `undo` takes it back. Whether something still needs it is for the caller to look at. */
   async retire(alias: string, { undo = false }: { readonly undo?: boolean } = {}): Promise<void> {
-    const { settings, clock } = this.#parts
+    const { settings, clock, managers } = this.#parts
     const now = clock()
+    if (!undo && !managers.has(alias)) throw new Invalid(`there is no key manager "${alias}" in the settings`)
+    const others = undo ? [] : [...(await this.#parts.replicas.recent(RECENT)).values()]
     const change = (document: RotationDocument): RotationDocument => {
       if (undo) return unretired(document, alias, now)
       const used = [...settings.used].find((one) => successorOf(document.moves, one) === alias)
       if (used !== undefined)
         throw new Invalid(`"${alias}" wraps new bucket keys: \`sealgate keys rotate --to\` another first`)
+      if (others.some((other) => other.managers.some((one) => successorOf(document.moves, one) === alias)))
+        throw new Invalid(`the settings of a gateway seal by "${alias}": name another there, and start it anew`)
       return retired(document, alias, now)
     }
     await this.#changeOrMake(change)

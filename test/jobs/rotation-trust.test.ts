@@ -213,6 +213,15 @@ describe('a manager that is retired', () => {
     await expect(gateway.rotations.retire('old')).rejects.toThrow('under way')
   })
 
+  test('is none that settings of another gateway seal by, nor one that is not there', async () => {
+    const [gateway, other] = [await world.gateway(), await world.gateway({ buckets: ['third'] })]
+    await expect(gateway.rotations.retire('third')).rejects.toThrow('settings of a gateway')
+    await expect(gateway.rotations.retire('thrid')).rejects.toThrow('no key manager "thrid"')
+    await other.participant.leave()
+    await gateway.rotations.retire('third')
+    expect((await gateway.rotations.succession()).retired).toEqual(['third'])
+  })
+
   test('by the settings is sealed under by nobody either', async () => {
     const gateway = await world.gateway({ retired: ['new'] })
     expect(() => gateway.participant.sealsFor('new')).toThrow('was retired')

@@ -29,6 +29,8 @@ export interface ProcessOptions {
   readonly managers?: readonly string[]
   /** Paths of the state store that do not answer, as long as they stand here. */
   readonly hidden?: readonly string[]
+  /** Milliseconds between two of its looks. */
+  readonly poll?: number
   /** It is killed before it has made more calls of the store than these. */
   readonly calls?: number
 }
@@ -82,7 +84,7 @@ export class RotationWorld {
 
   /** One that only drives, as a command does. */
   process(options: ProcessOptions = {}): Process {
-    const { active = 'old', buckets = [], retired = [], managers: names, hidden = [], calls: most } = options
+    const { active = 'old', buckets = [], retired = [], managers: names, hidden = [], poll = TIMES.poll, calls: most } = options
     const clock = (): number => this.now
     let calls = 0
     let killed = false
@@ -104,8 +106,8 @@ export class RotationWorld {
       managers,
       clock,
     }
-    const participant = new Participant({ ...shared, poll: TIMES.poll })
-    const rotations = new Rotations({ ...shared, keyring, times: TIMES, random: randomBytes })
+    const participant = new Participant({ ...shared, poll })
+    const rotations = new Rotations({ ...shared, keyring, times: { ...TIMES, poll }, random: randomBytes })
     const alarms: KeyAlarm[] = []
     const keys = createBucketKeys({
       managers,

@@ -135,6 +135,20 @@ describe('a rotation to another manager', () => {
     expect(await phase(driver)).toBe('dual-read')
   })
 
+  test('waits for one that is to look more rarely than the driver does', async () => {
+    const [driver, rare] = [await world.gateway({ poll: 100 }), await world.gateway({ poll: 60 * SECOND })]
+    await world.seal(rare)
+    await driver.rotations.start(MOVE)
+    for (let rounds = 0; rounds < 5; rounds += 1) {
+      world.now += 10 * SECOND
+      await settle([driver], [driver])
+      expect(await phase(driver)).toBe('draining')
+    }
+    await rare.participant.beat()
+    await settle([driver], [driver])
+    expect(await phase(driver)).toBe('dual-read')
+  })
+
   test('a gateway that slept through the cut-over looks before it seals', async () => {
     const [driver, sleeper] = [await world.gateway(), await world.gateway()]
     await world.seal(sleeper)

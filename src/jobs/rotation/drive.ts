@@ -65,7 +65,7 @@ export class Drive {
   /** Goes on once every gateway has left the old manager. Beyond the deadline only if it is told to: one that does not answer may still seal under it. */
   async #drain(rotation: Rotation): Promise<Step> {
     const { replicas, times, clock } = this.#parts
-    const missing = await replicas.missing(rotation.id, SILENT_INTERVALS * times.poll)
+    const missing = await replicas.missing(rotation.id, { intervals: SILENT_INTERVALS, poll: times.poll })
     if (missing.length === 0 || rotation.forced) {
       await this.#step(rotation, 'draining', (document, now) => cutOver(document, now))
       return 'advanced'

@@ -139,9 +139,9 @@ export class Participant implements Succession {
   }
 
   async #announce(): Promise<void> {
-    const { replicas, process, clock, settings } = this.#parts
+    const { replicas, process, clock, settings, poll } = this.#parts
     const at = clock()
-    await replicas.announce(process, { at, managers: [...settings.used] })
+    await replicas.announce(process, { at, poll, managers: [...settings.used] })
     this.#announced = at
   }
 
