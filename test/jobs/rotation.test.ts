@@ -259,6 +259,29 @@ describe('a rotation to another manager', () => {
     expect(await later.rotations.current()).toMatchObject({ from: 'old', phase: 'done' })
   })
 
+  test('is not ended by a driver at the last look, once somebody has opened the window again', async () => {
+    const [gateway, straggler] = [await world.gateway(), await world.gateway({ managers: ['old'] })]
+    await gateway.rotations.start(MOVE)
+    await gateway.rotations.resume({ by: 'x', force: true })
+    await settle([gateway], [gateway])
+    await world.seal(straggler)
+    world.now += TIMES.dualRead
+    const target = gateway.managers.get('new')!
+    const wrap = target.wrap.bind(target)
+    let resumed: Promise<unknown> | undefined
+    target.wrap = async (key, context) => {
+      await (resumed ??= world.process().rotations.resume({ by: 'x' }))
+      return wrap(key, context)
+    }
+    expect(await gateway.rotations.step()).toBe('waiting')
+    expect(resumed).toBeDefined()
+    expect(await phase(gateway)).toBe('dual-read')
+    expect(await world.wrappedBy()).toEqual({ new: 3 })
+    world.now += TIMES.dualRead
+    await settle([gateway], [gateway])
+    expect(await phase(gateway)).toBe('done')
+  })
+
   test('keys that cannot be wrapped anew hold it up, are tried again, and can be passed over', async () => {
     const gateway = await world.gateway()
     await world.seal(gateway)

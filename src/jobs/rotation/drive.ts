@@ -109,7 +109,10 @@ export class Drive {
       return this.#failed(rotation, 'dual-read', why, progress)
     }
     await clearSlots(keyring, rotation.from, signal)
-    await this.ended(await this.#step(rotation, 'dual-read', (document, now) => finished(document, now)))
+    const done = await this.#step(rotation, 'dual-read', (document, now) =>
+      now < (document.rotation?.dualReadDeadline ?? 0) ? undefined : finished(document, now),
+    )
+    await this.ended(done)
     return 'advanced'
   }
 
@@ -179,7 +182,7 @@ export class Drive {
   async #step(
     { id }: Rotation,
     phase: Rotation['phase'],
-    change: (document: RotationDocument, now: number) => RotationDocument,
+    change: (document: RotationDocument, now: number) => RotationDocument | undefined,
   ): Promise<FoundRotation> {
     const { clock, process } = this.#parts
     const done = await this.#access.change(({ document }) => {
