@@ -46,7 +46,7 @@ export function adminRoutes(app: FastifyInstance, gate: AdminGate, answer: Answe
         const caller = callers.get(raw)
         const given = answerTo(error)
         if (caller !== undefined) tell(route, caller, targetOf(params), given)
-        return send(reply, given)
+        void send(reply, given)
       },
       handler: async ({ raw, params, query, body }, reply) => {
         const caller = callers.get(raw)

@@ -84,7 +84,15 @@ export class RotationWorld {
 
   /** One that only drives, as a command does. */
   process(options: ProcessOptions = {}): Process {
-    const { active = 'old', buckets = [], retired = [], managers: names, hidden = [], poll = TIMES.poll, calls: most } = options
+    const {
+      active = 'old',
+      buckets = [],
+      retired = [],
+      managers: names,
+      hidden = [],
+      poll = TIMES.poll,
+      calls: most,
+    } = options
     const clock = (): number => this.now
     let calls = 0
     let killed = false

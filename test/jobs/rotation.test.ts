@@ -167,25 +167,28 @@ describe('a rotation to another manager', () => {
     ['both managers', ['old', 'new'], new Array<string>()],
     ['the manager of its settings', ['old'], []],
     ['the state store', [], ['rotation/current']],
-  ])('a gateway that begins while %s does not answer, seals under no manager that was left', async (_, away, hidden) => {
-    const driver = await world.gateway()
-    await driver.rotations.start(MOVE)
-    await settle([driver], [driver])
-    world.now += TIMES.dualRead
-    await settle([driver], [driver])
-    const fresh = world.process({ hidden })
-    const managers = away.map((alias) => fresh.managers.get(alias)!)
-    const calls = managers.map((manager) => manager.unwrap)
-    for (const manager of managers) manager.unwrap = () => Promise.reject(new Unavailable('away'))
-    await fresh.participant.join()
-    managers.forEach((manager, i) => (manager.unwrap = calls[i]!))
-    hidden.length = 0
-    await expect(fresh.keys.active('a')).rejects.toMatchObject({ kind: 'unavailable' })
-    if (away.length > 0) expect((await fresh.keys.active('a', 'third')).alias).toBe('third')
-    world.now += TIMES.poll
-    await fresh.participant.beat()
-    expect((await fresh.keys.active('a')).alias).toBe('new')
-  })
+  ])(
+    'a gateway that begins while %s does not answer, seals under no manager that was left',
+    async (_, away, hidden) => {
+      const driver = await world.gateway()
+      await driver.rotations.start(MOVE)
+      await settle([driver], [driver])
+      world.now += TIMES.dualRead
+      await settle([driver], [driver])
+      const fresh = world.process({ hidden })
+      const managers = away.map((alias) => fresh.managers.get(alias)!)
+      const calls = managers.map((manager) => manager.unwrap)
+      for (const manager of managers) manager.unwrap = () => Promise.reject(new Unavailable('away'))
+      await fresh.participant.join()
+      managers.forEach((manager, i) => (manager.unwrap = calls[i]!))
+      hidden.length = 0
+      await expect(fresh.keys.active('a')).rejects.toMatchObject({ kind: 'unavailable' })
+      if (away.length > 0) expect((await fresh.keys.active('a', 'third')).alias).toBe('third')
+      world.now += TIMES.poll
+      await fresh.participant.beat()
+      expect((await fresh.keys.active('a')).alias).toBe('new')
+    },
+  )
 
   test('is answered only after keys that were on the way have been recorded', async () => {
     const gateway = await world.gateway()
