@@ -42,6 +42,12 @@ export function adminRoutes(app: FastifyInstance, gate: AdminGate, answer: Answe
       method: route.method,
       url: route.path.replace('/v1', '').replaceAll(/\{(\w+)\}/g, ':$1'),
       exposeHeadRoute: false,
+      errorHandler: (error: FastifyError, { raw, params }, reply) => {
+        const caller = callers.get(raw)
+        const given = answerTo(error)
+        if (caller !== undefined) tell(route, caller, targetOf(params), given)
+        void send(reply, given)
+      },
       handler: async ({ raw, params, query, body }, reply) => {
         const caller = callers.get(raw)
         if (caller === undefined) return send(reply, refuse('Unauthorized'))
@@ -61,16 +67,22 @@ async function call(route: Route, input: AdminInput, caller: AdminCaller, answer
     given = await answer({ operation: route.operation, input, caller })
   } catch (error) {
     if (!(error instanceof AdminRefusal)) throw error
-    target = JSON.stringify(input.params).slice(0, MAX_TARGET)
+    target = targetOf(input.params)
     given = refuse(error)
   }
-  if (route.changes) {
-    const { status, code } = given
-    const result = code === undefined ? (status === 202 ? 'begun' : 'done') : status < 500 ? 'refused' : 'failed'
-    audit.publish({ ...caller, what: route.operation, target, result, ...(code === undefined ? {} : { code }) })
-  }
+  tell(route, caller, target, given)
   return given
 }
+
+/** For the audit, where it was to change something. */
+function tell({ changes, operation }: Route, caller: AdminCaller, target: string, { status, code }: AdminAnswer): void {
+  if (!changes) return
+  const result = code === undefined ? (status === 202 ? 'begun' : 'done') : status < 500 ? 'refused' : 'failed'
+  audit.publish({ ...caller, what: operation, target, result, ...(code === undefined ? {} : { code }) })
+}
+
+/** Of what is not as it should be. */
+const targetOf = (params: unknown): string => JSON.stringify(params).slice(0, MAX_TARGET)
 
 function send(reply: FastifyReply, { status, body, code, retryAfter }: AdminAnswer): FastifyReply {
   if (code === 'Unauthorized') reply.header('www-authenticate', 'Bearer realm="sealgate"')

@@ -22,7 +22,7 @@ import {
   unretired,
 } from './rotation/machine.ts'
 import type { RotationsParts } from './rotation/parts.ts'
-import { sealersOf } from './rotation/trust.ts'
+import { sayOver, sealersOf } from './rotation/trust.ts'
 
 /** One rotation as plain data. Times are RFC 3339. */
 export interface RotationStatus {
@@ -86,7 +86,8 @@ export class Rotations {
     const fresh = await this.#newRotation(document, asked, now)
     const made = begun(document, fresh, now)
     if (!force) await this.#settingsFollow(document)
-    const guards = await store.guardsOf([fresh.from, fresh.to])
+    const { from, to, witness } = fresh
+    const guards = await store.guardsOf([from, to, ...(witness === null ? [] : [witness])])
     if (found !== undefined && document.rotation !== null) await store.keep(document.rotation, found.guards)
     const etag = found?.etag ?? (force ? await store.etag() : undefined)
     if (!(await store.write(made, guards, etag))) throw new Unavailable('another rotation began at this moment')
@@ -94,12 +95,12 @@ export class Rotations {
   }
 
   async #newRotation(
-    { moves }: RotationDocument,
+    document: RotationDocument,
     asked: Omit<StartRotation, 'force'>,
     now: number,
   ): Promise<NewRotation> {
     const { managers, settings, times, random } = this.#parts
-    const from = asked.from ?? successorOf(moves, settings.active)
+    const from = asked.from ?? successorOf(document.moves, settings.active)
     const to = asked.to ?? from
     for (const alias of [from, to]) {
       if (!managers.has(alias)) throw new Invalid(`there is no key manager "${alias}" in the settings`)
@@ -107,7 +108,9 @@ export class Rotations {
     if (settings.retired.has(to)) throw new Invalid(`the settings say of "${to}" that it is retired`)
     const id = `${now.toString(36).padStart(9, '0')}-${random(4).toString('hex')}`
     const version = from === to ? ((await managers.get(to)?.reload?.()) ?? null) : null
-    return { id, from, to, by: asked.by, version, drainDeadline: now + times.drain }
+    const say = sayOver(document, settings.active)
+    const witness = say === from || say === to ? null : say
+    return { id, from, to, witness, by: asked.by, version, drainDeadline: now + times.drain }
   }
 
   /** The one under way, or else the last one. */
@@ -149,13 +152,17 @@ export class Rotations {
 
   /** Nothing is sealed under that manager from now on, by any gateway; `undo` takes it back. Whether something still needs it is for the caller to look at. */
   async retire(alias: string, { undo = false }: { readonly undo?: boolean } = {}): Promise<void> {
-    const { settings, clock } = this.#parts
+    const { settings, clock, managers } = this.#parts
     const now = clock()
+    if (!undo && !managers.has(alias)) throw new Invalid(`there is no key manager "${alias}" in the settings`)
+    const others = undo ? [] : [...(await this.#parts.replicas.recent(RECENT)).values()]
     const change = (document: RotationDocument): RotationDocument => {
       if (undo) return unretired(document, alias, now)
       const used = [...settings.used].find((one) => successorOf(document.moves, one) === alias)
       if (used !== undefined)
         throw new Invalid(`"${alias}" wraps new bucket keys: \`sealgate keys rotate --to\` another first`)
+      if (others.some((other) => other.managers.some((one) => successorOf(document.moves, one) === alias)))
+        throw new Invalid(`the settings of a gateway seal by "${alias}": name another there, and start it anew`)
       return retired(document, alias, now)
     }
     await this.#changeOrMake(change)
@@ -222,7 +229,8 @@ export class Rotations {
   /** A record with fewer seals than it had would be believed by fewer. */
   #checkSeals({ rotation }: RotationDocument, { guards, closed }: FoundRotation, withoutNew: boolean): void {
     if (rotation === null) return
-    const needed = withoutNew ? [rotation.from] : sealersOf(rotation, this.#parts.settings)
+    const sealers = sealersOf(rotation, this.#parts.settings)
+    const needed = withoutNew ? sealers.filter((alias) => alias !== rotation.to || alias === rotation.from) : sealers
     const missing = needed.filter((alias) => guards.every((guard) => guard.alias !== alias))
     if (missing.length === 0) return
     throw new Unavailable(`the record of rotations cannot be sealed without "${missing.join('", "')}"`, {

@@ -17,6 +17,8 @@ export interface Announcement {
   readonly managers: readonly string[]
   /** When it said so, by its clock. */
   readonly at: number
+  /** Milliseconds between two of its looks. */
+  readonly poll: number
 }
 
 export class Replicas {
@@ -42,8 +44,11 @@ export class Replicas {
     await this.#state.put(`${ACKS}${rotation}/${process}`, Buffer.from('{}'))
   }
 
-  /** Those that have not acknowledged, without those that have not announced themselves anew within `silence`, as far as we have seen. */
-  async missing(rotation: string, silence: number): Promise<string[]> {
+  /** Those that have not acknowledged, without those that have not announced themselves anew in so many of their intervals and of ours, as far as we have seen. */
+  async missing(
+    rotation: string,
+    { intervals, poll }: { readonly intervals: number; readonly poll: number },
+  ): Promise<string[]> {
     const [all, acknowledged] = await Promise.all([this.#list(BASE), this.#list(`${ACKS}${rotation}/`)])
     const now = this.#clock()
     for (const [name, etag] of all) {
@@ -52,8 +57,16 @@ export class Replicas {
     for (const name of this.#seen.keys()) {
       if (!all.has(name)) this.#seen.delete(name)
     }
-    const isAlive = (name: string): boolean => now - (this.#seen.get(name)?.since ?? now) <= silence
-    return [...all.keys()].filter((name) => !acknowledged.has(name) && isAlive(name))
+    const found: string[] = []
+    for (const name of [...all.keys()].filter((one) => !acknowledged.has(one))) {
+      const silent = now - (this.#seen.get(name)?.since ?? now)
+      if (silent <= intervals * poll || silent <= intervals * (await this.#pollOf(name))) found.push(name)
+    }
+    return found
+  }
+
+  async #pollOf(name: string): Promise<number> {
+    return parse((await this.#state.get(BASE + name))?.bytes)?.poll ?? 0
   }
 
   /** What each said within the last `age` milliseconds. */
@@ -97,9 +110,9 @@ function parse(bytes: Buffer | undefined): Announcement | undefined {
   if (bytes === undefined || bytes.length > MAX_BYTES) return undefined
   try {
     const json = JSON.parse(bytes.toString()) as unknown
-    const { managers, at }: Record<string, unknown> = typeof json === 'object' && json !== null ? { ...json } : {}
-    if (typeof at !== 'number' || !Array.isArray(managers)) return undefined
-    return { at, managers: managers.filter((one): one is string => typeof one === 'string') }
+    const { managers, at, poll }: Record<string, unknown> = typeof json === 'object' && json !== null ? { ...json } : {}
+    if (typeof at !== 'number' || typeof poll !== 'number' || !Array.isArray(managers)) return undefined
+    return { at, poll, managers: managers.filter((one): one is string => typeof one === 'string') }
   } catch {
     return undefined
   }

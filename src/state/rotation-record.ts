@@ -33,6 +33,8 @@ export interface Rotation {
   readonly from: string
   /** The same alias where its master key has a new version. */
   readonly to: string
+  /** Alias of the manager that has the say over these records, if it is neither of them: it seals them too. */
+  readonly witness: string | null
   readonly phase: RotationPhase
   /** Who asked for it. */
   readonly by: string
@@ -87,6 +89,7 @@ const isRotation = has({
   id: isText,
   from: isText,
   to: isText,
+  witness: orNull(isText),
   phase: (value) => PHASES.some((phase) => phase === value),
   by: isText,
   started: isNumber,

@@ -1,7 +1,8 @@
 /**
  * Records of rotations (docs/format.md, "Rotation"). Whoever writes the state store must not be able to make gateways seal under
  * a manager that was rotated out, perhaps because it leaked. A record is therefore sealed twice, under a key of the old and one of the new
- * manager, each opened by its manager and by nobody else: the keyring has no say in it.
+ * manager, and of the one that has the say over records if that is a third; each is opened by its manager and by nobody else: the keyring has no
+ * say in it.
  */
 import { StoreError, type WriteCondition } from '../backends/object-store.ts'
 import { Denied, Integrity, Invalid, Unavailable } from '../errors.ts'
@@ -18,8 +19,7 @@ export const ROTATION_NAMESPACE = 'sealgate/rotation'
 const CURRENT = 'rotation/current'
 const HISTORY = 'rotation/by-id/'
 const DAY_MS = 86_400_000
-/** Records have one or two seals. */
-const MAX_SEALS = 2
+const MAX_SEALS = 3
 const KNOWN_KEYS = 16
 
 export interface RotationStoreParts {
@@ -40,6 +40,18 @@ export interface FoundRotation {
   readonly guards: readonly Guard[]
   /** Why the others did not. */
   readonly closed: readonly Error[]
+  /** Managers that may open others of the seals, and do not answer now. */
+  readonly away: readonly string[]
+}
+
+/** No seal opens now: what stands in the record they alone can tell. */
+export class SealsAway extends Unavailable {
+  readonly aliases: readonly string[]
+
+  constructor(aliases: readonly string[], cause: unknown) {
+    super('the record of rotations cannot be opened now', { cause })
+    this.aliases = aliases
+  }
 }
 
 export class RotationStore {
@@ -60,8 +72,8 @@ export class RotationStore {
     if (this.#last?.text.equals(found.bytes) === true && this.#last.found.closed.length === 0) {
       return { ...this.#last.found, etag: found.etag }
     }
-    const { json, guards, closed } = await this.#open(CURRENT, found.bytes)
-    const opened = { document: parseRotationDocument(json), etag: found.etag, guards, closed }
+    const { json, ...seals } = await this.#open(CURRENT, found.bytes)
+    const opened = { document: parseRotationDocument(json), etag: found.etag, ...seals }
     this.#last = { text: found.bytes, found: opened }
     return opened
   }
@@ -121,19 +133,24 @@ export class RotationStore {
   async #open(path: string, bytes: Buffer) {
     const opened: { readonly json: unknown; readonly guard: Guard }[] = []
     const closed: Error[] = []
+    const away: string[] = []
     for (const seal of sealsOf(bytes)) {
+      let alias = ''
       try {
-        const guard = await this.#unwrap(parseStateRecordPrefix(seal).wrapped)
+        const { wrapped } = parseStateRecordPrefix(seal)
+        alias = wrapped.alias
+        const guard = await this.#unwrap(wrapped)
         opened.push({ json: openStateRecord(guard.key, path, seal), guard })
       } catch (error) {
         if (!(error instanceof Integrity || error instanceof Denied || error instanceof Unavailable)) throw error
         closed.push(error)
+        if (error instanceof Unavailable) away.push(alias)
       }
     }
     const [first] = opened
-    if (first === undefined) throw closed[0] ?? malformed()
+    if (first === undefined) throw away.length > 0 ? new SealsAway(away, closed[0]) : (closed[0] ?? malformed())
     if (new Set(opened.map(({ json }) => JSON.stringify(json))).size > 1) throw malformed()
-    return { json: first.json, guards: opened.map(({ guard }) => guard), closed }
+    return { json: first.json, guards: opened.map(({ guard }) => guard), closed, away }
   }
 
   /** By the manager that it names, and by no other. */

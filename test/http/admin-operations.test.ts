@@ -289,6 +289,13 @@ describe('what is sent', () => {
     const form = { ...headers, 'content-type': 'application/x-www-form-urlencoded' }
     expect((await admin.ask('POST', '/v1/keys/rewrap', { body: 'to=next', headers: form })).status).toBe(415)
     expect((await admin.ask('POST', '/v1/keys/rewrap', { body: { to: 'x'.repeat(70_000) } })).status).toBe(413)
+    expect((await admin.ask('POST', '/v1/keys/main/retire', { body: '{"undo":' })).status).toBe(400)
+    const who = 'token tests'
+    expect(admin.events).toMatchObject([
+      { who, what: 'rewrapKeyring', result: 'refused', code: 'UnsupportedMediaType' },
+      { who, what: 'rewrapKeyring', result: 'refused', code: 'TooLarge' },
+      { who, what: 'retireManager', target: '{"alias":"main"}', result: 'refused', code: 'BadRequest' },
+    ])
   })
 
   test('to an address that is none is told so', async () => {

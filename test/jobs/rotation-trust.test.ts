@@ -55,6 +55,7 @@ const rotation = (from: string, to: string, phase: Rotation['phase']): Rotation 
   id: 'forged',
   from,
   to,
+  witness: null,
   phase,
   by: 'nobody',
   started: 0,
@@ -154,6 +155,16 @@ describe('a record that is forged', () => {
     await expect(gateway.rotations.start({ to: 'third', by: 'x' })).rejects.toThrow('not to be trusted')
   })
 
+  test('with the leaked key of a manager of buckets does not undo the rotation that left it', async () => {
+    const gateway = await world.gateway({ active: 'new', buckets: ['old'] })
+    await gateway.rotations.start({ from: 'old', to: 'third', by: 'x' })
+    await gateway.participant.beat()
+    await forge({ rotation: { ...rotation('old', 'third', 'aborted'), witness: 'new' } }, 'old')
+    await gateway.participant.beat()
+    expect((await gateway.keys.active('a', 'old')).alias).toBe('third')
+    expect(whys()).toContain('not sealed by "new"')
+  })
+
   test('from two seals that say different things is not followed', async () => {
     const gateway = await world.gateway()
     await gateway.rotations.start({ to: 'new', by: 'x' })
@@ -200,6 +211,15 @@ describe('a manager that is retired', () => {
     await expect(gateway.rotations.retire('old')).rejects.toThrow('wraps new bucket keys')
     await gateway.rotations.start({ to: 'new', by: 'x' })
     await expect(gateway.rotations.retire('old')).rejects.toThrow('under way')
+  })
+
+  test('is none that settings of another gateway seal by, nor one that is not there', async () => {
+    const [gateway, other] = [await world.gateway(), await world.gateway({ buckets: ['third'] })]
+    await expect(gateway.rotations.retire('third')).rejects.toThrow('settings of a gateway')
+    await expect(gateway.rotations.retire('thrid')).rejects.toThrow('no key manager "thrid"')
+    await other.participant.leave()
+    await gateway.rotations.retire('third')
+    expect((await gateway.rotations.succession()).retired).toEqual(['third'])
   })
 
   test('by the settings is sealed under by nobody either', async () => {

@@ -22,9 +22,15 @@ export const TIMES = { poll: 5 * SECOND, drain: 600 * SECOND, dualRead: 30 * DAY
 
 export interface ProcessOptions {
   readonly active?: string
+  /** Managers that buckets of its settings name. */
+  readonly buckets?: readonly string[]
   readonly retired?: readonly string[]
   /** Which managers it has; all if absent. */
   readonly managers?: readonly string[]
+  /** Paths of the state store that do not answer, as long as they stand here. */
+  readonly hidden?: readonly string[]
+  /** Milliseconds between two of its looks. */
+  readonly poll?: number
   /** It is killed before it has made more calls of the store than these. */
   readonly calls?: number
 }
@@ -77,18 +83,28 @@ export class RotationWorld {
   }
 
   /** One that only drives, as a command does. */
-  process({ active = 'old', retired = [], managers: names, calls: most }: ProcessOptions = {}): Process {
+  process(options: ProcessOptions = {}): Process {
+    const {
+      active = 'old',
+      buckets = [],
+      retired = [],
+      managers: names,
+      hidden = [],
+      poll = TIMES.poll,
+      calls: most,
+    } = options
     const clock = (): number => this.now
     let calls = 0
     let killed = false
-    const check = (): void => {
+    const check = (args: readonly unknown[]): void => {
       calls += 1
+      if (hidden.some((path) => args.includes(path))) throw new Unavailable('it does not answer')
       if (killed || calls > (most ?? Number.POSITIVE_INFINITY)) throw new Unavailable('killed')
     }
     const state = new StateStore(guarded(this.objects, check), 'state')
     const keyring = new StateKeyring(state)
     const managers = new Map((names ?? Object.keys(this.files)).map((alias) => [alias, this.#manager(alias)]))
-    const settings = { active, used: new Set([active]), retired: new Set(retired) }
+    const settings = { active, used: new Set([active, ...buckets]), retired: new Set(retired) }
     const shared = {
       store: new RotationStore({ state, managers, clock, random: randomBytes }),
       replicas: new Replicas(state, clock),
@@ -98,8 +114,8 @@ export class RotationWorld {
       managers,
       clock,
     }
-    const participant = new Participant({ ...shared, poll: TIMES.poll })
-    const rotations = new Rotations({ ...shared, keyring, times: TIMES, random: randomBytes })
+    const participant = new Participant({ ...shared, poll })
+    const rotations = new Rotations({ ...shared, keyring, times: { ...TIMES, poll }, random: randomBytes })
     const alarms: KeyAlarm[] = []
     const keys = createBucketKeys({
       managers,
@@ -165,13 +181,13 @@ export class RotationWorld {
 }
 
 /** `check` runs before each call, and may throw in its place. */
-function guarded(store: ObjectStore, check: () => void): ObjectStore {
+function guarded(store: ObjectStore, check: (args: readonly unknown[]) => void): ObjectStore {
   return new Proxy(store, {
     get: (target, name) => {
       const value: unknown = Reflect.get(target, name, target)
       if (typeof value !== 'function') return value
       return async (...args: unknown[]): Promise<unknown> => {
-        check()
+        check(args)
         return Reflect.apply(value, target, args) as unknown
       }
     },

@@ -135,6 +135,20 @@ describe('a rotation to another manager', () => {
     expect(await phase(driver)).toBe('dual-read')
   })
 
+  test('waits for one that is to look more rarely than the driver does', async () => {
+    const [driver, rare] = [await world.gateway({ poll: 100 }), await world.gateway({ poll: 60 * SECOND })]
+    await world.seal(rare)
+    await driver.rotations.start(MOVE)
+    for (let rounds = 0; rounds < 5; rounds += 1) {
+      world.now += 10 * SECOND
+      await settle([driver], [driver])
+      expect(await phase(driver)).toBe('draining')
+    }
+    await rare.participant.beat()
+    await settle([driver], [driver])
+    expect(await phase(driver)).toBe('dual-read')
+  })
+
   test('a gateway that slept through the cut-over looks before it seals', async () => {
     const [driver, sleeper] = [await world.gateway(), await world.gateway()]
     await world.seal(sleeper)
@@ -148,6 +162,33 @@ describe('a rotation to another manager', () => {
     expect(await phase(driver)).toBe('rewrapping')
     expect(new Set((await world.seal(sleeper)).map(({ alias }) => alias))).toEqual(new Set(['new']))
   })
+
+  test.each([
+    ['both managers', ['old', 'new'], new Array<string>()],
+    ['the manager of its settings', ['old'], []],
+    ['the state store', [], ['rotation/current']],
+  ])(
+    'a gateway that begins while %s does not answer, seals under no manager that was left',
+    async (_, away, hidden) => {
+      const driver = await world.gateway()
+      await driver.rotations.start(MOVE)
+      await settle([driver], [driver])
+      world.now += TIMES.dualRead
+      await settle([driver], [driver])
+      const fresh = world.process({ hidden })
+      const managers = away.map((alias) => fresh.managers.get(alias)!)
+      const calls = managers.map((manager) => manager.unwrap)
+      for (const manager of managers) manager.unwrap = () => Promise.reject(new Unavailable('away'))
+      await fresh.participant.join()
+      managers.forEach((manager, i) => (manager.unwrap = calls[i]!))
+      hidden.length = 0
+      await expect(fresh.keys.active('a')).rejects.toMatchObject({ kind: 'unavailable' })
+      if (away.length > 0) expect((await fresh.keys.active('a', 'third')).alias).toBe('third')
+      world.now += TIMES.poll
+      await fresh.participant.beat()
+      expect((await fresh.keys.active('a')).alias).toBe('new')
+    },
+  )
 
   test('is answered only after keys that were on the way have been recorded', async () => {
     const gateway = await world.gateway()
@@ -197,6 +238,51 @@ describe('a rotation to another manager', () => {
     await expect(ahead.rotations.start({ to: 'third', by: 'x' })).resolves.toMatchObject({ from: 'new', to: 'third' })
     await settle([ahead], [ahead])
     expect((await ahead.keys.active('a')).alias).toBe('third')
+  })
+
+  test.each([
+    ['named by a bucket, after a new version of the active one', ['third'], { by: 'x' }],
+    ['named by nothing but requests, after a key was retired', [], undefined],
+  ])('of a manager %s, is followed too, and the one after it', async (_, buckets, before) => {
+    const gateway = await world.gateway({ buckets })
+    if (before === undefined) await gateway.rotations.refresh()
+    else await gateway.rotations.start(before)
+    await settle([gateway], [gateway])
+    await gateway.rotations.start({ from: 'third', to: 'new', by: 'x' })
+    await settle([gateway], [gateway])
+    expect(await phase(gateway)).toBe('dual-read')
+    expect((await gateway.keys.active('a', 'third')).alias).toBe('new')
+    expect((await gateway.keys.active('a')).alias).toBe('old')
+    world.now += TIMES.dualRead
+    await settle([gateway], [gateway])
+    await gateway.participant.leave()
+    const later = await world.gateway()
+    await later.rotations.start({ by: 'x' })
+    await settle([later], [later])
+    expect(await later.rotations.current()).toMatchObject({ from: 'old', phase: 'done' })
+  })
+
+  test('is not ended by a driver at the last look, once somebody has opened the window again', async () => {
+    const [gateway, straggler] = [await world.gateway(), await world.gateway({ managers: ['old'] })]
+    await gateway.rotations.start(MOVE)
+    await gateway.rotations.resume({ by: 'x', force: true })
+    await settle([gateway], [gateway])
+    await world.seal(straggler)
+    world.now += TIMES.dualRead
+    const target = gateway.managers.get('new')!
+    const wrap = target.wrap.bind(target)
+    let resumed: Promise<unknown> | undefined
+    target.wrap = async (key, context) => {
+      await (resumed ??= world.process().rotations.resume({ by: 'x' }))
+      return wrap(key, context)
+    }
+    expect(await gateway.rotations.step()).toBe('waiting')
+    expect(resumed).toBeDefined()
+    expect(await phase(gateway)).toBe('dual-read')
+    expect(await world.wrappedBy()).toEqual({ new: 3 })
+    world.now += TIMES.dualRead
+    await settle([gateway], [gateway])
+    expect(await phase(gateway)).toBe('done')
   })
 
   test('keys that cannot be wrapped anew hold it up, are tried again, and can be passed over', async () => {

@@ -65,7 +65,7 @@ export class Drive {
   /** Goes on once every gateway has left the old manager. Beyond the deadline only if it is told to: one that does not answer may still seal under it. */
   async #drain(rotation: Rotation): Promise<Step> {
     const { replicas, times, clock } = this.#parts
-    const missing = await replicas.missing(rotation.id, SILENT_INTERVALS * times.poll)
+    const missing = await replicas.missing(rotation.id, { intervals: SILENT_INTERVALS, poll: times.poll })
     if (missing.length === 0 || rotation.forced) {
       await this.#step(rotation, 'draining', (document, now) => cutOver(document, now))
       return 'advanced'
@@ -109,7 +109,10 @@ export class Drive {
       return this.#failed(rotation, 'dual-read', why, progress)
     }
     await clearSlots(keyring, rotation.from, signal)
-    await this.ended(await this.#step(rotation, 'dual-read', (document, now) => finished(document, now)))
+    const done = await this.#step(rotation, 'dual-read', (document, now) =>
+      now < (document.rotation?.dualReadDeadline ?? 0) ? undefined : finished(document, now),
+    )
+    await this.ended(done)
     return 'advanced'
   }
 
@@ -179,7 +182,7 @@ export class Drive {
   async #step(
     { id }: Rotation,
     phase: Rotation['phase'],
-    change: (document: RotationDocument, now: number) => RotationDocument,
+    change: (document: RotationDocument, now: number) => RotationDocument | undefined,
   ): Promise<FoundRotation> {
     const { clock, process } = this.#parts
     const done = await this.#access.change(({ document }) => {

@@ -21,6 +21,7 @@ export interface NewRotation {
   readonly id: string
   readonly from: string
   readonly to: string
+  readonly witness: string | null
   readonly by: string
   readonly version: string | null
   readonly drainDeadline: number

@@ -2,11 +2,11 @@
  * A process that seals, as one of many: it follows the record of rotations, says that it is there, and says when it has left an
  * old manager (docs/format.md, "Rotation").
  */
-import { Integrity } from '../../errors.ts'
+import { Integrity, Unavailable } from '../../errors.ts'
 import type { KeyManager, RotatingBucketKeys, Succession } from '../../keys/key-manager.ts'
 import type { Replicas } from '../../state/replicas.ts'
 import type { Rotation } from '../../state/rotation-record.ts'
-import type { FoundRotation, RotationStore } from '../../state/rotation-store.ts'
+import { type FoundRotation, type RotationStore, SealsAway } from '../../state/rotation-store.ts'
 import { alarm, rotationSeen } from '../../telemetry/channels.ts'
 import { closedBy, isMove, isOver, refusedAsRetired, successorOf } from './machine.ts'
 import type { SettingsOfKeys, Trust } from './trust.ts'
@@ -44,6 +44,9 @@ export class Participant implements Succession {
   #closed: ReadonlySet<string> = new Set()
   /** When the record was last looked at. */
   #looked = Number.NEGATIVE_INFINITY
+  /** Managers that an unread record may have left: until the first look has told, nothing is sealed under them. */
+  #undecided: readonly string[] | 'all' | undefined
+  #decided = false
   #tried = Number.NEGATIVE_INFINITY
   #announced = Number.NEGATIVE_INFINITY
   #looking: Promise<void> | undefined
@@ -136,17 +139,21 @@ export class Participant implements Succession {
   }
 
   async #announce(): Promise<void> {
-    const { replicas, process, clock, settings } = this.#parts
+    const { replicas, process, clock, settings, poll } = this.#parts
     const at = clock()
-    await replicas.announce(process, { at, managers: [...settings.used] })
+    await replicas.announce(process, { at, poll, managers: [...settings.used] })
     this.#announced = at
   }
 
   async #look(): Promise<void> {
     const { store, clock, trust } = this.#parts
     this.#tried = clock()
-    const found = await store.read()
+    const found = await store.read().catch((error: unknown) => {
+      if (error instanceof Unavailable) this.#waitFor(error instanceof SealsAway ? error.aliases : 'all')
+      throw error
+    })
     this.#looked = clock()
+    this.#waitFor(found?.away ?? [])
     if (found === undefined) {
       if (trust.hasSeen) this.#doubts('it is gone')
       return
@@ -159,6 +166,13 @@ export class Participant implements Succession {
     this.#follow(found)
     const { rotation } = found.document
     if (rotation?.phase === 'draining') await this.#answer(rotation)
+  }
+
+  /** Whoever has looked once goes on as he was: what he has sealed under is in the keyring. */
+  #waitFor(aliases: readonly string[] | 'all'): void {
+    if (this.#decided) return
+    this.#decided = aliases.length === 0
+    this.#undecided = this.#decided ? undefined : aliases
   }
 
   #follow(found: FoundRotation): void {
@@ -199,7 +213,10 @@ export class Participant implements Succession {
   #sealer(alias: string): string {
     const target = this.#successor(alias)
     if (this.#isRetired(target)) throw refusedAsRetired(target)
-    return target
+    const undecided = this.#undecided
+    if (undecided === undefined || target !== alias) return target
+    if (undecided !== 'all' && !undecided.includes(alias)) return target
+    throw new Unavailable(`whether "${alias}" was rotated out could not be read yet`)
   }
 
   #isRetired(alias: string): boolean {

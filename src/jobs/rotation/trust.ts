@@ -32,7 +32,7 @@ export class Trust {
   doubt({ document, guards }: FoundRotation): string | undefined {
     const seals = new Set(guards.map(({ alias }) => alias))
     const { rotation, sequence } = document
-    if (rotation !== null && [...seals].some((alias) => alias !== rotation.from && alias !== rotation.to)) {
+    if (rotation !== null && [...seals].some((alias) => !namedBy(rotation).includes(alias))) {
       return 'it is sealed by managers that it is not about'
     }
     if (sequence < this.#sequence) return 'it is older than one that was in effect'
@@ -43,18 +43,25 @@ export class Trust {
       return 'it is sealed by no manager that the settings seal by'
     }
     this.#sequence = sequence
-    this.#anchor = anchorOf(document, this.#settings.active)
+    this.#anchor = sayOver(document, this.#settings.active)
     return undefined
   }
 }
 
-/** Before the cut-over, and after an abort, the old manager has the say; then the new one. */
-function anchorOf({ rotation }: RotationDocument, active: string): string {
+/** The manager by which whatever follows has to be sealed. Before the cut-over, and after an abort, it is the old one; then the new one; and where neither had the say before, it stays with who had. */
+export function sayOver({ rotation }: RotationDocument, active: string): string {
   if (rotation === null) return active
+  if (rotation.witness !== null) return rotation.witness
   return rotation.phase === 'aborted' || rotation.phase === 'draining' ? rotation.from : rotation.to
 }
 
+const namedBy = ({ from, to, witness }: Rotation): readonly string[] => [
+  ...new Set([from, to, ...(witness === null ? [] : [witness])]),
+]
+
 /** Managers by which the record has to be sealed: once it is done the old one only for settings that have not followed. */
-export function sealersOf({ from, to, phase }: Rotation, { used }: SettingsOfKeys): readonly string[] {
-  return phase === 'done' && !used.has(from) ? [to] : [...new Set([from, to])]
+export function sealersOf(rotation: Rotation, { used }: SettingsOfKeys): readonly string[] {
+  const { from, to, phase } = rotation
+  const isLeft = phase === 'done' && from !== to && !used.has(from)
+  return namedBy(rotation).filter((alias) => alias !== from || !isLeft)
 }
