@@ -7,9 +7,10 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest
 import { BIN, Workplace } from '../helpers/command.ts'
 import { Guide, type GuideWorld } from '../helpers/guide.ts'
 import { KmsServer } from '../helpers/kms-server.ts'
+import { minted } from '../helpers/outputs.ts'
 import { VaultServer } from '../helpers/vault-server.ts'
 
-const PASSPHRASE = 'a passphrase of many words'
+const PASSPHRASE = minted('the passphrase of migrations', 'a passphrase of many words')
 
 /** What the command of a checkout bundles anew at each start, which is more than half of what most commands take. */
 const BUNDLED = fileURLToPath(new URL('../../node_modules/.cache/sealgate/main.mjs', import.meta.url))
@@ -25,7 +26,7 @@ beforeEach(() => enter('2s'))
 function enter(dualRead: string): void {
   const env = {
     AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
-    AWS_SECRET_ACCESS_KEY: 'kms-secret-0123456789',
+    AWS_SECRET_ACCESS_KEY: minted('the secret access key of migrations', 'migration-kms-secret-0123456789'),
     // What the guides say to wait for.
     SEALGATE_KEYS_ROTATION_POLL: '200ms',
     SEALGATE_KEYS_ROTATION_DUAL_READ: dualRead,
