@@ -21,7 +21,7 @@ const MOST_CALLS = 10
 const RECORDS = 1_000
 /** Seconds. */
 const ROTATION_BOUND = 10
-const DEEP_OBJECTS = 4_000
+const DEEP_OBJECTS = 2_000
 const DEEP_ROUNDS = 3
 const DEEP_LEAST = 0.7
 
