@@ -6,7 +6,7 @@
 
 declare const secret: unique symbol
 
-/** A key that ends when its last holder lets go of it. Whoever holds a piece of it (`subarray`) holds all of it. It prints as `<secret>`. */
+/** A key that ends when its last holder lets go of it. Whoever holds a piece of it (`subarray`), or a piece of that, holds all of it; `buffer` does not hold it. It prints as `<secret>`. */
 export interface Secret extends Buffer {
   readonly [secret]: true
 }
@@ -57,9 +57,6 @@ let outstanding = 0
 /** Pieces of memory with secrets in them that have not been zeroed: for tests. */
 export const outstandingSecrets = (): number => outstanding
 
-/** What holds the whole for as long as its piece is held. */
-const wholes = new WeakMap<object, object>()
-
 class View extends Uint8Array<ArrayBuffer> {
   /** Holds it for as long as this view is held. */
   readonly #slab: Slab
@@ -70,9 +67,8 @@ class View extends Uint8Array<ArrayBuffer> {
   }
 
   override subarray(start?: number, end?: number): Uint8Array<ArrayBuffer> {
-    const cut = Buffer.from(this.buffer, this.byteOffset, this.length).subarray(start, end)
-    wholes.set(cut, this)
-    return cut
+    const { byteOffset, length } = Buffer.from(this.buffer, this.byteOffset, this.length).subarray(start, end)
+    return new View(this.#slab, byteOffset, length)
   }
 
   override slice(start?: number, end?: number): Uint8Array<ArrayBuffer> {

@@ -40,14 +40,20 @@ const EMPTY = Buffer.alloc(0)
 /** Where the input of a derivation is put together: of one block it holds no secret, of several it is wiped. */
 const SCRATCH = ownMemory(4_096)
 
+function isWiped(key: Buffer): boolean {
+  // By index: memory that was taken away has no iterator.
+  for (let at = 0; at < key.length; at += 1) if (key[at] !== 0) return false
+  return true
+}
+
 /**
  * X: `bytes` (at most 16,320) of HKDF-Expand(SHA-512, prk, label ‖ 0 ‖ data), in bytes that nobody else uses: whoever asked for a key
- * wipes it. Throws `Internal` for a key that has been disposed of.
+ * wipes it. Throws `Internal` for a key that has been disposed of or wiped: nothing is ever sealed under zeros, which everybody knows.
  */
 export function expand(prk: Buffer, label: string, data: Buffer, bytes: number): Buffer {
   const blocks = Math.ceil(bytes / HASH_BYTES)
   if (bytes < 1 || blocks > 255) throw new Internal(`cannot expand a key to ${bytes} bytes`)
-  if (prk.length === 0) throw new Internal('a key was used after its end')
+  if (isWiped(prk)) throw new Internal('a key was used after its end')
   // The last block, label ‖ 0 ‖ data, the counter: one buffer, since each call of a MAC costs more than its bytes.
   const infoBytes = label.length + 1
   const inputBytes = HASH_BYTES + infoBytes + data.length + 1

@@ -31,6 +31,21 @@ test('a piece of a secret holds all of it', async () => {
   expect(isZero(memory)).toBe(false)
 })
 
+test('a piece of a piece holds all of it too, and is where the piece says', async () => {
+  const bytes = randomBytes(KEY_BYTES)
+  const expected = bytes.toString('hex', 6, 8)
+  const pieces = [
+    takeSecret(Buffer.from(bytes)).subarray(4, 8).subarray(2),
+    takeSecret(Buffer.from(bytes)).slice(4).slice(2, 4),
+  ]
+  await collectGarbage()
+  expect(pieces.map((piece) => piece.toString('hex'))).toEqual([expected, expected])
+})
+
+test('nothing is derived from zeros: they are a key that was wiped', () => {
+  expect(() => expand(Buffer.alloc(KEY_BYTES), 'a', Buffer.alloc(0), 32)).toThrow(Internal)
+})
+
 test('a secret that was ended is no key of zeros: nothing takes it', () => {
   const secret = takeSecret(randomBytes(KEY_BYTES))
   secret.dispose()
