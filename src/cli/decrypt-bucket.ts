@@ -2,7 +2,6 @@
 import { Command } from 'commander'
 import { random } from '../compose.ts'
 import { decryptObject } from '../gateway/steps/decrypt-object.ts'
-import { parseShard, WHOLE } from '../jobs/shard.ts'
 import type { CommandContext } from './context.ts'
 import { PlaintextFolder } from './decrypt-bucket/plaintext-folder.ts'
 import { type JobFlags, runJobCommand, withJobOptions } from './job.ts'
@@ -25,17 +24,15 @@ export function decryptBucketCommand(context: CommandContext): Command {
 }
 
 async function decryptBucket(context: CommandContext, bucket: string, flags: DecryptFlags): Promise<void> {
-  const shard = flags.shard === undefined ? WHOLE : (parseShard(flags.shard) ?? WHOLE)
   let folder: PlaintextFolder | undefined
   await runJobCommand(context, flags, {
     job: 'decrypt-bucket',
     buckets: [bucket],
-    identityOf: () => folder?.id,
-    step: ({ gateway }) => {
-      if (flags.dryRun === true) return decryptObject(gateway, keepNothing)
+    prepare: ({ gateway }, { shard }) => {
+      if (flags.dryRun === true) return { step: decryptObject(gateway, keepNothing) }
       const made = new PlaintextFolder(flags.out, { bucket, shard, random })
       folder = made
-      return decryptObject(gateway, (...object) => made.keep(...object))
+      return { identity: made.id, step: decryptObject(gateway, (...object) => made.keep(...object)) }
     },
   })
   await folder?.end()

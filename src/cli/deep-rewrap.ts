@@ -39,10 +39,9 @@ export async function deepRewrap(context: CommandContext, flags: DeepFlags): Pro
   }
   await runJobCommand(context, flags, {
     job: 'rewrap-deep',
-    identity: options,
-    step: ({ gateway, managers }, { keys }) => {
+    prepare: ({ gateway, managers }, { settings }) => {
       if (to !== undefined && !managers.has(to)) throw new Invalid(`there is no key manager "${to}" in the settings`)
-      return rewrapObject(gateway, { ...options, active: keys.active })
+      return { identity: options, step: rewrapObject(gateway, { ...options, active: settings.keys.active }) }
     },
   })
 }

@@ -1,9 +1,10 @@
 /** `sealgate doctor`: the proof that the store holds only ciphertext, and that changed bytes and wrong keys are refused. */
 import { Command } from 'commander'
-import { type Components, composeS3Server, openComponents } from '../compose.ts'
+import { type Components, composeS3Server } from '../compose.ts'
 import { cryptographyOf } from '../compose/fips.ts'
 import type { Settings } from '../config/settings.ts'
-import { type CommandContext, print, readOptionFile, settingsOf, stoppable } from './context.ts'
+import { withComponents } from './components.ts'
+import { type CommandContext, print, readOptionFile, settingsOf } from './context.ts'
 import { checkFiles } from './doctor/files.ts'
 import type { Finding, Tell } from './doctor/finding.ts'
 import { prove } from './doctor/proof.ts'
@@ -39,7 +40,9 @@ export function doctorCommand(context: CommandContext): Command {
       }
       for (const path of await prepareData(settings))
         tell({ what: `made ${path}`, state: 'note', detail: 'as the first start of the gateway does' })
-      await stoppable(context, (signal) => examine(settings, { tell, ca, signal }))
+      await withComponents(context, settings, (components, signal) =>
+        examine(settings, components, { tell, ca, signal }),
+      )
       if (failed > 0) throw new Error(`${failed} checks failed`)
       if (flags.json !== true) print(context, '\nEvery check passed: what the store holds is ciphertext.')
     })
@@ -48,26 +51,22 @@ export function doctorCommand(context: CommandContext): Command {
 /** Runs the proof against the gateway that listens, or against one of its own if none does. */
 async function examine(
   settings: Settings,
+  components: Components,
   { tell, ca, signal }: { readonly tell: Tell; readonly ca: { readonly ca?: string }; readonly signal: AbortSignal },
 ): Promise<void> {
-  const components = await openComponents(settings)
+  tell({ what: 'cryptography', state: settings.fips ? 'ok' : 'note', detail: cryptographyOf() })
+  for (const finding of checkFiles(settings)) tell(finding)
+  const whyNot = await whyNotRunning(settings, ca)
+  const own = whyNot === undefined ? undefined : await startOwn(settings, components)
+  const endpoint = own?.endpoint ?? endpointOf(settings)
+  const how = whyNot === undefined ? 'the gateway that is running' : `started for this examination: ${whyNot}`
+  tell({ what: `endpoint ${endpoint}`, state: 'ok', detail: how })
+  const client = new S3Client(settings, { endpoint, ...ca })
   try {
-    tell({ what: 'cryptography', state: settings.fips ? 'ok' : 'note', detail: cryptographyOf() })
-    for (const finding of checkFiles(settings)) tell(finding)
-    const whyNot = await whyNotRunning(settings, ca)
-    const own = whyNot === undefined ? undefined : await startOwn(settings, components)
-    const endpoint = own?.endpoint ?? endpointOf(settings)
-    const how = whyNot === undefined ? 'the gateway that is running' : `started for this examination: ${whyNot}`
-    tell({ what: `endpoint ${endpoint}`, state: 'ok', detail: how })
-    const client = new S3Client(settings, { endpoint, ...ca })
-    try {
-      await prove({ settings, components, client, tell, signal })
-    } finally {
-      await client.close()
-      await own?.stop()
-    }
+    await prove({ settings, components, client, tell, signal })
   } finally {
-    await components.close()
+    await client.close()
+    await own?.stop()
   }
 }
 

@@ -35,12 +35,11 @@ export function encryptBucketCommand(context: CommandContext): Command {
       await runJobCommand(context, flags, {
         job: 'encrypt-bucket',
         buckets: [bucket],
-        identity: options,
-        step: async (opened, settings) => {
+        prepare: async (opened, { settings, signal }) => {
           requireMixed(opened, bucket)
           if (into !== undefined) await requireTarget(opened, settings, bucket, into)
-          else earlierStay = await keepsVersions(opened.gateway, bucket, new AbortController().signal)
-          return sealObject(opened.gateway, options)
+          else earlierStay = await keepsVersions(opened.gateway, bucket, signal)
+          return { identity: options, step: sealObject(opened.gateway, options) }
         },
         ...(inPlace ? { after: (report) => advise(context, flags, { bucket, report, earlierStay }) } : {}),
       })

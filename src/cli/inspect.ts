@@ -3,7 +3,6 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { type ObjectInfo, StoreError } from '../backends/object-store.ts'
-import { openComponents } from '../compose.ts'
 import { Integrity, Invalid, Unavailable } from '../errors.ts'
 import { type Envelope, parseEnvelope } from '../format/envelope.ts'
 import { fromStoredMetadata } from '../format/metadata.ts'
@@ -13,7 +12,8 @@ import type { Place } from '../gateway/place.ts'
 import { allTlvs, readTail, unseal } from '../gateway/sealed-object.ts'
 import { ENCRYPTION_MODES } from '../s3/encryption-headers.ts'
 import { report } from './client-options.ts'
-import { type CommandContext, settingsOf, stoppable } from './context.ts'
+import { withComponents } from './components.ts'
+import { type CommandContext, settingsOf } from './context.ts'
 import { parseObjectAddress } from './s3-address.ts'
 import { writeWhole } from './whole-file.ts'
 
@@ -34,20 +34,15 @@ export function inspectCommand(context: CommandContext): Command {
       'after',
       '\nExample:\n  sealgate inspect s3://backups/monday.tar --export ./raw-object\n\nAn object that does not open is shown and exported all the same; the exit code is then 4.\n',
     )
-    .action((target: string, flags: InspectFlags) =>
-      stoppable(context, async (signal) => {
-        const place = parseObjectAddress(target)
-        const settings = settingsOf(context, flags.config)
-        if (settings.backend.type === 'memory')
-          throw new Invalid('a store in memory can be seen by the gateway alone; set backend.type to local')
-        const components = await openComponents(settings)
-        try {
-          await inspect(context, components.gateway, place, { ...flags, signal })
-        } finally {
-          await components.close()
-        }
-      }),
-    )
+    .action((target: string, flags: InspectFlags) => {
+      const place = parseObjectAddress(target)
+      const settings = settingsOf(context, flags.config)
+      if (settings.backend.type === 'memory')
+        throw new Invalid('a store in memory can be seen by the gateway alone; set backend.type to local')
+      return withComponents(context, settings, ({ gateway }, signal) =>
+        inspect(context, gateway, place, { ...flags, signal }),
+      )
+    })
 }
 
 async function inspect(

@@ -1,15 +1,16 @@
 /** What all commands that run a job over objects have in common: options, progress, the list of failures, the report, the exit code. */
 import type { Command } from 'commander'
-import { type Components, hides, openComponents, clock, random } from '../compose.ts'
+import { type Components, hides, clock, random } from '../compose.ts'
 import { timingOf } from '../compose/timing.ts'
 import type { Settings } from '../config/settings.ts'
 import { parseSize } from '../config/units.ts'
 import { Denied, Integrity, Invalid, Unavailable } from '../errors.ts'
 import { type JobOptions, type JobReport, runJob } from '../jobs/engine.ts'
-import { parseShard, WHOLE } from '../jobs/shard.ts'
+import { parseShard, type Shard, WHOLE } from '../jobs/shard.ts'
 import type { ObjectStep } from '../object-step.ts'
 import { JobRecords } from '../state/job-records.ts'
-import { type CommandContext, settingsOf, stoppable } from './context.ts'
+import { withComponents } from './components.ts'
+import { type CommandContext, settingsOf } from './context.ts'
 import { JobOutput } from './job-output.ts'
 
 export interface JobFlags {
@@ -27,18 +28,27 @@ export interface JobFlags {
 }
 
 /** What one command adds to it. */
-export interface JobPlan extends Pick<JobOptions, 'identity' | 'sample'> {
+export interface JobPlan extends Pick<JobOptions, 'sample'> {
   /** `[a-z-]+`: the name of its records and reports. */
   readonly job: string
   /** In place of `--bucket`. */
   readonly buckets?: readonly string[]
   /** In place of `--all-versions`. */
   readonly allVersions?: boolean
-  /** In place of `identity`, where that is known only once the step is there. */
-  readonly identityOf?: () => unknown
-  readonly step: (opened: Components, settings: Settings) => ObjectStep | Promise<ObjectStep>
+  readonly prepare: (opened: Components, asked: JobAsked) => Prepared | Promise<Prepared>
   /** Where nothing failed. */
   readonly after?: (report: JobReport) => void
+}
+
+export interface JobAsked {
+  readonly settings: Settings
+  readonly shard: Shard
+  readonly signal: AbortSignal
+}
+
+/** What is done with each object, and the options that make it another run. */
+export interface Prepared extends Pick<JobOptions, 'identity'> {
+  readonly step: ObjectStep
 }
 
 const DEFAULT_CONCURRENCY = 8
@@ -70,33 +80,27 @@ export async function runJobCommand(context: CommandContext, flags: JobFlags, pl
   const settings = settingsOf(context, flags.config)
   if (settings.backend.type === 'memory' || settings.state.type === 'memory')
     throw new Invalid('a store in memory can be seen by the gateway alone')
-  await stoppable(context, async (signal) => {
-    const opened = await openComponents(settings)
-    try {
-      const named = plan.buckets ?? flags.bucket
-      const buckets = await bucketsOf(opened, settings, named)
-      const step = await plan.step(opened, settings)
-      const output = new JobOutput(context, { job: plan.job, flags, now: clock })
-      const { sample, identityOf } = plan
-      const identity = identityOf === undefined ? plan.identity : identityOf()
-      const report = await runJob(partsOf(opened), step, {
-        ...choices,
-        ...output.listeners,
-        job: plan.job,
-        identity: [named === undefined ? null : buckets, identity ?? null],
-        sample,
-        buckets,
-        allVersions: plan.allVersions ?? flags.allVersions === true,
-        namespace: opened.gateway.rules(buckets[0] ?? '').namespace,
-        count: true,
-        signal,
-      }).finally(() => output.endBar())
-      output.end(report, sample?.percent)
-      refuseFailures(report, output.firstDamage, output.firstUnavailable)
-      plan.after?.(report)
-    } finally {
-      await opened.close()
-    }
+  await withComponents(context, settings, async (opened, signal) => {
+    const named = plan.buckets ?? flags.bucket
+    const buckets = await bucketsOf(opened, settings, named)
+    const { step, identity } = await plan.prepare(opened, { settings, shard: choices.shard, signal })
+    const output = new JobOutput(context, { job: plan.job, flags, now: clock })
+    const { sample } = plan
+    const report = await runJob(partsOf(opened), step, {
+      ...choices,
+      ...output.listeners,
+      job: plan.job,
+      identity: [named === undefined ? null : buckets, identity ?? null],
+      sample,
+      buckets,
+      allVersions: plan.allVersions ?? flags.allVersions === true,
+      namespace: opened.gateway.rules(buckets[0] ?? '').namespace,
+      count: true,
+      signal,
+    }).finally(() => output.endBar())
+    output.end(report, sample?.percent)
+    refuseFailures(report, output.firstDamage, output.firstUnavailable)
+    plan.after?.(report)
   })
 }
 

@@ -1,13 +1,15 @@
 /** `sealgate keys status`, `rewrap` and `export`: the keyring, which holds every wrapped bucket key (docs/format.md, "Bucket keys, keyring and rotation"). */
 import { writeFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { type Components, openComponents } from '../compose.ts'
+import type { Components } from '../compose.ts'
+import type { Settings } from '../config/settings.ts'
 import { Invalid, Unavailable } from '../errors.ts'
 import { countKeyring } from '../jobs/count-keyring.ts'
 import { type RewrapReport, rewrapKeyring } from '../jobs/rewrap-keyring.ts'
 import { formatKeyringRecord } from '../keys/keyring.ts'
 import { report } from './client-options.ts'
-import { type CommandContext, settingsOf, stoppable } from './context.ts'
+import { withComponents } from './components.ts'
+import { type CommandContext, settingsOf } from './context.ts'
 import { type DeepFlags, deepRewrap, requireShallow, withDeepOptions } from './deep-rewrap.ts'
 import { rotationText } from './rotation-text.ts'
 
@@ -70,18 +72,11 @@ export const keyringCommands = (context: CommandContext): readonly Command[] => 
 export async function withKeyring(
   context: CommandContext,
   flags: KeyringFlags,
-  work: (opened: Components, signal: AbortSignal) => Promise<void>,
+  work: (opened: Components, signal: AbortSignal, settings: Settings) => Promise<void>,
 ): Promise<void> {
   const settings = settingsOf(context, flags.config)
   if (settings.state.type === 'memory') throw new Invalid('a state store in memory can be seen by the gateway alone')
-  await stoppable(context, async (signal) => {
-    const components = await openComponents(settings)
-    try {
-      await work(components, signal)
-    } finally {
-      await components.close()
-    }
-  })
+  await withComponents(context, settings, (opened, signal) => work(opened, signal, settings))
 }
 
 async function status(

@@ -1,10 +1,7 @@
 /** `sealgate keys`: master keys, and the bucket keys that they wrap. */
 import { Command } from 'commander'
-import { clock, random } from '../compose.ts'
 import { requireFips } from '../compose/fips.ts'
-import { withPassphrase } from '../compose/master-keys.ts'
-import { Invalid } from '../errors.ts'
-import { generateMasterKey } from '../keys/master-keys.ts'
+import { addMasterKey } from './add-master-key.ts'
 import { report } from './client-options.ts'
 import { type CommandContext, settingsOf } from './context.ts'
 import { keyringCommands } from './keyring.ts'
@@ -32,21 +29,9 @@ export function keysCommand(context: CommandContext): Command {
     .action(async (flags: GenerateFlags) => {
       const settings = settingsOf(context, flags.config)
       const alias = flags.manager ?? settings.keys.active
-      const manager = settings.keys.managers[alias]
-      if (manager?.type !== 'local' || manager.file === undefined) {
-        throw new Invalid(`the key manager "${alias}" keeps no master keys file; name another with --manager`)
-      }
-      requireFips(settings)
-      const { file } = manager
       const activate = flags.activate === true
-      const id = await withPassphrase(alias, manager, (passphrase) =>
-        generateMasterKey(file, {
-          random,
-          now: clock(),
-          activate,
-          ...(passphrase === undefined ? {} : { passphrase }),
-        }),
-      )
+      requireFips(settings)
+      const { id, file } = await addMasterKey(settings, alias, { activate, remedy: '; name another with --manager' })
       const use = activate ? 'It wraps new bucket keys from the next start or `keys rotate` on.' : 'It is not active.'
       report(
         context,

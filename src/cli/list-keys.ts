@@ -1,6 +1,7 @@
 /** `sealgate keys list`: key managers, and the bucket keys that they have wrapped. */
 import { Command } from 'commander'
 import type { Components } from '../compose.ts'
+import type { Settings } from '../config/settings.ts'
 import { countKeyring } from '../jobs/count-keyring.ts'
 import { report } from './client-options.ts'
 import type { CommandContext } from './context.ts'
@@ -8,17 +9,6 @@ import { CONFIG, JSON_LINES, type KeyringFlags, withKeyring } from './keyring.ts
 
 interface ListFlags extends KeyringFlags {
   readonly keys?: boolean
-}
-
-const PROVIDERS: Readonly<Record<string, string>> = {
-  l: 'local',
-  m: 'memory',
-  a: 'aws-kms',
-  v: 'vault-transit',
-  p: 'pkcs11',
-  k: 'kmip',
-  z: 'azure-key-vault',
-  g: 'google-kms',
 }
 
 export const listCommand = (context: CommandContext): Command =>
@@ -29,15 +19,17 @@ export const listCommand = (context: CommandContext): Command =>
     .option(...JSON_LINES)
     .addHelpText('after', '\nExamples:\n  sealgate keys list\n  sealgate keys list --keys --json\n')
     .action((flags: ListFlags) =>
-      withKeyring(context, flags, (opened, signal) =>
-        flags.keys === true ? listKeys(context, flags, opened, signal) : listManagers(context, flags, opened, signal),
+      withKeyring(context, flags, (opened, signal, settings) =>
+        flags.keys === true
+          ? listKeys(context, flags, opened, signal)
+          : listManagers(context, flags, { settings, ...opened }, signal),
       ),
     )
 
 async function listManagers(
   context: CommandContext,
   flags: ListFlags,
-  { keyring, managers, rotations }: Components,
+  { settings, keyring, managers, rotations }: Components & { readonly settings: Settings },
   signal: AbortSignal,
 ): Promise<void> {
   const { retired, sealsBy } = await rotations.succession()
@@ -50,7 +42,7 @@ async function listManagers(
     const tally = counted.managers.get(alias)
     const keys = (tally?.active ?? 0) + (tally?.retired ?? 0)
     const use = alias === sealsBy ? 'wraps new keys' : retired.includes(alias) ? 'retired' : 'opens only'
-    const provider = PROVIDERS[manager.tag] ?? manager.tag
+    const provider = settings.keys.managers[alias]?.type ?? ''
     report(
       context,
       flags,

@@ -25,9 +25,10 @@ export function reencryptCommand(context: CommandContext): Command {
       const replacement = replacementOf(flags)
       await runJobCommand(context, flags, {
         job: 're-encrypt',
-        identity: { ...replacement, before: before ?? null },
-        step: ({ gateway }) =>
-          reencryptObject(gateway, { ...replacement, ...(before === undefined ? {} : { before }) }),
+        prepare: ({ gateway }) => ({
+          identity: { ...replacement, before: before ?? null },
+          step: reencryptObject(gateway, { ...replacement, ...(before === undefined ? {} : { before }) }),
+        }),
       })
     })
 }

@@ -2,13 +2,13 @@
 import { userInfo } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
-import { clock, type Components, random } from '../compose.ts'
+import type { Components } from '../compose.ts'
 import type { Settings } from '../config/settings.ts'
 import { Invalid } from '../errors.ts'
 import type { Rotations, RotationStatus } from '../jobs/rotation.ts'
-import { generateMasterKey } from '../keys/master-keys.ts'
+import { addMasterKey } from './add-master-key.ts'
 import { report } from './client-options.ts'
-import { type CommandContext, settingsOf } from './context.ts'
+import type { CommandContext } from './context.ts'
 import { CONFIG, JSON_LINES, type KeyringFlags, withKeyring } from './keyring.ts'
 import { startCountProgress } from './progress.ts'
 import { rotationText } from './rotation-text.ts'
@@ -43,7 +43,6 @@ export const rotateCommand = (context: CommandContext): Command =>
       '\nExamples:\n  sealgate keys rotate --generate\n  sealgate keys rotate --to vault\n  sealgate keys rotate --abort\n\nNo object is touched, and gateways serve meanwhile. Every gateway must have both key managers in its settings before. Whoever stops this command\nstops nothing: the gateways go on, and `sealgate keys status` tells how far it is.\n',
     )
     .action((flags: RotateFlags) => {
-      const settings = settingsOf(context, flags.config)
       const { generate, abort, resume, to, from } = flags
       if (abort === true && (resume === true || to !== undefined || from !== undefined || generate === true)) {
         throw new Invalid('--abort stands alone')
@@ -51,7 +50,9 @@ export const rotateCommand = (context: CommandContext): Command =>
       if (resume === true && (to !== undefined || from !== undefined || generate === true)) {
         throw new Invalid('--resume takes the rotation that is there')
       }
-      return withKeyring(context, flags, (opened, signal) => rotate(context, flags, { settings, ...opened }, signal))
+      return withKeyring(context, flags, (opened, signal, settings) =>
+        rotate(context, flags, { settings, ...opened }, signal),
+      )
     })
 
 async function rotate(
@@ -69,7 +70,10 @@ async function rotate(
   let begun: RotationStatus
   if (flags.resume === true) begun = await rotations.resume({ by, force })
   else {
-    if (flags.generate === true) await addMasterKey(settings, flags.to ?? (await rotations.succession()).sealsBy)
+    if (flags.generate === true) {
+      const remedy = ': make the new version where its master key is'
+      await addMasterKey(settings, flags.to ?? (await rotations.succession()).sealsBy, { activate: true, remedy })
+    }
     const { from, to } = flags
     const named = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
     begun = await rotations.start({ ...named, by, force })
@@ -95,17 +99,17 @@ async function follow(
       signal.throwIfAborted()
       const stepping = rotations.step(signal)
       // The work may take long: how far it is stands in the record.
+      let current: RotationStatus | undefined
       for (let going = true; going; ) {
         going = await Promise.race([stepping.then(() => false), sleep(LOOK, true)])
-        const current = await rotations.current()
+        current = await rotations.current()
         if (current === undefined) return undefined
         bar.update({ done: current.examined, total: current.total, text: current.phase })
         if (seen !== current.phase) tell(context, flags, current)
         seen = current.phase
       }
-      const current = await rotations.current()
       const goesOn = current?.phase === 'draining' || current?.phase === 'rewrapping'
-      if (!goesOn || current.stalled !== undefined) return current
+      if (!goesOn || current?.stalled !== undefined) return current
       if ((await stepping) === 'waiting') await sleep(LOOK)
     }
   } finally {
@@ -115,22 +119,6 @@ async function follow(
 
 function tell(context: CommandContext, flags: KeyringFlags, rotation: RotationStatus): void {
   report(context, flags, rotation, rotationText(rotation))
-}
-
-async function addMasterKey(settings: Settings, alias: string): Promise<void> {
-  const manager = settings.keys.managers[alias]
-  if (manager?.type !== 'local' || manager.file === undefined) {
-    throw new Invalid(
-      `the key manager "${alias}" keeps no master keys file: make the new version where its master key is`,
-    )
-  }
-  const { file, passphrase } = manager
-  await generateMasterKey(file, {
-    random,
-    now: clock(),
-    activate: true,
-    ...(passphrase === undefined ? {} : { passphrase }),
-  })
 }
 
 function userName(): string {

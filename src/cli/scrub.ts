@@ -25,7 +25,7 @@ export function scrubCommand(context: CommandContext): Command {
       runJobCommand(context, flags, {
         job: 'scrub',
         sample: sampleOf(flags),
-        step: ({ gateway, keyring }) => scrubObject(gateway, keyring),
+        prepare: ({ gateway, keyring }) => ({ step: scrubObject(gateway, keyring) }),
       }),
     )
 }

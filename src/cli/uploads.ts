@@ -1,6 +1,6 @@
 /** `sealgate uploads`: multipart uploads in progress, and what is left of those that nobody will finish. */
 import { Command } from 'commander'
-import { type Components, clock, openComponents } from '../compose.ts'
+import { type Components, clock } from '../compose.ts'
 import type { Settings } from '../config/settings.ts'
 import { parseDuration } from '../config/units.ts'
 import { Integrity, Invalid, Unavailable } from '../errors.ts'
@@ -9,7 +9,8 @@ import { listUploads } from '../jobs/list-uploads.ts'
 import type { AbandonedUploads } from '../state/abandoned-uploads.ts'
 import type { CreateRecord } from '../state/upload-records.ts'
 import { report } from './client-options.ts'
-import { type CommandContext, print, settingsOf, stoppable } from './context.ts'
+import { withComponents } from './components.ts'
+import { type CommandContext, print, settingsOf } from './context.ts'
 
 interface UploadsFlags {
   readonly config?: string
@@ -75,14 +76,7 @@ async function withStores(
   const settings = settingsOf(context, flags.config)
   if (settings.backend.type === 'memory' || settings.state.type === 'memory')
     throw new Invalid('a store in memory can be seen by the gateway alone, which collects abandoned uploads by itself')
-  await stoppable(context, async (signal) => {
-    const components = await openComponents(settings)
-    try {
-      await work({ components, settings, signal })
-    } finally {
-      await components.close()
-    }
-  })
+  await withComponents(context, settings, (components, signal) => work({ components, settings, signal }))
 }
 
 async function clean(

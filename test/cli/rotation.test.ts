@@ -103,6 +103,22 @@ describe('sealgate keys rotate', { timeout: 120_000 }, () => {
     expect([await get('before'), await get('after')]).toEqual(['contents', 'contents'])
   })
 
+  test('makes a master key as those of its file are made: from the passphrase in another file', async () => {
+    const passphrase = 'a passphrase of a rotation'
+    writeFileSync(place.path('passphrase'), passphrase)
+    await createMasterKeysFile(place.path('derived.json'), { random: randomBytes, now: Date.now(), passphrase })
+    const local = { type: 'local', file: 'derived.json', passphraseFile: 'passphrase' }
+    const credentials = [{ accessKey: 'SGTEST', secretKey: 'test-secret-0123', allow: [{ buckets: ['*'], actions: 'read-write' }] }]
+    const rotating = { credentials, keys: { active: 'local', managers: { local } } }
+    writeFileSync(place.path('sealgate.yaml'), JSON.stringify(rotating))
+    await done(keys('rotate', '--generate', '--no-wait'))
+    const { keys: made } = JSON.parse(readFileSync(place.path('derived.json'), 'utf8')) as { keys: object[] }
+    expect(made).toEqual([
+      expect.not.objectContaining({ key: expect.anything() }),
+      expect.objectContaining({ kdf: expect.anything() }),
+    ])
+  })
+
   test('gives up and says so, where a gateway lacks the manager', async () => {
     settings('local', 'local')
     gateway = await place.serve()
