@@ -48,8 +48,7 @@ export function kmsFailure(alias: string, action: string, error: unknown): Error
   const what = `AWS KMS, key manager ${alias}: kms:${action} failed (${name})`
   if (BROKEN.has(name)) return new Integrity('unwrap failure', what)
   const why = REFUSED[name]
-  const key = KEY_FAULTS[name]
-  if (why !== undefined) return new Denied(`${what}: ${why}`, key === undefined ? {} : { key })
+  if (why !== undefined) return new Denied(`${what}: ${why}`, { key: KEY_FAULTS[name] })
   const hint = HINTS[name]
   return new Unavailable(hint === undefined ? what : `${what}: ${hint}`)
 }

@@ -55,13 +55,12 @@ export function azureFailure(alias: string, operation: string, error: unknown, o
   if (isOfLogin(name)) return loginFailure(what, message)
   if (status === undefined || status >= 500 || LATER.has(status)) {
     const message = name === 'TimeoutError' ? `${what}: no answer in time` : what
-    return new Unavailable(message, retryAfter === undefined ? {} : { retryAfter })
+    return new Unavailable(message, { retryAfter })
   }
   if (status === 400 && opening) return new Integrity('unwrap failure', what)
   const cause = inner ?? status
-  const key = KEY_FAULTS[cause]
   const why = REFUSED[cause] ?? 'the diagnostic log of the vault says why'
-  return new Denied(`${what}: ${why}`, key === undefined ? {} : { key })
+  return new Denied(`${what}: ${why}`, { key: KEY_FAULTS[cause] })
 }
 
 const LATER: ReadonlySet<number> = new Set([408, 429])

@@ -38,8 +38,7 @@ export function gcpFailure(alias: string, operation: string, error: unknown): Er
   const name = nameOf(error)
   const what = `Google Cloud KMS, key manager ${alias}: ${operation} failed (${name})`
   const why = REFUSED[name]
-  const key = KEY_FAULTS[name]
-  if (why !== undefined) return new Denied(`${what}: ${why}`, key === undefined ? {} : { key })
+  if (why !== undefined) return new Denied(`${what}: ${why}`, { key: KEY_FAULTS[name] })
   const [login] = LOGIN.exec(error instanceof Error ? error.message : '') ?? []
   if (login !== undefined) return new Denied(`${what}: the login is refused (${login})`)
   return new Unavailable(name === 'TimeoutError' ? `${what}: no answer in time` : what)
