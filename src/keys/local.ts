@@ -1,8 +1,8 @@
 /** The key manager whose master keys this process holds itself. */
 import { Integrity, Unavailable } from '../errors.ts'
-import { drawn, KEY_BYTES, type RandomSource } from '../format/derive.ts'
+import type { RandomSource } from '../format/derive.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
-import { rewrapByOpening, unwrapLocal, wrapLocal } from './local-wrap.ts'
+import { generateByWrapping, rewrapByOpening, unwrapLocal, wrapLocal } from './local-wrap.ts'
 import type { MasterKeys } from './master-keys.ts'
 
 export interface LocalKeyManagerParts {
@@ -31,8 +31,7 @@ export class LocalKeyManager implements KeyManager {
   }
 
   async generate(context: KeyContext): Promise<GeneratedKey> {
-    const key = drawn(this.#random, KEY_BYTES)
-    return { key, wrapped: await this.wrap(key, context) }
+    return generateByWrapping(this, this.#random, context)
   }
 
   async wrap(key: Buffer, context: KeyContext): Promise<Buffer> {
