@@ -3,7 +3,7 @@ import { Integrity, Unavailable } from '../errors.ts'
 import type { RandomSource } from '../format/derive.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
 import { generateByWrapping, rewrapByOpening, unwrapLocal, wrapLocal } from './local-wrap.ts'
-import type { MasterKeys } from './master-keys.ts'
+import { endMasterKeys, type MasterKeys } from './master-keys.ts'
 
 export interface LocalKeyManagerParts {
   readonly alias: string
@@ -69,7 +69,7 @@ export class LocalKeyManager implements KeyManager {
 
   async close(): Promise<void> {
     this.#closed = true
-    wipe(this.#masterKeys)
+    endMasterKeys(this.#masterKeys)
   }
 
   /** One reading at a time: it may derive keys, which takes a gigabyte at worst. */
@@ -82,20 +82,16 @@ export class LocalKeyManager implements KeyManager {
     const found = await this.#read()
     if (found === undefined) return
     if (this.#closed) {
-      wipe(found)
+      endMasterKeys(found)
       return
     }
     const old = this.#masterKeys
     this.#masterKeys = found
-    wipe(old)
+    // Safe: nothing outside holds them, and every use of them is within one synchronous step.
+    endMasterKeys(old)
   }
 
   #open(): void {
     if (this.#closed) throw new Unavailable(`key manager ${this.alias} is closed`)
   }
-}
-
-/** Safe: nothing outside the manager holds these buffers, and every use of them is within one synchronous step. */
-function wipe({ all }: MasterKeys): void {
-  for (const { key } of all.values()) key.dispose()
 }
