@@ -2,7 +2,7 @@
 import type { DescribeKeyCommandOutput, KMS } from '@aws-sdk/client-kms'
 import { Denied, Integrity, Unavailable } from '../errors.ts'
 import { KEY_BYTES } from '../format/derive.ts'
-import { ownMemory } from '../secret-bytes.ts'
+import { takeCopy } from '../secret-bytes.ts'
 import { kmsFailure, mayBeStrange } from './aws-kms/errors.ts'
 import { withinTime } from './deadline.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
@@ -202,10 +202,7 @@ const STRANGE = 'something answers that is not AWS KMS'
 /** A copy outside every pool; what came is wiped. */
 function ownBytes(found: Uint8Array | undefined): Buffer {
   if (found === undefined || found.length === 0) throw new Unavailable(STRANGE)
-  const own = ownMemory(found.length)
-  own.set(found)
-  found.fill(0)
-  return own
+  return takeCopy(found)
 }
 
 interface Trusted {
