@@ -165,11 +165,12 @@ export class AwsKmsKeyManager implements KeyManager {
 
   async #canOpenOwn(context: KeyContext, work: Opening<unknown>): Promise<boolean> {
     const bound = { Plaintext: PROBE, EncryptionContext: encryptionContext(context) }
-    const options = { abortSignal: AbortSignal.timeout(this.#timeout) }
-    const tries = [this.#keyId, ...this.#formerKeyIds].map(async (KeyId) => {
-      const { CiphertextBlob } = await this.#kms.encrypt({ KeyId, ...bound }, options)
-      await work(ownBytes(CiphertextBlob), options)
-    })
+    const tries = [this.#keyId, ...this.#formerKeyIds].map((KeyId) =>
+      withinTime(this.#timeout, async (abortSignal) => {
+        const { CiphertextBlob } = await this.#kms.encrypt({ KeyId, ...bound }, { abortSignal })
+        await work(ownBytes(CiphertextBlob), { abortSignal })
+      }),
+    )
     const outcomes = await Promise.allSettled(tries)
     return outcomes.every(({ status }) => status === 'fulfilled')
   }
