@@ -58,7 +58,7 @@ export class AzureKeyVaultKeyManager implements KeyManager {
   async health(): Promise<void> {
     this.#requireOpen()
     await this.#versions.newest()
-    await this.#versions.requireAll()
+    await this.#versions.requireFormer()
   }
 
   async close(): Promise<void> {
