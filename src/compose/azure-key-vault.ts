@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import type * as identityPackage from '@azure/identity'
 import type { TokenCredential } from '@azure/identity'
-import type { Settings } from '../config/settings.ts'
+import type { ManagerSettings } from '../config/settings.ts'
 import { Denied } from '../errors.ts'
 import { AzureKeyVaultKeyManager } from '../keys/azure-key-vault.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
@@ -10,7 +10,7 @@ import { AzureSessions } from './azure-sessions.ts'
 import { loadOptional } from './optional-packages.ts'
 import { readText } from './read-text.ts'
 
-type AzureSettings = Extract<Settings['keys']['managers'][string], { readonly type: 'azure-key-vault' }>
+type AzureSettings = ManagerSettings<'azure-key-vault'>
 type Identity = typeof identityPackage
 
 /** The newest that run on Node 20. */

@@ -1,12 +1,12 @@
 /** Where settings say that local master keys and their passphrase are. A passphrase from a file is never a string, and ends after its use. */
 import { isUtf8 } from 'node:buffer'
-import type { Settings } from '../config/settings.ts'
+import type { ManagerSettings } from '../config/settings.ts'
 import { Invalid } from '../errors.ts'
 import { type MasterKeys, parseMasterKeys, type Passphrase, readMasterKeysFile } from '../keys/master-keys.ts'
 import { readSecretFile } from '../keys/secret-file.ts'
 import { type SecretBytes, takeSecret } from '../secret-bytes.ts'
 
-export type LocalSettings = Extract<Settings['keys']['managers'][string], { readonly type: 'local' }>
+export type LocalSettings = ManagerSettings<'local'>
 
 /** As for passphrases that stand in the settings. */
 const LEAST_CHARACTERS = 12

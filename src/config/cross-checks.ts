@@ -119,9 +119,9 @@ function checkManagers({ keys, backend, buckets }: ParsedSettings): Problem[] {
   return problems
 }
 
-type LocalManager = Extract<ParsedSettings['keys']['managers'][string], { readonly type: 'local' }>
+type Manager<Type extends string> = Extract<ParsedSettings['keys']['managers'][string], { readonly type: Type }>
 
-function checkLocal(path: readonly string[], manager: LocalManager): Problem[] {
+function checkLocal(path: readonly string[], manager: Manager<'local'>): Problem[] {
   const problems: Problem[] = []
   if (manager.file !== undefined && (manager.keys ?? manager.keysFile) !== undefined) {
     const hint = 'keys or keysFile is given too; keep one of them'
@@ -160,9 +160,7 @@ function checkRetired(keys: ParsedSettings['keys'], buckets: ParsedSettings['buc
   })
 }
 
-type KmipManager = Extract<ParsedSettings['keys']['managers'][string], { readonly type: 'kmip' }>
-
-function checkKmip(path: readonly string[], manager: KmipManager): Problem[] {
+function checkKmip(path: readonly string[], manager: Manager<'kmip'>): Problem[] {
   const { username, password, key, formerKeys, wrappingKey } = manager
   const problems: Problem[] = []
   if ((username === undefined) !== (password === undefined)) {
@@ -174,9 +172,7 @@ function checkKmip(path: readonly string[], manager: KmipManager): Problem[] {
   return problems
 }
 
-type VaultManager = Extract<ParsedSettings['keys']['managers'][string], { readonly type: 'vault-transit' }>
-
-function checkVault(path: readonly string[], { address, login, certFile, keyFile }: VaultManager): Problem[] {
+function checkVault(path: readonly string[], { address, login, certFile, keyFile }: Manager<'vault-transit'>): Problem[] {
   const problems = login.method === 'aws' ? checkAwsCredentials([...path, 'login'], login) : []
   if ((certFile === undefined) !== (keyFile === undefined)) {
     problems.push({ path: [...path, 'certFile'], hint: 'certFile and keyFile go together' })
@@ -193,9 +189,7 @@ function checkInTheClear(path: readonly string[], name: string, address: string 
   return [{ path: [...path, name], value: address, hint }]
 }
 
-type AzureManager = Extract<ParsedSettings['keys']['managers'][string], { readonly type: 'azure-key-vault' }>
-
-function checkAzure(path: readonly string[], { vaultUrl, authorityHost }: AzureManager): Problem[] {
+function checkAzure(path: readonly string[], { vaultUrl, authorityHost }: Manager<'azure-key-vault'>): Problem[] {
   return Object.entries({ vaultUrl, authorityHost }).flatMap(([name, value]) =>
     value?.startsWith('http:') === true
       ? { path: [...path, name], value, hint: 'the SDK sends no token over http: write https://' }

@@ -237,4 +237,10 @@ export type Settings = DeepReadonly<
   }
 >
 
+/** Those of one key manager: of any, or of one type. */
+export type ManagerSettings<Type extends string = string> = Extract<
+  Settings['keys']['managers'][string],
+  { readonly type: Type }
+>
+
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T
