@@ -73,10 +73,8 @@ function checkS3(name: string, store: StoreGroup, type: string): Problem[] {
       .filter(([, value]) => value !== undefined)
       .map(([field]) => ({ path: [name, field], hint: `is for a store of type s3, and this one is ${type}` }))
   }
-  const problems = checkAwsCredentials([name], store)
-  if ((tls.certFile === undefined) !== (tls.keyFile === undefined)) {
-    problems.push({ path: [name, 'tls', 'certFile'], hint: 'certFile and keyFile go together' })
-  }
+  const { certFile, keyFile } = tls
+  const problems = [...checkAwsCredentials([name], store), ...checkPair([name, 'tls'], { certFile, keyFile })]
   if (endpoint === undefined && profile !== undefined && profile !== 'aws') {
     problems.push({ path: [name, 'endpoint'], hint: `a store with the profile ${profile} needs its address` })
   }
@@ -87,14 +85,19 @@ function checkAwsCredentials(
   path: readonly string[],
   { accessKeyId, secretAccessKey, sessionToken }: Pick<StoreGroup, 'accessKeyId' | 'secretAccessKey' | 'sessionToken'>,
 ): Problem[] {
-  const problems: Problem[] = []
-  if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
-    problems.push({ path: [...path, 'accessKeyId'], hint: 'accessKeyId and secretAccessKey go together' })
-  }
+  const problems = checkPair(path, { accessKeyId, secretAccessKey })
   if (sessionToken !== undefined && accessKeyId === undefined) {
     problems.push({ path: [...path, 'sessionToken'], hint: 'belongs to an accessKeyId' })
   }
   return problems
+}
+
+/** Two settings of which neither means anything without the other. */
+function checkPair(path: readonly string[], pair: Readonly<Record<string, unknown>>, hint?: string): Problem[] {
+  const names = Object.keys(pair)
+  const [first = ''] = names
+  const given = Object.values(pair).filter((value) => value !== undefined)
+  return given.length === 1 ? [{ path: [...path, first], hint: hint ?? `${names.join(' and ')} go together` }] : []
 }
 
 function checkManagers({ keys, backend, buckets }: ParsedSettings): Problem[] {
@@ -162,10 +165,8 @@ function checkRetired(keys: ParsedSettings['keys'], buckets: ParsedSettings['buc
 
 function checkKmip(path: readonly string[], manager: Manager<'kmip'>): Problem[] {
   const { username, password, key, formerKeys, wrappingKey } = manager
-  const problems: Problem[] = []
-  if ((username === undefined) !== (password === undefined)) {
-    problems.push({ path: [...path, 'username'], hint: 'username and password (or passwordFile) go together' })
-  }
+  const hint = 'username and password (or passwordFile) go together'
+  const problems = checkPair(path, { username, password }, hint)
   if (wrappingKey === undefined && [key, ...formerKeys].some(({ mechanism }) => mechanism === 'get')) {
     problems.push({ path: [...path, 'wrappingKey'], hint: 'the mechanism get needs it' })
   }
@@ -174,9 +175,7 @@ function checkKmip(path: readonly string[], manager: Manager<'kmip'>): Problem[]
 
 function checkVault(path: readonly string[], { address, login, certFile, keyFile }: Manager<'vault-transit'>): Problem[] {
   const problems = login.method === 'aws' ? checkAwsCredentials([...path, 'login'], login) : []
-  if ((certFile === undefined) !== (keyFile === undefined)) {
-    problems.push({ path: [...path, 'certFile'], hint: 'certFile and keyFile go together' })
-  }
+  problems.push(...checkPair(path, { certFile, keyFile }))
   if (login.method === 'cert' && certFile === undefined) {
     problems.push({ path: [...path, 'login', 'method'], hint: 'cert needs certFile and keyFile' })
   }
