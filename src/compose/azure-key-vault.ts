@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import type * as identityPackage from '@azure/identity'
 import type { TokenCredential } from '@azure/identity'
+import { isLoopback } from '../config/loopback.ts'
 import type { ManagerSettings } from '../config/settings.ts'
 import { Denied } from '../errors.ts'
 import { AzureKeyVaultKeyManager } from '../keys/azure-key-vault.ts'
@@ -35,7 +36,7 @@ export async function openAzureKeyVault(
   const options = () => ({
     ...common,
     // A token is for the service's own domain, and a stand-in on this machine has none.
-    disableChallengeResourceVerification: LOOPBACK.test(vaultUrl),
+    disableChallengeResourceVerification: isLoopback(vaultUrl.replace('https://', '')),
   })
   const azure = new AzureSessions(() => {
     const credential = credentialOf(alias, identity, settings, common)
@@ -47,7 +48,6 @@ export async function openAzureKeyVault(
   return new AzureKeyVaultKeyManager({ alias, azure, keyName, formerKeyNames, timeout, random })
 }
 
-const LOOPBACK = /^https:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/
 const ENTRA = /^https:\/\/login\.(microsoftonline\.com|microsoftonline\.us|chinacloudapi\.cn)$/
 
 function credentialOf(

@@ -1,6 +1,7 @@
 /** Rules between settings, which the schema of one field cannot know. */
 import { normalize } from 'node:path'
 import { adminTokens } from './admin-settings.ts'
+import { isLoopback } from './loopback.ts'
 import type { Problem } from './problems.ts'
 import type { ParsedSettings, Settings } from './settings.ts'
 
@@ -183,7 +184,7 @@ function checkVault(path: readonly string[], { address, login, certFile, keyFile
 }
 
 function checkInTheClear(path: readonly string[], name: string, address: string | undefined): Problem[] {
-  if (address?.startsWith('http:') !== true || LOOPBACK.test(address)) return []
+  if (address?.startsWith('http:') !== true || isLoopback(address.replace('http://', ''))) return []
   const hint = 'keys and tokens would go over the network in the clear: write https://'
   return [{ path: [...path, name], value: address, hint }]
 }
@@ -195,8 +196,6 @@ function checkAzure(path: readonly string[], { vaultUrl, authorityHost }: Manage
       : [],
   )
 }
-
-const LOOPBACK = /^http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/
 
 function checkCredentials({ credentials = [] }: ParsedSettings): Problem[] {
   return credentials.flatMap(({ accessKey }, at) => {
@@ -252,7 +251,7 @@ function checkAdmin({ admin }: ParsedSettings): Problem[] {
   }
   if (tokens.length === 0 || admin.tls !== undefined || admin.listen === false) return problems
   const { host } = admin.listen
-  if (LOOPBACK.test(`http://${host.includes(':') ? `[${host}]` : host}`)) return problems
+  if (isLoopback(host.includes(':') ? `[${host}]` : host)) return problems
   const hint = 'tokens of the admin API would go over the network in the clear: set admin.tls, or listen on 127.0.0.1'
   return [...problems, { path: ['admin', 'listen'], value: host, hint }]
 }
