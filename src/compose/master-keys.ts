@@ -51,7 +51,7 @@ export async function readPassphraseFile(what: string, path: string): Promise<Se
   if (!isUtf8(content)) return takeSecret(Buffer.from(content.toString('utf8', 0, end)))
   if (end === content.length) return content
   try {
-    return takeSecret(Buffer.from(content.subarray(0, end)))
+    return takeSecret(content.subarray(0, end))
   } finally {
     content.dispose()
   }
