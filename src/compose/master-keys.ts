@@ -47,11 +47,11 @@ export async function readPassphraseFile(what: string, path: string): Promise<Se
     throw new Invalid(`${what} cannot be read: ${path}`, { cause })
   }
   const end = content.at(-1) !== LF ? content.length : content.length - (content.at(-2) === CR ? 2 : 1)
-  // Earlier versions derived from text: what is none was read with replacement characters.
-  if (!isUtf8(content)) return takeSecret(Buffer.from(content.toString('utf8', 0, end)))
-  if (end === content.length) return content
+  const isText = isUtf8(content)
+  if (isText && end === content.length) return content
   try {
-    return takeSecret(content.subarray(0, end))
+    // Earlier versions derived from text: what is none was read with replacement characters.
+    return takeSecret(isText ? content.subarray(0, end) : Buffer.from(content.toString('utf8', 0, end)))
   } finally {
     content.dispose()
   }
