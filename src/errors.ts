@@ -17,7 +17,10 @@ export class Unavailable extends SealgateError {
   /** Milliseconds after which it may be worth to ask again, if anybody knows. */
   readonly retryAfter: number | undefined
 
-  constructor(message: string, { retryAfter, ...options }: ErrorOptions & { readonly retryAfter?: number } = {}) {
+  constructor(
+    message: string,
+    { retryAfter, ...options }: ErrorOptions & { readonly retryAfter?: number | undefined } = {},
+  ) {
     super(message, options)
     this.retryAfter = retryAfter
   }
@@ -39,7 +42,7 @@ export class Denied extends SealgateError {
   /** Absent if the refusal is about us and not about a key. */
   readonly key: KeyFault | undefined
 
-  constructor(message: string, { key, ...options }: ErrorOptions & { readonly key?: KeyFault } = {}) {
+  constructor(message: string, { key, ...options }: ErrorOptions & { readonly key?: KeyFault | undefined } = {}) {
     super(message, options)
     this.key = key
   }

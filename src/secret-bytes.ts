@@ -101,6 +101,20 @@ Object.defineProperty(OwnView.prototype, 'constructor', { value: Buffer })
 /** Memory of its own outside the collector's heap: V8 keeps the small buffers of `Buffer.alloc` inside, moves them and leaves copies behind. */
 export const ownMemory = (bytes: number): Buffer<ArrayBuffer> => Buffer.from(new ArrayBuffer(bytes))
 
+/** A copy in memory of its own. */
+export function ownCopy(bytes: Uint8Array): Buffer<ArrayBuffer> {
+  const own = ownMemory(bytes.length)
+  own.set(bytes)
+  return own
+}
+
+/** As `ownCopy`, of bytes that are wiped where they were. */
+export function takeCopy(bytes: Uint8Array): Buffer<ArrayBuffer> {
+  const own = ownCopy(bytes)
+  bytes.fill(0)
+  return own
+}
+
 /** Makes a secret of bytes, and wipes them where they were. */
 export function takeSecret(bytes: Buffer): SecretBytes {
   const view = new OwnView(new Slab(bytes.length), 0, bytes.length)

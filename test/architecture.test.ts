@@ -83,6 +83,7 @@ const PROVIDERS: Record<string, string[]> = {
     'keys/local-wrap.ts',
     'keys/base64.ts',
     'keys/deadline.ts',
+    'keys/provider-errors.ts',
     'keys/bucket-keys.ts',
     'keys/make-bucket-key.ts',
     'keys/key-cache.ts',

@@ -1,16 +1,15 @@
 /** Settings of a key in Azure Key Vault become a key manager: packages are loaded, and files read, here. */
-import { readFile } from 'node:fs/promises'
 import type * as identityPackage from '@azure/identity'
 import type { TokenCredential } from '@azure/identity'
-import type { Settings } from '../config/settings.ts'
-import { Denied } from '../errors.ts'
+import { isLoopback } from '../config/loopback.ts'
+import type { ManagerSettings } from '../config/settings.ts'
 import { AzureKeyVaultKeyManager } from '../keys/azure-key-vault.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
 import { AzureSessions } from './azure-sessions.ts'
 import { loadOptional } from './optional-packages.ts'
-import { readText } from './read-text.ts'
+import { readAnew, readText } from './read-text.ts'
 
-type AzureSettings = Extract<Settings['keys']['managers'][string], { readonly type: 'azure-key-vault' }>
+type AzureSettings = ManagerSettings<'azure-key-vault'>
 type Identity = typeof identityPackage
 
 /** The newest that run on Node 20. */
@@ -35,7 +34,7 @@ export async function openAzureKeyVault(
   const options = () => ({
     ...common,
     // A token is for the service's own domain, and a stand-in on this machine has none.
-    disableChallengeResourceVerification: LOOPBACK.test(vaultUrl),
+    disableChallengeResourceVerification: isLoopback(vaultUrl.replace('https://', '')),
   })
   const azure = new AzureSessions(() => {
     const credential = credentialOf(alias, identity, settings, common)
@@ -47,7 +46,6 @@ export async function openAzureKeyVault(
   return new AzureKeyVaultKeyManager({ alias, azure, keyName, formerKeyNames, timeout, random })
 }
 
-const LOOPBACK = /^https:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/
 const ENTRA = /^https:\/\/login\.(microsoftonline\.com|microsoftonline\.us|chinacloudapi\.cn)$/
 
 function credentialOf(
@@ -100,9 +98,7 @@ class FreshSecret implements TokenCredential {
   }
 
   async getToken(...args: Parameters<TokenCredential['getToken']>): ReturnType<TokenCredential['getToken']> {
-    const text = await readFile(this.#file, 'utf8').catch(() => {
-      throw new Denied(`keys.managers.${this.#alias}.login.secretFile cannot be read`)
-    })
+    const text = await readAnew(this.#file, `keys.managers.${this.#alias}.login.secretFile`)
     const secret = text.trim()
     if (this.#current?.secret !== secret) this.#current = { secret, credential: this.#make(secret) }
     return this.#current.credential.getToken(...args)

@@ -1,15 +1,14 @@
 /** Settings of a key in Google Cloud KMS become a key manager: the package is loaded, and files read, here. */
-import { readFile } from 'node:fs/promises'
 import type { KeyManagementServiceClient, protos } from '@google-cloud/kms'
-import type { Settings } from '../config/settings.ts'
+import type { ManagerSettings } from '../config/settings.ts'
 import { Denied, Invalid } from '../errors.ts'
 import { Transport } from '../keys/gcp-kms/transport.ts'
 import { type GcpCalls, GcpKmsKeyManager } from '../keys/gcp-kms.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
 import { loadOptional } from './optional-packages.ts'
-import { readText } from './read-text.ts'
+import { readAnew, readText } from './read-text.ts'
 
-type GcpSettings = Extract<Settings['keys']['managers'][string], { readonly type: 'gcp-kms' }>
+type GcpSettings = ManagerSettings<'gcp-kms'>
 type EncryptRequest = protos.google.cloud.kms.v1.IEncryptRequest
 type DecryptRequest = protos.google.cloud.kms.v1.IDecryptRequest
 type Client = KeyManagementServiceClient
@@ -111,10 +110,7 @@ class GcpClients implements GcpCalls {
 
   async #read(): Promise<string> {
     const { file, what } = this.#parts
-    if (file === undefined) return ''
-    return readFile(file, 'utf8').catch(() => {
-      throw new Denied(`${what} cannot be read`)
-    })
+    return file === undefined ? '' : readAnew(file, what)
   }
 }
 

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises'
 import { Agent } from 'node:https'
 import type { Timing } from '../attempts.ts'
-import type { Settings } from '../config/settings.ts'
+import type { ManagerSettings, Settings } from '../config/settings.ts'
 import { AwsKmsKeyManager } from '../keys/aws-kms.ts'
 import type { BreakerState } from '../keys/breaker.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
@@ -28,9 +28,8 @@ interface Context {
   readonly timing: Timing
 }
 
-type ManagerSettings = Settings['keys']['managers'][string]
 type RemoteSettings = Exclude<ManagerSettings, { readonly type: 'local' | 'memory' }>
-type AwsKmsSettings = Extract<ManagerSettings, { readonly type: 'aws-kms' }>
+type AwsKmsSettings = ManagerSettings<'aws-kms'>
 
 /** By alias. Asks no provider yet. Throws `Invalid` for files that cannot be read, and where the FIPS profile cannot be had. */
 export async function openManagers(settings: Settings, context: Context): Promise<Map<string, KeyManager>> {

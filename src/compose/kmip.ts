@@ -1,13 +1,13 @@
 /** Settings of a KMIP server become a key manager: files are named and read here. */
 import { readFile } from 'node:fs/promises'
-import type { Settings } from '../config/settings.ts'
+import type { ManagerSettings } from '../config/settings.ts'
 import type { RandomSource } from '../format/derive.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
 import { KmipKeyManager } from '../keys/kmip.ts'
 import { takeSecret } from '../secret-bytes.ts'
 import { readText } from './read-text.ts'
 
-type KmipSettings = Extract<Settings['keys']['managers'][string], { readonly type: 'kmip' }>
+type KmipSettings = ManagerSettings<'kmip'>
 
 /** Asks nothing yet. Throws `Invalid` for certificates that cannot be read. */
 export function openKmip(alias: string, settings: KmipSettings, random: RandomSource): KeyManager {

@@ -1,12 +1,12 @@
 /** Where settings say that local master keys and their passphrase are. A passphrase from a file is never a string, and ends after its use. */
 import { isUtf8 } from 'node:buffer'
-import type { Settings } from '../config/settings.ts'
+import type { ManagerSettings } from '../config/settings.ts'
 import { Invalid } from '../errors.ts'
 import { type MasterKeys, parseMasterKeys, type Passphrase, readMasterKeysFile } from '../keys/master-keys.ts'
 import { readSecretFile } from '../keys/secret-file.ts'
 import { type SecretBytes, takeSecret } from '../secret-bytes.ts'
 
-export type LocalSettings = Extract<Settings['keys']['managers'][string], { readonly type: 'local' }>
+export type LocalSettings = ManagerSettings<'local'>
 
 /** As for passphrases that stand in the settings. */
 const LEAST_CHARACTERS = 12
@@ -47,11 +47,11 @@ export async function readPassphraseFile(what: string, path: string): Promise<Se
     throw new Invalid(`${what} cannot be read: ${path}`, { cause })
   }
   const end = content.at(-1) !== LF ? content.length : content.length - (content.at(-2) === CR ? 2 : 1)
-  // Earlier versions derived from text: what is none was read with replacement characters.
-  if (!isUtf8(content)) return takeSecret(Buffer.from(content.toString('utf8', 0, end)))
-  if (end === content.length) return content
+  const isText = isUtf8(content)
+  if (isText && end === content.length) return content
   try {
-    return takeSecret(Buffer.from(content.subarray(0, end)))
+    // Earlier versions derived from text: what is none was read with replacement characters.
+    return takeSecret(isText ? content.subarray(0, end) : Buffer.from(content.toString('utf8', 0, end)))
   } finally {
     content.dispose()
   }

@@ -2,12 +2,12 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import type { Settings } from '../config/settings.ts'
+import type { ManagerSettings } from '../config/settings.ts'
 import { Invalid } from '../errors.ts'
 import { INSTALL, PACKAGE } from '../keys/pkcs11/errors.ts'
 import type { PoolParts } from '../keys/pkcs11/pool.ts'
 
-type Pkcs11Settings = Extract<Settings['keys']['managers'][string], { readonly type: 'pkcs11' }>
+type Pkcs11Settings = ManagerSettings<'pkcs11'>
 
 /** Throws `Invalid` if the library or the package is not there. Loads neither. */
 export async function pkcs11Parts(alias: string, settings: Pkcs11Settings): Promise<PoolParts> {

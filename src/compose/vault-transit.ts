@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Timing } from '../attempts.ts'
-import type { Settings } from '../config/settings.ts'
+import type { ManagerSettings } from '../config/settings.ts'
 import { Unavailable } from '../errors.ts'
 import { withinTime } from '../keys/deadline.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
@@ -15,7 +15,7 @@ import { alarm } from '../telemetry/channels.ts'
 import { awsCredentialsOf } from './aws-credentials.ts'
 import { readText } from './read-text.ts'
 
-type VaultSettings = Extract<Settings['keys']['managers'][string], { readonly type: 'vault-transit' }>
+type VaultSettings = ManagerSettings<'vault-transit'>
 type AwsLogin = Extract<VaultSettings['login'], { readonly method: 'aws' }>
 
 /** Asks nothing yet. Throws `Invalid` for certificates that cannot be read. */

@@ -1,6 +1,7 @@
 /** Rules between settings, which the schema of one field cannot know. */
 import { normalize } from 'node:path'
 import { adminTokens } from './admin-settings.ts'
+import { isLoopback } from './loopback.ts'
 import type { Problem } from './problems.ts'
 import type { ParsedSettings, Settings } from './settings.ts'
 
@@ -73,10 +74,8 @@ function checkS3(name: string, store: StoreGroup, type: string): Problem[] {
       .filter(([, value]) => value !== undefined)
       .map(([field]) => ({ path: [name, field], hint: `is for a store of type s3, and this one is ${type}` }))
   }
-  const problems = checkAwsCredentials([name], store)
-  if ((tls.certFile === undefined) !== (tls.keyFile === undefined)) {
-    problems.push({ path: [name, 'tls', 'certFile'], hint: 'certFile and keyFile go together' })
-  }
+  const { certFile, keyFile } = tls
+  const problems = [...checkAwsCredentials([name], store), ...checkPair([name, 'tls'], { certFile, keyFile })]
   if (endpoint === undefined && profile !== undefined && profile !== 'aws') {
     problems.push({ path: [name, 'endpoint'], hint: `a store with the profile ${profile} needs its address` })
   }
@@ -87,14 +86,19 @@ function checkAwsCredentials(
   path: readonly string[],
   { accessKeyId, secretAccessKey, sessionToken }: Pick<StoreGroup, 'accessKeyId' | 'secretAccessKey' | 'sessionToken'>,
 ): Problem[] {
-  const problems: Problem[] = []
-  if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
-    problems.push({ path: [...path, 'accessKeyId'], hint: 'accessKeyId and secretAccessKey go together' })
-  }
+  const problems = checkPair(path, { accessKeyId, secretAccessKey })
   if (sessionToken !== undefined && accessKeyId === undefined) {
     problems.push({ path: [...path, 'sessionToken'], hint: 'belongs to an accessKeyId' })
   }
   return problems
+}
+
+/** Two settings of which neither means anything without the other. */
+function checkPair(path: readonly string[], pair: Readonly<Record<string, unknown>>, hint?: string): Problem[] {
+  const names = Object.keys(pair)
+  const [first = ''] = names
+  const given = Object.values(pair).filter((value) => value !== undefined)
+  return given.length === 1 ? [{ path: [...path, first], hint: hint ?? `${names.join(' and ')} go together` }] : []
 }
 
 function checkManagers({ keys, backend, buckets }: ParsedSettings): Problem[] {
@@ -119,9 +123,9 @@ function checkManagers({ keys, backend, buckets }: ParsedSettings): Problem[] {
   return problems
 }
 
-type LocalManager = Extract<ParsedSettings['keys']['managers'][string], { readonly type: 'local' }>
+type Manager<Type extends string> = Extract<ParsedSettings['keys']['managers'][string], { readonly type: Type }>
 
-function checkLocal(path: readonly string[], manager: LocalManager): Problem[] {
+function checkLocal(path: readonly string[], manager: Manager<'local'>): Problem[] {
   const problems: Problem[] = []
   if (manager.file !== undefined && (manager.keys ?? manager.keysFile) !== undefined) {
     const hint = 'keys or keysFile is given too; keep one of them'
@@ -160,27 +164,19 @@ function checkRetired(keys: ParsedSettings['keys'], buckets: ParsedSettings['buc
   })
 }
 
-type KmipManager = Extract<ParsedSettings['keys']['managers'][string], { readonly type: 'kmip' }>
-
-function checkKmip(path: readonly string[], manager: KmipManager): Problem[] {
+function checkKmip(path: readonly string[], manager: Manager<'kmip'>): Problem[] {
   const { username, password, key, formerKeys, wrappingKey } = manager
-  const problems: Problem[] = []
-  if ((username === undefined) !== (password === undefined)) {
-    problems.push({ path: [...path, 'username'], hint: 'username and password (or passwordFile) go together' })
-  }
+  const hint = 'username and password (or passwordFile) go together'
+  const problems = checkPair(path, { username, password }, hint)
   if (wrappingKey === undefined && [key, ...formerKeys].some(({ mechanism }) => mechanism === 'get')) {
     problems.push({ path: [...path, 'wrappingKey'], hint: 'the mechanism get needs it' })
   }
   return problems
 }
 
-type VaultManager = Extract<ParsedSettings['keys']['managers'][string], { readonly type: 'vault-transit' }>
-
-function checkVault(path: readonly string[], { address, login, certFile, keyFile }: VaultManager): Problem[] {
+function checkVault(path: readonly string[], { address, login, certFile, keyFile }: Manager<'vault-transit'>): Problem[] {
   const problems = login.method === 'aws' ? checkAwsCredentials([...path, 'login'], login) : []
-  if ((certFile === undefined) !== (keyFile === undefined)) {
-    problems.push({ path: [...path, 'certFile'], hint: 'certFile and keyFile go together' })
-  }
+  problems.push(...checkPair(path, { certFile, keyFile }))
   if (login.method === 'cert' && certFile === undefined) {
     problems.push({ path: [...path, 'login', 'method'], hint: 'cert needs certFile and keyFile' })
   }
@@ -188,22 +184,18 @@ function checkVault(path: readonly string[], { address, login, certFile, keyFile
 }
 
 function checkInTheClear(path: readonly string[], name: string, address: string | undefined): Problem[] {
-  if (address?.startsWith('http:') !== true || LOOPBACK.test(address)) return []
+  if (address?.startsWith('http:') !== true || isLoopback(address.replace('http://', ''))) return []
   const hint = 'keys and tokens would go over the network in the clear: write https://'
   return [{ path: [...path, name], value: address, hint }]
 }
 
-type AzureManager = Extract<ParsedSettings['keys']['managers'][string], { readonly type: 'azure-key-vault' }>
-
-function checkAzure(path: readonly string[], { vaultUrl, authorityHost }: AzureManager): Problem[] {
+function checkAzure(path: readonly string[], { vaultUrl, authorityHost }: Manager<'azure-key-vault'>): Problem[] {
   return Object.entries({ vaultUrl, authorityHost }).flatMap(([name, value]) =>
     value?.startsWith('http:') === true
       ? { path: [...path, name], value, hint: 'the SDK sends no token over http: write https://' }
       : [],
   )
 }
-
-const LOOPBACK = /^http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/
 
 function checkCredentials({ credentials = [] }: ParsedSettings): Problem[] {
   return credentials.flatMap(({ accessKey }, at) => {
@@ -259,7 +251,7 @@ function checkAdmin({ admin }: ParsedSettings): Problem[] {
   }
   if (tokens.length === 0 || admin.tls !== undefined || admin.listen === false) return problems
   const { host } = admin.listen
-  if (LOOPBACK.test(`http://${host.includes(':') ? `[${host}]` : host}`)) return problems
+  if (isLoopback(host.includes(':') ? `[${host}]` : host)) return problems
   const hint = 'tokens of the admin API would go over the network in the clear: set admin.tls, or listen on 127.0.0.1'
   return [...problems, { path: ['admin', 'listen'], value: host, hint }]
 }

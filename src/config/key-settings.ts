@@ -5,7 +5,7 @@ import { kmip } from './kmip-settings.ts'
 import { azureKeyVault } from './azure-settings.ts'
 import { gcpKms } from './gcp-settings.ts'
 import { retryPolicy } from './retry-settings.ts'
-import { count, duration, path, secret, secretBesideFile } from './shapes.ts'
+import { count, duration, path, region, secret, secretBesideFile } from './shapes.ts'
 import { vaultTransit } from './vault-settings.ts'
 
 /** The name of a key manager. */
@@ -63,10 +63,7 @@ const awsKmsManager = z.strictObject({
     .describe(
       'Keys of AWS KMS that bucket keys were wrapped by before. Only what these and `keyId` have wrapped is opened.',
     ),
-  region: z
-    .string()
-    .regex(/^[a-z0-9-]{1,63}$/, 'write a region, for example eu-central-1')
-    .describe('Region of the key; of a multi-region key any that has a replica.'),
+  region: region.describe('Region of the key; of a multi-region key any that has a replica.'),
   endpoint: httpEndpoint.optional().describe('Address of the service, if it is not that of AWS in `region`.'),
   ...awsCredentials('the key manager'),
   caFile,

@@ -9,7 +9,7 @@ import { z } from 'zod'
 import { admin } from './admin-settings.ts'
 import { corsRules, publicAccess, publicUrls } from './browser-settings.ts'
 import { alias, keys } from './key-settings.ts'
-import { count, duration, listenAddress, path, quantity, secret, size, switchedOff } from './shapes.ts'
+import { count, duration, listenAddress, path, quantity, region, secret, size, switchedOff } from './shapes.ts'
 import { backend, state, type StoreSettings } from './store-settings.ts'
 import { DURATION_PATTERN, parseDuration } from './units.ts'
 
@@ -38,9 +38,7 @@ const server = z.strictObject({
     .describe(
       'Cross-origin rules for buckets that have none of their own, neither by PutBucketCors nor in `buckets[].cors`.',
     ),
-  region: z
-    .string()
-    .regex(/^[a-z0-9-]{1,63}$/, 'write a region, for example eu-central-1')
+  region: region
     .optional()
     .describe('The only region that signatures may be made for. Without it any region is accepted.'),
   tls: tls.optional().describe('Serve HTTPS. Without it the listener speaks HTTP.'),
@@ -237,6 +235,12 @@ export type Settings = DeepReadonly<
     backend: StoreSettings
     state: StoreSettings & { bucket: string; prefix: string }
   }
+>
+
+/** Those of one key manager: of any, or of one type. */
+export type ManagerSettings<Type extends string = string> = Extract<
+  Settings['keys']['managers'][string],
+  { readonly type: Type }
 >
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T

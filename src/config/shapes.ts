@@ -57,6 +57,7 @@ export const hostAndPort = z
 /** YAML 1.2 reads `off` as a word and `false` as a boolean; both mean the same here. */
 export const switchedOff = z.union([z.literal('off'), z.literal(false)]).transform(() => false as const)
 
+export const region = z.string().regex(/^[a-z0-9-]{1,63}$/, 'write a region, for example eu-central-1')
 export const path = (description: string) => z.string().min(1, 'name a path').describe(description)
 export const secret = (description: string, schema: z.ZodString = z.string().min(1, 'it is empty')) =>
   schema.meta({ description, secret: true })

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { awsCredentials, httpEndpoint } from './aws-settings.ts'
 import { retryPolicy } from './retry-settings.ts'
-import { count, duration, path, secret } from './shapes.ts'
+import { count, duration, path, region, secret } from './shapes.ts'
 
 /** Kept equal to the table of profiles by a test. */
 export const PROFILE_NAMES = [
@@ -42,9 +42,7 @@ const retry = retryPolicy({
 /** What only a store of type `s3` has. */
 const s3Fields = {
   endpoint: httpEndpoint.optional().describe('Address of an `s3` store. Default: AWS in `region`.'),
-  region: z
-    .string()
-    .regex(/^[a-z0-9-]{1,63}$/, 'write a region, for example eu-central-1')
+  region: region
     .default('us-east-1')
     .describe(
       'Region that requests to an `s3` store are signed for. A bucket that turns out to be in another is followed, at the same endpoint; an endpoint of AWS becomes that of the other region.',

@@ -1,7 +1,7 @@
 /** A key of the Transit secrets engine of Vault or OpenBao, and the ways to a token. */
 import { z } from 'zod'
 import { awsCredentials, httpEndpoint } from './aws-settings.ts'
-import { path } from './shapes.ts'
+import { path, region } from './shapes.ts'
 
 const PATH_HINT = 'write a path of Vault without /v1/, for example transit or team/transit'
 const mountPath = z.string().regex(/^(?!.*\.\.)[\w.-]{1,100}(\/[\w.-]{1,100}){0,9}$/, PATH_HINT)
@@ -56,9 +56,7 @@ const byAws = z.strictObject({
   method: z.literal('aws').describe('`aws`: a signed request for the identity of an AWS principal.'),
   mount,
   role: role.optional(),
-  region: z
-    .string()
-    .regex(/^[a-z0-9-]{1,63}$/, 'write a region, for example eu-central-1')
+  region: region
     .default('us-east-1')
     .describe('Region of the STS that Vault asks; us-east-1 is its global address.'),
   serverId: name.optional().describe('What the method expects in `X-Vault-AWS-IAM-Server-ID`, if anything.'),

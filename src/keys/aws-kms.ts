@@ -2,7 +2,7 @@
 import type { DescribeKeyCommandOutput, KMS } from '@aws-sdk/client-kms'
 import { Denied, Integrity, Unavailable } from '../errors.ts'
 import { KEY_BYTES } from '../format/derive.ts'
-import { ownMemory } from '../secret-bytes.ts'
+import { takeCopy } from '../secret-bytes.ts'
 import { kmsFailure, mayBeStrange } from './aws-kms/errors.ts'
 import { withinTime } from './deadline.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
@@ -165,11 +165,12 @@ export class AwsKmsKeyManager implements KeyManager {
 
   async #canOpenOwn(context: KeyContext, work: Opening<unknown>): Promise<boolean> {
     const bound = { Plaintext: PROBE, EncryptionContext: encryptionContext(context) }
-    const options = { abortSignal: AbortSignal.timeout(this.#timeout) }
-    const tries = [this.#keyId, ...this.#formerKeyIds].map(async (KeyId) => {
-      const { CiphertextBlob } = await this.#kms.encrypt({ KeyId, ...bound }, options)
-      await work(ownBytes(CiphertextBlob), options)
-    })
+    const tries = [this.#keyId, ...this.#formerKeyIds].map((KeyId) =>
+      withinTime(this.#timeout, async (abortSignal) => {
+        const { CiphertextBlob } = await this.#kms.encrypt({ KeyId, ...bound }, { abortSignal })
+        await work(ownBytes(CiphertextBlob), { abortSignal })
+      }),
+    )
     const outcomes = await Promise.allSettled(tries)
     return outcomes.every(({ status }) => status === 'fulfilled')
   }
@@ -202,10 +203,7 @@ const STRANGE = 'something answers that is not AWS KMS'
 /** A copy outside every pool; what came is wiped. */
 function ownBytes(found: Uint8Array | undefined): Buffer {
   if (found === undefined || found.length === 0) throw new Unavailable(STRANGE)
-  const own = ownMemory(found.length)
-  own.set(found)
-  found.fill(0)
-  return own
+  return takeCopy(found)
 }
 
 interface Trusted {

@@ -2,7 +2,7 @@
 import { constants, verify } from 'node:crypto'
 import { Integrity, Unavailable } from '../errors.ts'
 import { KEY_BYTES, type RandomSource } from '../format/derive.ts'
-import { ownMemory } from '../secret-bytes.ts'
+import { takeCopy } from '../secret-bytes.ts'
 import { azureFailure } from './azure-key-vault/errors.ts'
 import { digestOf, type Form, IV_BYTES, parseForm, renderForm, signedText, TAG_BYTES } from './azure-key-vault/forms.ts'
 import { type KeyVersion, KeyVersions, type KeyVersionsParts } from './azure-key-vault/key-versions.ts'
@@ -58,7 +58,7 @@ export class AzureKeyVaultKeyManager implements KeyManager {
   async health(): Promise<void> {
     this.#requireOpen()
     await this.#versions.newest()
-    await this.#versions.requireAll()
+    await this.#versions.requireFormer()
   }
 
   async close(): Promise<void> {
@@ -144,10 +144,8 @@ export class AzureKeyVaultKeyManager implements KeyManager {
 
 /** A copy in a buffer of its own; what came is wiped. */
 function ownKey(found: Uint8Array): Buffer {
-  const own = ownMemory(KEY_BYTES)
-  const fits = found.length === KEY_BYTES
-  if (fits) own.set(found)
-  found.fill(0)
-  if (fits) return own
+  const own = takeCopy(found)
+  if (own.length === KEY_BYTES) return own
+  own.fill(0)
   throw new Integrity('unwrap failure', `Azure Key Vault opened ${found.length} bytes, which are no bucket key`)
 }

@@ -85,7 +85,7 @@ class FailoverBucketKeys implements RotatingBucketKeys {
 
   /** Those that stand in are kept below too. */
   close(): void {
-    this.#standIns.drain()
+    this.#standIns.clear()
     this.#keys.close()
   }
 

@@ -3,7 +3,7 @@ import type { protos } from '@google-cloud/kms'
 import { crc32 } from 'hash-wasm'
 import { Denied, Integrity, Unavailable } from '../errors.ts'
 import { KEY_BYTES, type RandomSource } from '../format/derive.ts'
-import { ownMemory } from '../secret-bytes.ts'
+import { takeCopy } from '../secret-bytes.ts'
 import { withinTime } from './deadline.ts'
 import { gcpFailure, isBroken } from './gcp-kms/errors.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
@@ -131,9 +131,7 @@ export class GcpKmsKeyManager implements KeyManager {
   /** A copy in a buffer of its own, if it is what the service sent; what came is wiped. */
   async #checked(found: Decrypted['plaintext'], sum: Decrypted['plaintextCrc32c']): Promise<Buffer> {
     const came = typeof found === 'string' ? Buffer.from(found, 'base64') : (found ?? new Uint8Array())
-    const own = ownMemory(came.length)
-    own.set(came)
-    came.fill(0)
+    const own = takeCopy(came)
     if (own.length > 0 && String(sum?.value) === String(await crc32c(own))) return own
     own.fill(0)
     throw this.#damaged()

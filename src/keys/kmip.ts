@@ -1,6 +1,7 @@
 /** The key manager whose master key is in a KMIP server. */
 import { Denied, Unavailable } from '../errors.ts'
 import { KEY_BYTES, type RandomSource } from '../format/derive.ts'
+import type { SecretBytes } from '../secret-bytes.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
 import { KmipClient } from './kmip/client.ts'
 import { type KmipTls, openConnection, type Place } from './kmip/connection.ts'
@@ -23,8 +24,8 @@ export interface KmipParts {
   /** Asked for each new connection: certificates are renewed while we run. */
   readonly tls: () => Promise<KmipTls>
   readonly credential?: Credential | undefined
-  /** The key that the server wraps keys by which it gives away; the mechanism `get` needs it. */
-  readonly wrapping?: (KeyChoice & { readonly key: Buffer }) | undefined
+  /** The key that the server wraps keys by which it gives away; the mechanism `get` needs it. `close` ends it. */
+  readonly wrapping?: (KeyChoice & { readonly key: SecretBytes }) | undefined
   /** The first one wraps, all open. */
   readonly keys: readonly [MasterKeyChoice, ...MasterKeyChoice[]]
   /** At most. */
@@ -93,7 +94,7 @@ export class KmipKeyManager implements KeyManager {
   async close(): Promise<void> {
     this.#closed = true
     this.#client.close()
-    this.#wrapping?.key.fill(0)
+    this.#wrapping?.key.dispose()
   }
 
   #masterKey(setting: string, { mechanism, ...choice }: MasterKeyChoice): MasterKey {

@@ -1,9 +1,9 @@
 /** The key manager whose master keys this process holds itself. */
 import { Integrity, Unavailable } from '../errors.ts'
-import { drawn, KEY_BYTES, type RandomSource } from '../format/derive.ts'
+import type { RandomSource } from '../format/derive.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
-import { rewrapByOpening, unwrapLocal, wrapLocal } from './local-wrap.ts'
-import type { MasterKeys } from './master-keys.ts'
+import { generateByWrapping, rewrapByOpening, unwrapLocal, wrapLocal } from './local-wrap.ts'
+import { endMasterKeys, type MasterKeys } from './master-keys.ts'
 
 export interface LocalKeyManagerParts {
   readonly alias: string
@@ -31,8 +31,7 @@ export class LocalKeyManager implements KeyManager {
   }
 
   async generate(context: KeyContext): Promise<GeneratedKey> {
-    const key = drawn(this.#random, KEY_BYTES)
-    return { key, wrapped: await this.wrap(key, context) }
+    return generateByWrapping(this, this.#random, context)
   }
 
   async wrap(key: Buffer, context: KeyContext): Promise<Buffer> {
@@ -70,7 +69,7 @@ export class LocalKeyManager implements KeyManager {
 
   async close(): Promise<void> {
     this.#closed = true
-    wipe(this.#masterKeys)
+    endMasterKeys(this.#masterKeys)
   }
 
   /** One reading at a time: it may derive keys, which takes a gigabyte at worst. */
@@ -83,20 +82,16 @@ export class LocalKeyManager implements KeyManager {
     const found = await this.#read()
     if (found === undefined) return
     if (this.#closed) {
-      wipe(found)
+      endMasterKeys(found)
       return
     }
     const old = this.#masterKeys
     this.#masterKeys = found
-    wipe(old)
+    // Safe: nothing outside holds them, and every use of them is within one synchronous step.
+    endMasterKeys(old)
   }
 
   #open(): void {
     if (this.#closed) throw new Unavailable(`key manager ${this.alias} is closed`)
   }
-}
-
-/** Safe: nothing outside the manager holds these buffers, and every use of them is within one synchronous step. */
-function wipe({ all }: MasterKeys): void {
-  for (const { key } of all.values()) key.dispose()
 }

@@ -12,8 +12,13 @@ export async function makeBucketKey(manager: KeyManager, context: KeyContext): P
   })
   const { wrapped } = made
   const key = takeSecret(made.key)
-  if (key.length !== KEY_BYTES) throw new Internal(`key manager ${alias} made a key of ${key.length} bytes`)
-  await requireOpens(manager, { key, wrapped }, context)
+  try {
+    if (key.length !== KEY_BYTES) throw new Internal(`key manager ${alias} made a key of ${key.length} bytes`)
+    await requireOpens(manager, { key, wrapped }, context)
+  } catch (error) {
+    key.dispose()
+    throw error
+  }
   return { tag, alias, kid: kidOf(key), wrapped, key, ...context }
 }
 
@@ -25,7 +30,6 @@ async function requireOpens(manager: KeyManager, { key, wrapped }: GeneratedKey,
     opened.fill(0)
     if (!same) throw new Integrity('unwrap failure', 'it opens to something else')
   } catch (error) {
-    key.fill(0)
     throw asUnfit(manager, error)
   }
 }

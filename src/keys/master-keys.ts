@@ -51,6 +51,11 @@ const SCRYPT_COST = { N: 131_072, r: 8, p: 1 } as const
 /** What a file may ask of this machine: 1 GiB. */
 const SCRYPT_MAX_MEMORY = 1 << 30
 
+/** Ends them: nobody else may hold them. */
+export function endMasterKeys({ all }: MasterKeys): void {
+  for (const { key } of all.values()) key.dispose()
+}
+
 /** The id of a master key; says nothing about the key to whoever does not have it. */
 export function masterIdOf(key: Buffer): Buffer {
   return expand(key, ID_LABEL, Buffer.alloc(0), ID_BYTES)
@@ -96,7 +101,7 @@ export async function generateMasterKey(
     const file = parseMasterKeysFile(content)
     // Opens every entry: a file whose keys do not open is repaired, not extended.
     const opened = await parseMasterKeys(content, fresh.passphrase)
-    for (const { key } of opened.all.values()) key.dispose()
+    endMasterKeys(opened)
     const { entry, secrets } = await newEntry(fresh, file.secrets.length)
     id = entry.id
     const extended = { ...file, keys: [...file.keys, entry], secrets: [...file.secrets, ...secrets] }

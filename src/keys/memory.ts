@@ -3,7 +3,7 @@ import { Unavailable } from '../errors.ts'
 import { drawn, KEY_BYTES, type RandomSource } from '../format/derive.ts'
 import { takeSecret } from '../secret-bytes.ts'
 import type { GeneratedKey, KeyContext, KeyManager } from './key-manager.ts'
-import { rewrapByOpening, unwrapLocal, wrapLocal } from './local-wrap.ts'
+import { generateByWrapping, rewrapByOpening, unwrapLocal, wrapLocal } from './local-wrap.ts'
 import { type MasterKey, masterIdOf } from './master-keys.ts'
 
 /** Provider tag `m`. What it wrapped cannot be unwrapped after `close` or by another instance. */
@@ -21,8 +21,7 @@ export class MemoryKeyManager implements KeyManager {
   }
 
   async generate(context: KeyContext): Promise<GeneratedKey> {
-    const key = drawn(this.#random, KEY_BYTES)
-    return { key, wrapped: await this.wrap(key, context) }
+    return generateByWrapping(this, this.#random, context)
   }
 
   async wrap(key: Buffer, context: KeyContext): Promise<Buffer> {

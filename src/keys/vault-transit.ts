@@ -24,7 +24,6 @@ export class VaultTransitKeyManager implements KeyManager {
   readonly alias: string
   readonly #session: VaultTransitParts['session']
   readonly #key: TransitKey
-  #closed = false
   /** That the key is of the kind that binds the context; `undefined` while nobody knows. */
   #kind: Promise<void> | undefined
 
@@ -70,7 +69,6 @@ export class VaultTransitKeyManager implements KeyManager {
   }
 
   async close(): Promise<void> {
-    this.#closed = true
     await this.#session.close()
   }
 
@@ -93,7 +91,7 @@ export class VaultTransitKeyManager implements KeyManager {
   }
 
   async #lookAtKey(): Promise<void> {
-    const answer = await this.#call({ method: 'GET', path: `${this.#key.mount}/keys/${this.#key.name}` })
+    const answer = await this.#session.call({ method: 'GET', path: `${this.#key.mount}/keys/${this.#key.name}` })
     if (answer.status !== 200) throw transitFailure(this.alias, 'read', this.#key, answer)
     const key = objectIn(answer.body, 'data')
     if (typeof key?.['type'] !== 'string') throw this.#strangeAnswer()
@@ -116,16 +114,11 @@ export class VaultTransitKeyManager implements KeyManager {
   async #ask(operation: Operation, body: Buffer, version?: number): Promise<VaultAnswer> {
     const { mount, name } = this.#key
     const path = `${mount}/${operation}/${name}`
-    const answer = await this.#call({ method: 'POST', path, body }).finally(() => body.fill(0))
+    const answer = await this.#session.call({ method: 'POST', path, body }).finally(() => body.fill(0))
     if (answer.status === 200) return answer
     // The next key of that name may be of another kind.
     if (isMissing(answer)) this.#kind = undefined
     throw transitFailure(this.alias, operation, this.#key, answer, version)
-  }
-
-  async #call(request: Parameters<VaultSession['call']>[0]): Promise<VaultAnswer> {
-    if (this.#closed) throw new Unavailable(`key manager ${this.alias} is closed`)
-    return this.#session.call(request)
   }
 }
 

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { KmipKeyManager, type KmipParts, type MasterKeyChoice } from '../../src/keys/kmip.ts'
 import type { MechanismName } from '../../src/keys/kmip/forms.ts'
+import { type SecretBytes, takeSecret } from '../../src/secret-bytes.ts'
 import { KmipServer, pem } from './kmip-server.ts'
 
 type Keys = KmipParts['keys']
@@ -9,7 +10,7 @@ type Keys = KmipParts['keys']
 export interface KmipOptions extends Partial<Omit<KmipParts, 'place' | 'wrapping'>> {
   readonly serverName?: string
   readonly port?: number
-  readonly wrappingKey?: Buffer
+  readonly wrappingKey?: SecretBytes
 }
 
 /** The client certificate that the server knows, and whom it is to trust. */
@@ -37,7 +38,7 @@ export class KmipWorld {
       alias: 'main',
       place: { host: '127.0.0.1', port, serverName },
       tls: async () => tlsFiles(),
-      wrapping: { name: 'wrapping', key: wrappingKey ?? this.valueOf('wrapping') },
+      wrapping: { name: 'wrapping', key: wrappingKey ?? takeSecret(this.valueOf('wrapping')) },
       keys: by('encrypt', 'main'),
       connections: 2,
       timeout: 2_000,
@@ -48,7 +49,7 @@ export class KmipWorld {
     return manager
   }
 
-  /** A copy: a manager that is closed wipes its own. */
+  /** A copy: a manager that is closed ends its own. */
   valueOf(name: keyof KmipWorld['ids']): Buffer {
     return Buffer.from(this.server.keys.get(this.ids[name])?.value ?? '')
   }

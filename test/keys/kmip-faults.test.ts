@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { encrypt } from '../../src/format/derive.ts'
 import { bytes, structure } from '../../src/keys/kmip/messages.ts'
 import { type Operation, REASON, TAG } from '../../src/keys/kmip/protocol.ts'
+import { takeSecret } from '../../src/secret-bytes.ts'
 import { type Fault, KmipServer, pem, TALK } from '../helpers/kmip-server.ts'
 import { by, KmipWorld, tlsFiles } from '../helpers/kmip-world.ts'
 
@@ -62,7 +63,7 @@ describe('a server that does not do what it should', () => {
 
   it('a key that was wrapped by another one, or not at all, is not used', async () => {
     const manager = world.open({ keys: by('get', 'main') })
-    const other = world.open({ keys: by('get', 'main'), wrappingKey: randomBytes(32) })
+    const other = world.open({ keys: by('get', 'main'), wrappingKey: takeSecret(randomBytes(32)) })
     await expect(other.generate(CONTEXT)).rejects.toMatchObject({ kind: 'denied' })
     await expect(other.health()).rejects.toThrow('does not open with the key in `wrappingKey`')
     server.faultAt = 'Get'

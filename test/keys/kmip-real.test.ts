@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { KmipKeyManager, type KmipParts } from '../../src/keys/kmip.ts'
+import { takeSecret } from '../../src/secret-bytes.ts'
 import { keyManagerContract } from '../contract/key-manager.contract.ts'
 import { by } from '../helpers/kmip-world.ts'
 
@@ -30,7 +31,7 @@ describe.skipIf(given === undefined)('with a real server', () => {
         cert: readFileSync(certFile, 'utf8'),
         key: readFileSync(keyFile, 'utf8'),
       }),
-      wrapping: { name: 'wrapping', key: Buffer.from(wrapping, 'hex') },
+      wrapping: { name: 'wrapping', key: takeSecret(Buffer.from(wrapping, 'hex')) },
       keys,
       connections,
       timeout: 10_000,

@@ -3,6 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { KmipClient } from '../../src/keys/kmip/client.ts'
 import { openConnection } from '../../src/keys/kmip/connection.ts'
+import { KeyObject } from '../../src/keys/kmip/key-object.ts'
+import { FetchedKey } from '../../src/keys/kmip/master-key.ts'
+import { takeSecret } from '../../src/secret-bytes.ts'
 import { keyManagerContract } from '../contract/key-manager.contract.ts'
 import { by, KmipWorld, tlsFiles } from '../helpers/kmip-world.ts'
 
@@ -263,6 +266,28 @@ it('what was sent and what came is wiped, and a key is in no buffer that others 
   expect(opened.buffer.byteLength).toBe(32)
   expect(seen).toHaveLength(6)
   for (const bytes of seen) expect(bytes.every((byte) => byte === 0)).toBe(true)
+})
+
+it('close ends the wrapping key', async () => {
+  const wrappingKey = takeSecret(world.valueOf('wrapping'))
+  await world.open({ wrappingKey }).close()
+  expect(wrappingKey).toHaveLength(0)
+})
+
+it('a key that comes when the manager is closed already is not opened, and nobody is told that it is wrong', async () => {
+  const signal = AbortSignal.timeout(5_000)
+  const connection = await openConnection({ host: '127.0.0.1', port: server.port }, tlsFiles(), signal)
+  const key = takeSecret(world.valueOf('wrapping'))
+  const exchange = async (render: () => Buffer): Promise<Buffer> => {
+    const answer = await connection.exchange(render(), signal)
+    if (server.calls.at(-1) === 'Get') key.dispose()
+    return answer
+  }
+  const client = new KmipClient({ pool: { exchange, close: () => connection.close() }, random: randomBytes })
+  const wrapping = { object: new KeyObject('wrappingKey', { id: ids.wrapping }, client), key }
+  const fetched = new FetchedKey(new KeyObject('key', { id: ids.main }, client), ['Active'], client, wrapping, randomBytes)
+  await expect(fetched.seal(randomBytes(32), Buffer.alloc(1), signal)).rejects.toMatchObject({ message: 'closed' })
+  client.close()
 })
 
 it('a request that comes too late to be sent is wiped too', async () => {

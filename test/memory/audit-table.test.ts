@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const MAKERS = /\b(?:takeSecret|takeShortSecret|ownMemory|readSecretFile|expand|extract|scrypt)\(/
+const MAKERS = /\b(?:takeSecret|takeShortSecret|takeCopy|ownCopy|ownMemory|readSecretFile|expand|extract|scrypt)\(/
 /** The maker of all of them has no key of its own. */
 const TOOL = 'secret-bytes.ts'
 

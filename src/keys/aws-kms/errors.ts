@@ -1,5 +1,6 @@
 /** What AWS KMS answers where it does not do what it was asked, as inner errors. */
 import { Denied, Integrity, type KeyFault, Unavailable } from '../../errors.ts'
+import { codeOf } from '../provider-errors.ts'
 
 /** The bytes, or what they are bound to, are wrong. */
 const BROKEN: ReadonlySet<string> = new Set([
@@ -48,8 +49,7 @@ export function kmsFailure(alias: string, action: string, error: unknown): Error
   const what = `AWS KMS, key manager ${alias}: kms:${action} failed (${name})`
   if (BROKEN.has(name)) return new Integrity('unwrap failure', what)
   const why = REFUSED[name]
-  const key = KEY_FAULTS[name]
-  if (why !== undefined) return new Denied(`${what}: ${why}`, key === undefined ? {} : { key })
+  if (why !== undefined) return new Denied(`${what}: ${why}`, { key: KEY_FAULTS[name] })
   const hint = HINTS[name]
   return new Unavailable(hint === undefined ? what : `${what}: ${hint}`)
 }
@@ -57,8 +57,8 @@ export function kmsFailure(alias: string, action: string, error: unknown): Error
 /** That of the service, or such as ECONNREFUSED and CERT_HAS_EXPIRED of the way to it. */
 function nameOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown'
-  const code: unknown = 'code' in error ? error.code : undefined
-  if (error.name === 'Error' && typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,60}$/.test(code)) return code
+  const code = error.name === 'Error' ? codeOf(error) : undefined
+  if (code !== undefined) return code
   // Whatever answered may have put anything there.
   return /^\w{1,60}$/.test(error.name) ? error.name : 'unknown'
 }

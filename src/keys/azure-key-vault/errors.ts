@@ -1,5 +1,6 @@
 /** What Azure answers where it does not do what it was asked, as inner errors. Its own texts quote names and never leave this file. */
 import { Denied, Integrity, type KeyFault, Unavailable } from '../../errors.ts'
+import { patienceOf, refusedLogin } from '../provider-errors.ts'
 
 /** Inner codes of refusals, or statuses where there is none. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -23,8 +24,6 @@ const KEY_FAULTS: Readonly<Record<string, KeyFault>> = {
   KeyExpired: 'wrong-state',
 }
 
-/** Codes of OAuth by which a login is refused for good. */
-const LOGIN = /\b(invalid_client|invalid_grant|invalid_request|invalid_scope|unauthorized_client|access_denied)\b/
 const LOGIN_NUMBER = /\bAADSTS\d{1,9}\b/
 
 /** What is read of an error of the SDK. */
@@ -55,19 +54,18 @@ export function azureFailure(alias: string, operation: string, error: unknown, o
   if (isOfLogin(name)) return loginFailure(what, message)
   if (status === undefined || status >= 500 || LATER.has(status)) {
     const message = name === 'TimeoutError' ? `${what}: no answer in time` : what
-    return new Unavailable(message, retryAfter === undefined ? {} : { retryAfter })
+    return new Unavailable(message, { retryAfter })
   }
   if (status === 400 && opening) return new Integrity('unwrap failure', what)
   const cause = inner ?? status
-  const key = KEY_FAULTS[cause]
   const why = REFUSED[cause] ?? 'the diagnostic log of the vault says why'
-  return new Denied(`${what}: ${why}`, key === undefined ? {} : { key })
+  return new Denied(`${what}: ${why}`, { key: KEY_FAULTS[cause] })
 }
 
 const LATER: ReadonlySet<number> = new Set([408, 429])
 
 function loginFailure(what: string, message: string): Error {
-  const login = LOGIN.exec(message)?.[0]
+  const login = refusedLogin(message)
   if (login === undefined) return new Unavailable(`${what}: there is no token to be had`)
   return new Denied(`${what}: the login is refused (${listed(login, LOGIN_NUMBER.exec(message)?.[0])})`)
 }
@@ -89,7 +87,7 @@ function told(error: unknown): Told {
     code: known(at(error, 'code')),
     inner: known(at(at(at(at(error, 'details'), 'error'), 'innerError'), 'code')),
     message: error instanceof Error ? error.message : '',
-    retryAfter: patience(at(error, 'response')),
+    retryAfter: patienceOf(headerOf(at(error, 'response'), 'retry-after')),
   }
 }
 
@@ -97,11 +95,10 @@ function told(error: unknown): Told {
 const known = (code: unknown): string | undefined =>
   typeof code === 'string' && /^[A-Z][A-Za-z_]{2,40}$/.test(code) ? code : undefined
 
-function patience(response: unknown): number | undefined {
+function headerOf(response: unknown, name: string): unknown {
   const headers = at(response, 'headers')
   const get = at(headers, 'get')
-  const seconds: unknown = typeof get === 'function' ? get.call(headers, 'retry-after') : undefined
-  return typeof seconds === 'string' && /^\d{1,4}$/.test(seconds) ? Number(seconds) * 1_000 : undefined
+  return typeof get === 'function' ? (get.call(headers, name) as unknown) : undefined
 }
 
 function at(value: unknown, name: string): unknown {

@@ -91,16 +91,16 @@ export class KeyVersions {
       if (key !== undefined) return this.#keep(key)
     }
     // No key, or no such version of it: Azure says the same.
-    await this.requireAll()
+    for (const name of this.#names()) await this.#get(name)
     throw new Integrity(
       'unwrap failure',
       `wrapped by a version of a key that key manager ${this.#parts.alias} does not name in keyName or formerKeyNames`,
     )
   }
 
-  /** Throws unless every key is there. */
-  async requireAll(): Promise<void> {
-    for (const name of this.#names()) await this.#get(name)
+  /** Throws unless every former key is there. */
+  async requireFormer(): Promise<void> {
+    for (const name of this.#parts.formerKeyNames) await this.#get(name)
   }
 
   #names(): readonly string[] {

@@ -1,5 +1,6 @@
 /** What Google Cloud KMS answers where it does not do what it was asked, as inner errors. Its own texts quote names and never leave this file. */
 import { Denied, type KeyFault, Unavailable } from '../../errors.ts'
+import { codeOf, refusedLogin } from '../provider-errors.ts'
 
 /** Codes of google.rpc.Code, as the SDK gives them, by name. */
 const CODES: Readonly<Record<number, string>> = {
@@ -25,9 +26,6 @@ const REFUSED: Readonly<Record<string, string>> = {
 
 const KEY_FAULTS: Readonly<Record<string, KeyFault>> = { NOT_FOUND: 'missing', FAILED_PRECONDITION: 'wrong-state' }
 
-/** Codes of OAuth by which a login is refused for good. */
-const LOGIN = /\b(invalid_client|invalid_grant|invalid_request|invalid_scope|unauthorized_client|access_denied)\b/
-
 /** Whether the service says that it cannot open these bytes: not its own, of another key, or bound to something else. */
 export function isBroken(error: unknown): boolean {
   return nameOf(error) === 'INVALID_ARGUMENT'
@@ -38,9 +36,8 @@ export function gcpFailure(alias: string, operation: string, error: unknown): Er
   const name = nameOf(error)
   const what = `Google Cloud KMS, key manager ${alias}: ${operation} failed (${name})`
   const why = REFUSED[name]
-  const key = KEY_FAULTS[name]
-  if (why !== undefined) return new Denied(`${what}: ${why}`, key === undefined ? {} : { key })
-  const [login] = LOGIN.exec(error instanceof Error ? error.message : '') ?? []
+  if (why !== undefined) return new Denied(`${what}: ${why}`, { key: KEY_FAULTS[name] })
+  const login = refusedLogin(error instanceof Error ? error.message : '')
   if (login !== undefined) return new Denied(`${what}: the login is refused (${login})`)
   return new Unavailable(name === 'TimeoutError' ? `${what}: no answer in time` : what)
 }
@@ -55,5 +52,5 @@ function nameOf(error: unknown): string {
   const status = /"status":\s*"([A-Z_]{2,40})"/.exec(error.message)?.[1]
   if (status !== undefined) return status
   if (typeof code === 'number') return CODES[code] ?? `HTTP ${code}`
-  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,60}$/.test(code) ? code : error.name
+  return codeOf(error) ?? error.name
 }

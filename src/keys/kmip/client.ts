@@ -1,6 +1,6 @@
 /** Operations of KMIP, each a request and its answer (KMIP 1.4, chapter 4). */
 import type { RandomSource } from '../../format/derive.ts'
-import { ownMemory } from '../../secret-bytes.ts'
+import { ownCopy } from '../../secret-bytes.ts'
 import { KmipFault } from './fault.ts'
 import {
   bytes,
@@ -276,10 +276,4 @@ function minorsIn(payload: readonly Item[]): Set<number> {
 /** An answer about another key is none. */
 function requireId(payload: readonly Item[], id: string): void {
   if (requireIn(payload, TAG.uniqueIdentifier, 'text') !== id) throw new KmipFault({ reason: 'wrong answer' })
-}
-
-function ownCopy(found: Buffer): Buffer {
-  const own = ownMemory(found.length)
-  found.copy(own)
-  return own
 }

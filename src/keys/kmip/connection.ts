@@ -1,6 +1,7 @@
 /** One TLS connection to a KMIP server: a request, its answer, the next request. */
 import { isIP } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
+import { codeOf } from '../provider-errors.ts'
 import { KmipFault } from './fault.ts'
 import { MAX_RESPONSE_BYTES } from './messages.ts'
 import { TAG } from './protocol.ts'
@@ -164,9 +165,6 @@ function attempt<T>(work: () => T): T {
   }
 }
 
-/** Codes such as ECONNREFUSED or CERT_HAS_EXPIRED tell enough; messages name hosts and files. */
 function lost(error?: unknown): KmipFault {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined
-  const known = typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,80}$/.test(code)
-  return new KmipFault({ reason: 'lost', detail: known ? code : 'closed' })
+  return new KmipFault({ reason: 'lost', detail: codeOf(error) ?? 'closed' })
 }

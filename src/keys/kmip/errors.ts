@@ -84,18 +84,17 @@ export function kmipFailure(alias: string, { fault }: KmipFault): Error {
   if ('code' in fault) {
     const what = `${who}${fault.operation} failed (${reasonName(fault.code)})`
     const refused = REFUSED_CODES.get(fault.code)
-    return refused === undefined ? new Unavailable(what) : denied(`${what}: ${refused}`, keyFaultOf(refused))
+    return refused === undefined
+      ? new Unavailable(what)
+      : new Denied(`${what}: ${refused}`, { key: keyFaultOf(refused) })
   }
   if (fault.reason === 'broken') {
     return new Integrity('unwrap failure', `${who}no key of it opens these bytes in this namespace and day`)
   }
   const refused = refusalOf(fault)
-  if (refused !== undefined) return denied(`${who}${refused}`, stateFaultOf(fault))
+  if (refused !== undefined) return new Denied(`${who}${refused}`, { key: stateFaultOf(fault) })
   return new Unavailable(`${who}${AWAY[fault.reason] ?? `no connection, or one that broke (${fault.detail ?? ''})`}`)
 }
-
-const denied = (message: string, key: KeyFault | undefined): Denied =>
-  new Denied(message, key === undefined ? {} : { key })
 
 function keyFaultOf(refused: string): KeyFault | undefined {
   if (refused === NO_SUCH_KEY) return 'missing'

@@ -9,6 +9,7 @@ import {
   sameBytes,
   sealSmall,
 } from '../../format/derive.ts'
+import type { SecretBytes } from '../../secret-bytes.ts'
 import { type KmipClient, type Sealed, TAG_BYTES } from './client.ts'
 import { KmipFault } from './fault.ts'
 import { joinSealed, type MechanismName, splitSealed } from './forms.ts'
@@ -118,7 +119,7 @@ export class EncryptingKey implements MasterKey {
 /** The key that the server wraps others by on their way here, and we open them. */
 export interface WrappingKey {
   readonly object: KeyObject
-  readonly key: Buffer
+  readonly key: SecretBytes
 }
 
 const LABEL = 'sealgate/v1/kmip'
@@ -169,6 +170,8 @@ export class FetchedKey implements MasterKey {
       (id) => object.use((wrappingId) => this.#client.getWrapped(id, wrappingId, signal), signal),
       signal,
     )
+    // The manager was closed meanwhile, and has ended it.
+    if (key.length === 0) throw new KmipFault({ reason: 'closed' })
     const master = unwrapKey(key, wrapped)
     if (master === undefined) throw new KmipFault({ reason: 'wrapping key' })
     try {

@@ -1,6 +1,6 @@
 /** Wrapping and unwrapping in one session: by AES-GCM, and by AES key wrap in whichever way the token can. */
 import { KEY_BYTES } from '../../format/derive.ts'
-import { ownMemory } from '../../secret-bytes.ts'
+import { ownCopy } from '../../secret-bytes.ts'
 import {
   type Attribute,
   CKA_CLASS,
@@ -84,9 +84,7 @@ export class Ciphers {
         : this.#unwrapPlain({ mechanism }, master, body)
     try {
       if (opened.length !== KEY_BYTES) throw new TokenFault({ reason: 'broken' })
-      const key = ownMemory(KEY_BYTES)
-      opened.copy(key)
-      return key
+      return ownCopy(opened)
     } finally {
       opened.fill(0)
     }

@@ -7,6 +7,14 @@ import type { Fault, Reason, TokenFault } from './messages.ts'
 export const PACKAGE = 'pkcs11js'
 export const INSTALL = 'npm install pkcs11js@2.1.7'
 
+const PIN_LOCKED =
+  "the PIN is locked; have the token's security officer unlock it (C_InitPIN), then check `pin`"
+const LACKS_MECHANISM = 'the token lacks the `mechanism` of the key'
+const ANOTHER_USER = 'another user is logged in from this process'
+const UNFIT = 'the key does not fit its `mechanism`'
+const GIVES_NO_KEY = 'the token gives no key out; use `aes-gcm`'
+const TAKES_NO_KEY = 'the token takes no key in; use `aes-gcm`'
+
 /** Repeating does not help before somebody has changed something. */
 const REFUSED_REASONS: Partial<Readonly<Record<Reason, string>>> = {
   package: `the package ${PACKAGE} cannot be loaded; install it for this version of Node with \`${INSTALL}\``,
@@ -15,32 +23,32 @@ const REFUSED_REASONS: Partial<Readonly<Record<Reason, string>>> = {
   'no key': 'the token has no AES key that fits `key`, or the user may not see it',
   'two keys': 'several AES keys of the token fit `key`; name `id` and `label`',
   'key size': '`key` is not an AES key of 256 bits',
-  mechanism: 'the token lacks the `mechanism` of the key',
-  'pin locked': "the PIN is locked; have the token's security officer unlock it (C_InitPIN), then check `pin`",
+  mechanism: LACKS_MECHANISM,
+  'pin locked': PIN_LOCKED,
   'pin at last try':
     'one more wrong PIN would lock the token, so none is tried; log in once with the right PIN by another tool, and check `pin`',
   'former key': 'the token lacks one of `formerKeys`',
 }
 
 const REFUSED_CODES = new Map<number, string>([
-  [CKR.PIN_LOCKED, "the PIN is locked; have the token's security officer unlock it (C_InitPIN), then check `pin`"],
+  [CKR.PIN_LOCKED, PIN_LOCKED],
   [CKR.PIN_EXPIRED, 'the PIN has expired; set another one, change `pin` and start again'],
   [CKR.USER_PIN_NOT_INITIALIZED, 'the token has no PIN of a user; have its security officer set one (C_InitPIN)'],
-  [CKR.USER_ANOTHER_ALREADY_LOGGED_IN, 'another user is logged in from this process'],
-  [CKR.USER_TOO_MANY_TYPES, 'another user is logged in from this process'],
+  [CKR.USER_ANOTHER_ALREADY_LOGGED_IN, ANOTHER_USER],
+  [CKR.USER_TOO_MANY_TYPES, ANOTHER_USER],
   [CKR.KEY_FUNCTION_NOT_PERMITTED, 'the key may not be used so: CKA_ENCRYPT, CKA_DECRYPT, CKA_WRAP and CKA_UNWRAP say'],
-  [CKR.KEY_TYPE_INCONSISTENT, 'the key does not fit its `mechanism`'],
-  [CKR.WRAPPING_KEY_TYPE_INCONSISTENT, 'the key does not fit its `mechanism`'],
-  [CKR.UNWRAPPING_KEY_TYPE_INCONSISTENT, 'the key does not fit its `mechanism`'],
-  [CKR.KEY_SIZE_RANGE, 'the key does not fit its `mechanism`'],
-  [CKR.MECHANISM_INVALID, 'the token lacks the `mechanism` of the key'],
+  [CKR.KEY_TYPE_INCONSISTENT, UNFIT],
+  [CKR.WRAPPING_KEY_TYPE_INCONSISTENT, UNFIT],
+  [CKR.UNWRAPPING_KEY_TYPE_INCONSISTENT, UNFIT],
+  [CKR.KEY_SIZE_RANGE, UNFIT],
+  [CKR.MECHANISM_INVALID, LACKS_MECHANISM],
   [CKR.MECHANISM_PARAM_INVALID, 'the token takes no AES-GCM with an IV of 12 bytes from outside and a tag of 16'],
   [CKR.FUNCTION_NOT_SUPPORTED, 'the library lacks this call'],
-  [CKR.ATTRIBUTE_SENSITIVE, 'the token gives no key out; use `aes-gcm`'],
-  [CKR.ATTRIBUTE_VALUE_INVALID, 'the token takes no key in; use `aes-gcm`'],
-  [CKR.TEMPLATE_INCONSISTENT, 'the token takes no key in; use `aes-gcm`'],
-  [CKR.KEY_UNEXTRACTABLE, 'the token gives no key out; use `aes-gcm`'],
-  [CKR.KEY_NOT_WRAPPABLE, 'the token gives no key out; use `aes-gcm`'],
+  [CKR.ATTRIBUTE_SENSITIVE, GIVES_NO_KEY],
+  [CKR.ATTRIBUTE_VALUE_INVALID, TAKES_NO_KEY],
+  [CKR.TEMPLATE_INCONSISTENT, TAKES_NO_KEY],
+  [CKR.KEY_UNEXTRACTABLE, GIVES_NO_KEY],
+  [CKR.KEY_NOT_WRAPPABLE, GIVES_NO_KEY],
 ])
 
 /** Nobody tries these a second time: so many wrong PINs lock a token. */

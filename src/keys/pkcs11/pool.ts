@@ -1,6 +1,6 @@
 /** Threads with a session each, and who waits for one. */
 import { Unavailable } from '../../errors.ts'
-import { ownMemory, type SecretBytes, takeSecret } from '../../secret-bytes.ts'
+import { ownCopy, type SecretBytes, takeSecret } from '../../secret-bytes.ts'
 import { isLost, isRefusedPin, pkcs11Failure, refusedPin } from './errors.ts'
 import { type Library, libraryOf } from './library.ts'
 import { type Ask, type Bytes, type ThreadSettings, TokenFault, type Value } from './messages.ts'
@@ -227,8 +227,4 @@ export class TokenPool {
 }
 
 /** A copy in memory of its own, to be handed over. */
-export function bytesOf(bytes: Uint8Array): Bytes & Buffer<ArrayBuffer> {
-  const own = ownMemory(bytes.length)
-  own.set(bytes)
-  return own
-}
+export const bytesOf = (bytes: Uint8Array): Bytes => ownCopy(bytes)

@@ -48,7 +48,6 @@ interface FoundKey {
 }
 
 interface Session {
-  readonly slot: Handle
   readonly handle: Handle
   readonly ciphers: Ciphers
 }
@@ -113,7 +112,7 @@ export class Token {
     const { slot, flags } = this.#findToken()
     const handle = this.#cryptoki.C_OpenSession(slot, CKF_SERIAL_SESSION)
     const parts = { cryptoki: this.#cryptoki, gcmParams: this.#gcmParams, slot, session: handle }
-    this.#session = { slot, handle, ciphers: new Ciphers(parts) }
+    this.#session = { handle, ciphers: new Ciphers(parts) }
     // A login is the whole process's: another thread may have seen to it.
     const loggedIn = CKS_USER.has(this.#cryptoki.C_GetSessionInfo(handle).state)
     if (loggedIn || (flags & CKF_LOGIN_REQUIRED) === 0) {

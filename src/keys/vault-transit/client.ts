@@ -1,6 +1,7 @@
 /** Requests to the HTTP API of Vault or OpenBao (docs/decisions/0010-our-own-vault-client.md). */
 import { Agent, buildConnector, type Dispatcher } from 'undici'
 import { Unavailable } from '../../errors.ts'
+import { codeOf, patienceOf } from '../provider-errors.ts'
 
 /** PEM texts. */
 export interface VaultTls {
@@ -124,8 +125,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     headers: Record<string, string | string[] | undefined>,
   ): void {
     this.#status = status
-    const seconds = headers['retry-after']
-    if (typeof seconds === 'string' && /^\d{1,4}$/.test(seconds)) this.#retryAfter = Number(seconds) * 1_000
+    this.#retryAfter = patienceOf(headers['retry-after'])
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, piece: Buffer): void {
@@ -150,7 +150,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
     clearTimeout(this.#timer)
     this.#wipe()
-    if (this.#ended === undefined) this.#fail(`no connection, or one that broke (${codeOf(error)})`)
+    if (this.#ended === undefined) this.#fail(`no connection, or one that broke (${codeOf(error) ?? error.name})`)
   }
 
   #give(why: string): void {
@@ -163,10 +163,4 @@ class Exchange implements Dispatcher.DispatchHandler {
   #wipe(): void {
     for (const piece of this.#pieces.splice(0)) piece.fill(0)
   }
-}
-
-/** Such as ECONNREFUSED or CERT_HAS_EXPIRED; messages name hosts and files. */
-function codeOf(error: Error): string {
-  const code: unknown = 'code' in error ? error.code : undefined
-  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,60}$/.test(code) ? code : error.name
 }

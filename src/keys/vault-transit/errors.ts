@@ -84,7 +84,7 @@ export function laterOn(what: string, { status, body, retryAfter }: VaultAnswer)
       : status >= 300 && status < 400
         ? ': a standby that hands requests on to nobody; name the address of the active node or of all of them'
         : ''
-  return new Unavailable(`${what}${why}`, retryAfter === undefined ? {} : { retryAfter })
+  return new Unavailable(`${what}${why}`, { retryAfter })
 }
 
 /** Of a key whose kind is `found`: kinds never change, so another one is needed. */

@@ -278,6 +278,6 @@ function secondsOf(value: unknown): number {
   return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value * 1_000 : 0
 }
 
-export function jsonOf(fields: LoginRequest['body']): Buffer {
+function jsonOf(fields: LoginRequest['body']): Buffer {
   return Buffer.from(JSON.stringify(fields))
 }
