@@ -105,12 +105,9 @@ export class StateKeyring implements Keyring {
   }
 
   async *#paths(base: string, from?: string): AsyncGenerator<readonly string[]> {
-    for (let after = from; ; ) {
-      const page = await this.#store.list(base, after === undefined ? {} : { after })
-      const paths = page.records.map(({ path }) => path)
+    for await (const records of this.#store.pages(base, from)) {
+      const paths = records.map(({ path }) => path)
       for (let at = 0; at < paths.length; at += PARALLEL) yield paths.slice(at, at + PARALLEL)
-      after = paths.at(-1)
-      if (!page.truncated || after === undefined) return
     }
   }
 

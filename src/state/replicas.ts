@@ -94,15 +94,13 @@ export class Replicas {
   /** ETags by process. */
   async #list(base: string): Promise<Map<string, string>> {
     const found = new Map<string, string>()
-    for (let after: string | undefined; ; ) {
-      const page = await this.#state.list(base, after === undefined ? {} : { after })
-      for (const { path, etag } of page.records) {
+    for await (const records of this.#state.pages(base)) {
+      for (const { path, etag } of records) {
         const name = path.slice(base.length)
         if (NAME.test(name)) found.set(name, etag)
       }
-      after = page.records.at(-1)?.path
-      if (!page.truncated || after === undefined) return found
     }
+    return found
   }
 }
 

@@ -109,12 +109,7 @@ export class RotationStore {
   /** Those that have ended and can be opened, the newest first. */
   async history(limit = 100): Promise<Rotation[]> {
     const names: string[] = []
-    for (let after: string | undefined; ; ) {
-      const page = await this.#parts.state.list(HISTORY, after === undefined ? {} : { after })
-      names.push(...page.records.map(({ path }) => path))
-      after = names.at(-1)
-      if (!page.truncated || after === undefined) break
-    }
+    for await (const records of this.#parts.state.pages(HISTORY)) names.push(...records.map(({ path }) => path))
     const found: Rotation[] = []
     for (const path of names.slice(-limit).reverse()) {
       const record = await this.#parts.state.get(path)

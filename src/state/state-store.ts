@@ -125,6 +125,16 @@ export class StateStore {
     }
   }
 
+  /** Page after page of those paths, from behind `after` on; what is written or deleted meanwhile may or may not be among them. Throws as `list` does. */
+  async *pages(prefix: string, after?: string): AsyncGenerator<readonly StateEntry[]> {
+    for (let from = after; ; ) {
+      const { records, truncated } = await this.list(prefix, from === undefined ? {} : { after: from })
+      yield records
+      from = records.at(-1)?.path
+      if (!truncated || from === undefined) return
+    }
+  }
+
   /** Makes the bucket if it is missing; several processes may call it at once. */
   async ensureBucket(): Promise<void> {
     if ((await this.#store.headBucket(this.#bucket)) !== undefined) return

@@ -95,9 +95,8 @@ export class Uploads {
   async attempts(ref: UploadRef, objectKey: Buffer): Promise<JournalEntry[]> {
     const entries: JournalEntry[] = []
     const base = `${folder(ref)}p/`
-    for (let after: string | undefined; ; ) {
-      const page = await this.#parts.state.list(base, after === undefined ? {} : { after })
-      for (const { path, lastModified } of page.records) {
+    for await (const records of this.#parts.state.pages(base)) {
+      for (const { path, lastModified } of records) {
         const match = /^(\d{5})\/([0-9a-z-]{18})~(.+)$/s.exec(path.slice(base.length))
         const [, part, attempt, name] = match ?? []
         if (part === undefined || attempt === undefined || name === undefined) {
@@ -106,9 +105,8 @@ export class Uploads {
         const content = openJournalName({ objectKey, id: idOf(ref), part: Number(part), attempt, name })
         entries.push({ ...content, partNumber: Number(part), attempt, at: lastModified })
       }
-      after = page.records.at(-1)?.path
-      if (!page.truncated || after === undefined) return entries
     }
+    return entries
   }
 
   /** Keeps a finished segment until Complete knows whether it is the last (docs/format.md, "The 5 MiB rule"). */
