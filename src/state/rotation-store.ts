@@ -4,7 +4,6 @@
  * manager, and of the one that has the say over records if that is a third; each is opened by its manager and by nobody else: the keyring has no
  * say in it.
  */
-import { StoreError, type WriteCondition } from '../backends/object-store.ts'
 import { Denied, Integrity, Invalid, Unavailable } from '../errors.ts'
 import { fromBase64url, kidOf, type RandomSource, sameBytes, toBase64url } from '../format/derive.ts'
 import { openStateRecord, parseStateRecordPrefix, sealStateRecord } from '../format/state-record.ts'
@@ -85,14 +84,8 @@ export class RotationStore {
 
   /** Puts it in the place of what had that ETag, or of nothing. False if something else is there by now. */
   async write(document: RotationDocument, guards: readonly Guard[], etag: string | undefined): Promise<boolean> {
-    const condition: WriteCondition = etag === undefined ? { ifNoneMatch: '*' } : { ifMatch: etag }
-    try {
-      await this.#parts.state.put(CURRENT, this.#seal(CURRENT, document, guards), condition)
-      return true
-    } catch (error) {
-      if (error instanceof StoreError && error.refusal === 'precondition-failed') return false
-      throw error
-    }
+    const sealed = this.#seal(CURRENT, document, guards)
+    return (await this.#parts.state.exchange(CURRENT, sealed, etag)) !== undefined
   }
 
   /** New keys to seal under, of each of these managers. What was made is opened once: a manager that cannot do that is found out here. */
