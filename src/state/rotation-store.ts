@@ -4,10 +4,11 @@
  * manager, and of the one that has the say over records if that is a third; each is opened by its manager and by nobody else: the keyring has no
  * say in it.
  */
-import { Denied, Integrity, Invalid, Unavailable } from '../errors.ts'
+import { Denied, Integrity, Unavailable } from '../errors.ts'
 import { fromBase64url, kidOf, type RandomSource, sameBytes, toBase64url } from '../format/derive.ts'
 import { openStateRecord, parseStateRecordPrefix, sealStateRecord } from '../format/state-record.ts'
 import type { BucketKey, KeyManager, WrappedBucketKey } from '../keys/key-manager.ts'
+import { managerNamed } from '../keys/manager-named.ts'
 import { takeSecret } from '../secret-bytes.ts'
 import { parseRotation, parseRotationDocument, type Rotation, type RotationDocument } from './rotation-record.ts'
 import type { StateStore } from './state-store.ts'
@@ -158,8 +159,7 @@ export class RotationStore {
   }
 
   async #newGuard(alias: string): Promise<Guard> {
-    const manager = this.#parts.managers.get(alias)
-    if (manager === undefined) throw new Invalid(`there is no key manager "${alias}" in the settings`)
+    const manager = managerNamed(this.#parts.managers, alias)
     const day = Math.floor(this.#parts.clock() / DAY_MS)
     const { key, wrapped } = await manager.generate({ namespace: ROTATION_NAMESPACE, day })
     const kid = kidOf(key)
