@@ -16,13 +16,12 @@ import { finishObject } from '../format/tail.ts'
 import type { TailRecord } from '../format/tail-record.ts'
 import type { ForStore } from './attributes.ts'
 import type { Encryption } from './encryption.ts'
-import { keepsMd5 } from './etag.ts'
 import type { Gateway } from './gateway.ts'
 import { PartGatherer } from './part-gatherer.ts'
 import type { Place } from './place.ts'
 import { GATHER_BYTES } from './put-object.ts'
 import { gather, readWhole } from './read-body.ts'
-import { type SealedDescription, sealDescription, sealListed } from './sealed-description.ts'
+import { listedAgain, type SealedDescription, sealDescription } from './sealed-description.ts'
 import { allTlvs, readTail, type SealedObject } from './sealed-object.ts'
 import { SegmentsSealer } from './segments-sealer.ts'
 import { confirmed } from './write-anew.ts'
@@ -175,9 +174,7 @@ async function putParts(gateway: Gateway, attempt: Attempt, body: Body): Promise
 }
 
 function listedFacts(gateway: Gateway, { target, description, record, sealed }: Attempt): { readonly facts?: Buffer } {
-  if (!keepsMd5(gateway)) return {}
-  const facts = { ...(sealed.facts ?? factsOf(record)), generation: description.generation }
-  return { facts: sealListed(gateway, target, description, facts) }
+  return listedAgain(gateway, target, description, sealed.facts ?? factsOf(record))
 }
 
 /** Of an object whose own facts are lost. */
