@@ -3,8 +3,7 @@
  * of it what the old one said. So an upload keeps its parts, its checksums and, where ETags are MD5s, its ETag.
  */
 import { type Body, HeldBody } from '../backends/body.ts'
-import { StoreError, type WriteCondition, type WriteResult } from '../backends/object-store.ts'
-import { Unavailable } from '../errors.ts'
+import type { WriteCondition, WriteResult } from '../backends/object-store.ts'
 import { newObjectKey } from '../format/derive.ts'
 import { encodeFoot } from '../format/envelope.ts'
 import type { Facts } from '../format/facts.ts'
@@ -25,7 +24,7 @@ import { listedAgain, type SealedDescription, sealDescription } from './sealed-d
 import { allTlvs, readTail, type SealedObject } from './sealed-object.ts'
 import { SegmentsSealer } from './segments-sealer.ts'
 import { confirmed } from './write-anew.ts'
-import { foundOurs } from './write-object.ts'
+import { foundOursOrThrow } from './write-object.ts'
 
 export interface Resealing {
   readonly sealed: SealedObject
@@ -58,13 +57,7 @@ export async function reseal(gateway: Gateway, resealing: Resealing): Promise<Wr
   const plaintext = confirmed(await readWhole(gateway, sealed, signal), inParts ? undefined : confirm)
   const body = resealed(gateway, attempt, plaintext)
   const write = inParts ? putParts(gateway, attempt, body) : putWhole(gateway, attempt, body)
-  return write.catch(async (error: unknown) => {
-    const ours = await foundOurs(gateway, target, attempt.description, error)
-    if (ours !== undefined) return ours
-    // The upload is the gateway's own matter.
-    const gone = error instanceof StoreError && error.refusal === 'no-such-upload'
-    throw gone ? new Unavailable('the upload of a large object is gone', { cause: error }) : error
-  })
+  return write.catch((error: unknown) => foundOursOrThrow(gateway, target, attempt.description, error))
 }
 
 async function newAttempt(gateway: Gateway, resealing: Resealing): Promise<Attempt> {
