@@ -82,13 +82,17 @@ async function newAttempt(gateway: Gateway, resealing: Resealing): Promise<Attem
 
 async function* resealed(gateway: Gateway, attempt: Attempt, plaintext: Body): Body {
   const { sealer } = attempt
-  for await (const batch of plaintext) {
-    const out: Buffer[] = []
-    for (const piece of batch) for (const part of sealer.update(piece)) out.push(part)
-    if (out.length > 0) yield out
+  try {
+    for await (const batch of plaintext) {
+      const out: Buffer[] = []
+      for (const piece of batch) for (const part of sealer.update(piece)) out.push(part)
+      if (out.length > 0) yield out
+    }
+    // The source ends only when all of it has been verified.
+    yield [...sealer.final(), ...ending(gateway, attempt)]
+  } finally {
+    sealer.dispose()
   }
-  // The source ends only when all of it has been verified.
-  yield [...sealer.final(), ...ending(gateway, attempt)]
 }
 
 function ending({ random }: Gateway, { record, sealer, segmentsEnd, description, target }: Attempt): Buffer[] {
