@@ -17,15 +17,15 @@ export interface RewrapParts {
 
 export interface RewrapOptions {
   /** Only keys that this manager has wrapped. */
-  readonly from?: string
+  readonly from?: string | undefined
   /** The manager that wraps them from now on; each key's own if absent. */
-  readonly to?: string
+  readonly to?: string | undefined
   /** Looks whether each key can be opened and wrapped, and replaces nothing. */
   readonly dryRun?: boolean
-  /** Only records after that kid (in hex): a run that broke off goes on. */
+  /** Only records after that kid (in hex), or all for '': a run that broke off goes on. */
   readonly after?: string
   /** Ends the run early. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Hears how far the run is, each time that some records are done; what it throws ends it. */
   readonly onBatch?: (report: RewrapReport, lastKid: string) => Promise<void>
   readonly onRecord?: (record: RewrappedRecord) => void

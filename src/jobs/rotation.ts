@@ -53,9 +53,9 @@ export interface RotationStatus {
 
 export interface StartRotation {
   /** Default: the manager that wraps new keys now. */
-  readonly from?: string
+  readonly from?: string | undefined
   /** Default: the same one, whose master key has a new version. */
-  readonly to?: string
+  readonly to?: string | undefined
   /** Who asks for it, for the record. */
   readonly by: string
   /** Also where a gateway's settings have not followed an earlier one, or the record of an earlier one cannot be read. */

@@ -20,6 +20,8 @@ const CURRENT = 'rotation/current'
 const HISTORY = 'rotation/by-id/'
 const DAY_MS = 86_400_000
 const MAX_SEALS = 3
+/** Rotations that have ended, of which the history tells. */
+const MOST_TOLD = 100
 const KNOWN_KEYS = 16
 
 export interface RotationStoreParts {
@@ -101,11 +103,11 @@ export class RotationStore {
   }
 
   /** Those that have ended and can be opened, the newest first. */
-  async history(limit = 100): Promise<Rotation[]> {
+  async history(): Promise<Rotation[]> {
     const names: string[] = []
     for await (const records of this.#parts.state.pages(HISTORY)) names.push(...records.map(({ path }) => path))
     const found: Rotation[] = []
-    for (const path of names.slice(-limit).reverse()) {
+    for (const path of names.slice(-MOST_TOLD).reverse()) {
       const record = await this.#parts.state.get(path)
       if (record === undefined) continue
       const opened = await this.#open(path, record.bytes).catch(unlessUnavailable)

@@ -127,9 +127,9 @@ export class Drive {
       { keyring, managers },
       {
         from: rotation.from,
-        ...(isMove(rotation) ? { to: rotation.to } : {}),
-        ...(base.cursor === '' ? {} : { after: base.cursor }),
-        ...(signal === undefined ? {} : { signal }),
+        to: isMove(rotation) ? rotation.to : undefined,
+        after: base.cursor,
+        signal,
         onBatch: async ({ examined, rewrapped: done, failed, unreadable }, lastKid) => {
           progress = {
             ...base,
