@@ -7,6 +7,7 @@
 import { Denied, Integrity, Unavailable } from '../errors.ts'
 import { fromBase64url, kidOf, type RandomSource, sameBytes, toBase64url } from '../format/derive.ts'
 import { openStateRecord, parseStateRecordPrefix, sealStateRecord } from '../format/state-record.ts'
+import { claimOf } from '../keys/key-cache.ts'
 import type { BucketKey, KeyManager, WrappedBucketKey } from '../keys/key-manager.ts'
 import { managerNamed } from '../keys/manager-named.ts'
 import { takeSecret } from '../secret-bytes.ts'
@@ -147,7 +148,7 @@ export class RotationStore {
   /** By the manager that it names, and by no other. */
   async #unwrap(wrapped: WrappedBucketKey): Promise<Guard> {
     const { tag, alias, day, kid } = wrapped
-    const claim = [tag, alias, day, kid.toString('hex'), wrapped.wrapped.toString('base64url')].join(' ')
+    const claim = claimOf(wrapped, ROTATION_NAMESPACE)
     const known = this.#known.get(claim)
     if (known !== undefined) return known
     const manager = this.#parts.managers.get(alias)
