@@ -86,8 +86,8 @@ export class RewrapRun {
     let why: unknown
     try {
       const done = await rewrapKeyring(this.#parts, {
-        ...(from === undefined ? {} : { from }),
-        ...(to === undefined ? {} : { to }),
+        from,
+        to,
         dryRun,
         signal,
         onRecord: ({ outcome, cause }) => {

@@ -81,12 +81,7 @@ export const ROTATION_ROUTES: readonly Route[] = [
     target: ({ body: { from, to, force } }) =>
       `from ${from ?? 'the active one'}, to ${to ?? 'the same'}${forced(force)}`,
     run: ({ rotations }, { body: { from, to, force } }, caller) =>
-      rotations.start({
-        ...(from === undefined ? {} : { from }),
-        ...(to === undefined ? {} : { to }),
-        by: nameOf(caller),
-        force,
-      }),
+      rotations.start({ from, to, by: nameOf(caller), force }),
   }),
   route({
     operation: 'getRotation',

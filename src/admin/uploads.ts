@@ -5,7 +5,7 @@ import { cleanUpload, cleanUploads } from '../jobs/clean-uploads.ts'
 import { type ListedUpload, listUploads } from '../jobs/list-uploads.ts'
 import { AdminRefusal } from './refusal.ts'
 import { NONE, type Route, route } from './route.ts'
-import { count } from './shapes.ts'
+import { count, time } from './shapes.ts'
 import type { AdminWorld } from './world.ts'
 
 /** A Complete may be under way in what is younger. */
@@ -38,7 +38,7 @@ const listAnswer = z.strictObject({
           '`open` may go on, `abandoned` and `leftover` are due for collection, of `completed` only the answer is kept, and the record of an `unreadable` one does not open.',
         ),
       attempts: count.describe('Parts that have arrived, with all their attempts.'),
-      changed: z.iso.datetime().describe('The last change.'),
+      changed: time.describe('The last change.'),
       bucket: z.string().optional(),
       key: z.string().optional(),
       uploadId: z.string().optional(),

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { Invalid } from '../errors.ts'
 import { rewrapObject } from '../gateway/steps/rewrap-object.ts'
+import { managerNamed } from '../keys/manager-named.ts'
 import type { CommandContext } from './context.ts'
 import { type JobFlags, runJobCommand, withJobOptions } from './job.ts'
 import { type ReplacementFlags, replacementOf, withReplacementOptions } from './replacement-options.ts'
@@ -40,7 +41,7 @@ export async function deepRewrap(context: CommandContext, flags: DeepFlags): Pro
   await runJobCommand(context, flags, {
     job: 'rewrap-deep',
     prepare: ({ gateway, managers }, { settings }) => {
-      if (to !== undefined && !managers.has(to)) throw new Invalid(`there is no key manager "${to}" in the settings`)
+      if (to !== undefined) managerNamed(managers, to)
       return { identity: options, step: rewrapObject(gateway, { ...options, active: settings.keys.active }) }
     },
   })

@@ -174,7 +174,10 @@ function checkKmip(path: readonly string[], manager: Manager<'kmip'>): Problem[]
   return problems
 }
 
-function checkVault(path: readonly string[], { address, login, certFile, keyFile }: Manager<'vault-transit'>): Problem[] {
+function checkVault(
+  path: readonly string[],
+  { address, login, certFile, keyFile }: Manager<'vault-transit'>,
+): Problem[] {
   const problems = login.method === 'aws' ? checkAwsCredentials([...path, 'login'], login) : []
   problems.push(...checkPair(path, { certFile, keyFile }))
   if (login.method === 'cert' && certFile === undefined) {

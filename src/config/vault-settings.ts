@@ -56,9 +56,7 @@ const byAws = z.strictObject({
   method: z.literal('aws').describe('`aws`: a signed request for the identity of an AWS principal.'),
   mount,
   role: role.optional(),
-  region: region
-    .default('us-east-1')
-    .describe('Region of the STS that Vault asks; us-east-1 is its global address.'),
+  region: region.default('us-east-1').describe('Region of the STS that Vault asks; us-east-1 is its global address.'),
   serverId: name.optional().describe('What the method expects in `X-Vault-AWS-IAM-Server-ID`, if anything.'),
   ...awsCredentials('the login to Vault'),
 })

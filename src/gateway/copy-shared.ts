@@ -5,10 +5,9 @@ import type { BucketKey } from '../keys/key-manager.ts'
 import { S3Error } from '../s3/errors.ts'
 import type { ForStore } from './attributes.ts'
 import type { Encryption } from './encryption.ts'
-import { keepsMd5 } from './etag.ts'
 import type { Gateway } from './gateway.ts'
 import type { Place } from './place.ts'
-import { type SealedDescription, sealDescription, sealListed } from './sealed-description.ts'
+import { listedAgain, type SealedDescription, sealDescription } from './sealed-description.ts'
 import type { SealedObject } from './sealed-object.ts'
 import { foundOurs } from './write-object.ts'
 
@@ -70,13 +69,14 @@ export async function copyShared(
   sealed: SealedObject,
   { target, description, attributes, condition }: SharedCopy,
 ): Promise<WriteResult> {
-  const { place, info } = sealed
+  const { place, info, size } = sealed
+  const facts = sealed.facts ?? { plaintextBytes: size, partCount: 0, checksumAlgorithm: 0, checksumType: 0 }
   const options = {
     sourceIfMatch: info.etag,
     size: info.size,
     metadata: description.metadata,
     ...attributes,
-    ...listedFacts(gateway, target, description, sealed),
+    ...listedAgain(gateway, target, description, facts),
     ...(condition === undefined ? {} : { condition }),
   }
   return gateway.store.copy(place, target, options).catch(async (error: unknown) => {
@@ -85,15 +85,4 @@ export async function copyShared(
     if (ours === undefined) throw error
     return ours
   })
-}
-
-function listedFacts(
-  gateway: Gateway,
-  target: Place,
-  description: SealedDescription,
-  { facts, size }: SealedObject,
-): { readonly facts?: Buffer } {
-  if (!keepsMd5(gateway)) return {}
-  const known = facts ?? { plaintextBytes: size, partCount: 0, checksumAlgorithm: 0, checksumType: 0 }
-  return { facts: sealListed(gateway, target, description, { ...known, generation: description.generation }) }
 }

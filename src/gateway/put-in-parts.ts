@@ -4,8 +4,7 @@
  * object is presented as not multipart (docs/format.md, "Bodies that do not fit one backend request").
  */
 import { type Body, HeldBody } from '../backends/body.ts'
-import { StoreError, type UploadRef, type WriteCondition, type WriteResult } from '../backends/object-store.ts'
-import { Unavailable } from '../errors.ts'
+import type { UploadRef, WriteCondition, WriteResult } from '../backends/object-store.ts'
 import { newObjectKey } from '../format/derive.ts'
 import { encodeFoot } from '../format/envelope.ts'
 import { NO_SALT } from '../format/metadata.ts'
@@ -23,7 +22,7 @@ import { type PlaintextClaims, PlaintextVerifier, type VerifiedPlaintext } from 
 import { tooLarge } from './put-response.ts'
 import { type SealedDescription, sealDescription, sealListed } from './sealed-description.ts'
 import type { Place } from './place.ts'
-import { factsOfPut, foundOurs, writeObject, type WrittenObject } from './write-object.ts'
+import { factsOfPut, foundOursOrThrow, writeObject, type WrittenObject } from './write-object.ts'
 
 const MIB = 1024 * 1024
 const FIRST_PART_BYTES = 8 * MIB
@@ -148,13 +147,7 @@ async function complete(
   return under(false, (condition) =>
     gateway.store
       .completeUpload(ref, { parts: listed, ...facts, ...(condition === undefined ? {} : { condition }) })
-      .catch(async (error: unknown) => {
-        const ours = await foundOurs(gateway, place, description, error)
-        if (ours !== undefined) return ours
-        // The upload is the gateway's own matter: to the client it is a write of which nobody knows whether it took place.
-        const gone = error instanceof StoreError && error.refusal === 'no-such-upload'
-        throw gone ? new Unavailable('the upload of a large object is gone', { cause: error }) : error
-      }),
+      .catch((error: unknown) => foundOursOrThrow(gateway, place, description, error)),
   )
 }
 

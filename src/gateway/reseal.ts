@@ -3,8 +3,7 @@
  * of it what the old one said. So an upload keeps its parts, its checksums and, where ETags are MD5s, its ETag.
  */
 import { type Body, HeldBody } from '../backends/body.ts'
-import { StoreError, type WriteCondition, type WriteResult } from '../backends/object-store.ts'
-import { Unavailable } from '../errors.ts'
+import type { WriteCondition, WriteResult } from '../backends/object-store.ts'
 import { newObjectKey } from '../format/derive.ts'
 import { encodeFoot } from '../format/envelope.ts'
 import type { Facts } from '../format/facts.ts'
@@ -16,17 +15,16 @@ import { finishObject } from '../format/tail.ts'
 import type { TailRecord } from '../format/tail-record.ts'
 import type { ForStore } from './attributes.ts'
 import type { Encryption } from './encryption.ts'
-import { keepsMd5 } from './etag.ts'
 import type { Gateway } from './gateway.ts'
 import { PartGatherer } from './part-gatherer.ts'
 import type { Place } from './place.ts'
 import { GATHER_BYTES } from './put-object.ts'
 import { gather, readWhole } from './read-body.ts'
-import { type SealedDescription, sealDescription, sealListed } from './sealed-description.ts'
+import { listedAgain, type SealedDescription, sealDescription } from './sealed-description.ts'
 import { allTlvs, readTail, type SealedObject } from './sealed-object.ts'
 import { SegmentsSealer } from './segments-sealer.ts'
 import { confirmed } from './write-anew.ts'
-import { foundOurs } from './write-object.ts'
+import { foundOursOrThrow } from './write-object.ts'
 
 export interface Resealing {
   readonly sealed: SealedObject
@@ -59,13 +57,7 @@ export async function reseal(gateway: Gateway, resealing: Resealing): Promise<Wr
   const plaintext = confirmed(await readWhole(gateway, sealed, signal), inParts ? undefined : confirm)
   const body = resealed(gateway, attempt, plaintext)
   const write = inParts ? putParts(gateway, attempt, body) : putWhole(gateway, attempt, body)
-  return write.catch(async (error: unknown) => {
-    const ours = await foundOurs(gateway, target, attempt.description, error)
-    if (ours !== undefined) return ours
-    // The upload is the gateway's own matter.
-    const gone = error instanceof StoreError && error.refusal === 'no-such-upload'
-    throw gone ? new Unavailable('the upload of a large object is gone', { cause: error }) : error
-  })
+  return write.catch((error: unknown) => foundOursOrThrow(gateway, target, attempt.description, error))
 }
 
 async function newAttempt(gateway: Gateway, resealing: Resealing): Promise<Attempt> {
@@ -90,13 +82,17 @@ async function newAttempt(gateway: Gateway, resealing: Resealing): Promise<Attem
 
 async function* resealed(gateway: Gateway, attempt: Attempt, plaintext: Body): Body {
   const { sealer } = attempt
-  for await (const batch of plaintext) {
-    const out: Buffer[] = []
-    for (const piece of batch) for (const part of sealer.update(piece)) out.push(part)
-    if (out.length > 0) yield out
+  try {
+    for await (const batch of plaintext) {
+      const out: Buffer[] = []
+      for (const piece of batch) for (const part of sealer.update(piece)) out.push(part)
+      if (out.length > 0) yield out
+    }
+    // The source ends only when all of it has been verified.
+    yield [...sealer.final(), ...ending(gateway, attempt)]
+  } finally {
+    sealer.dispose()
   }
-  // The source ends only when all of it has been verified.
-  yield [...sealer.final(), ...ending(gateway, attempt)]
 }
 
 function ending({ random }: Gateway, { record, sealer, segmentsEnd, description, target }: Attempt): Buffer[] {
@@ -175,9 +171,7 @@ async function putParts(gateway: Gateway, attempt: Attempt, body: Body): Promise
 }
 
 function listedFacts(gateway: Gateway, { target, description, record, sealed }: Attempt): { readonly facts?: Buffer } {
-  if (!keepsMd5(gateway)) return {}
-  const facts = { ...(sealed.facts ?? factsOf(record)), generation: description.generation }
-  return { facts: sealListed(gateway, target, description, facts) }
+  return listedAgain(gateway, target, description, sealed.facts ?? factsOf(record))
 }
 
 /** Of an object whose own facts are lost. */

@@ -127,3 +127,14 @@ export function sealListed(
     random: gateway.random,
   })
 }
+
+/** The same for an object that was there before, where the store has a place for them: what was said of it, as of this write. */
+export function listedAgain(
+  gateway: Gateway,
+  place: Place,
+  description: SealedDescription,
+  facts: Omit<Facts, 'generation'>,
+): { readonly facts?: Buffer } {
+  if (!keepsMd5(gateway)) return {}
+  return { facts: sealListed(gateway, place, description, { ...facts, generation: description.generation }) }
+}

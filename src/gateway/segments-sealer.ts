@@ -57,6 +57,11 @@ export class SegmentsSealer {
     return [...out, ...this.#sealer.final()]
   }
 
+  /** Nothing more is sealed: wipes what was derived. */
+  dispose(): void {
+    this.#sealer.dispose()
+  }
+
   #next(): Buffer[] {
     const shape = this.#shapes[this.salts.length]
     if (shape === undefined) throw new Integrity('size mismatch', 'there are more bytes than the segments take')

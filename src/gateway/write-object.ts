@@ -126,6 +126,20 @@ export async function foundOurs(
   }
 }
 
+/** As `foundOurs`, of a write that may go to the store as an upload of the gateway's own. Throws what went wrong where it is not there. */
+export async function foundOursOrThrow(
+  gateway: Gateway,
+  place: Place,
+  description: SealedDescription,
+  error: unknown,
+): Promise<WriteResult> {
+  const ours = await foundOurs(gateway, place, description, error)
+  if (ours !== undefined) return ours
+  // The upload is the gateway's own matter: to the client it is a write of which nobody knows whether it took place.
+  const gone = error instanceof StoreError && error.refusal === 'no-such-upload'
+  throw gone ? new Unavailable('the upload of a large object is gone', { cause: error }) : error
+}
+
 /** What a write that took place meets when it is sent again: its own object, or an upload that is gone because it was completed. */
 const ECHOES: readonly StoreRefusal[] = ['precondition-failed', 'no-such-upload']
 

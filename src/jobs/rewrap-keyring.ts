@@ -3,10 +3,11 @@
  * (docs/format.md, "Bucket keys, keyring and rotation"). No object is touched. A run that broke off is started again; it may run
  * beside gateways and beside itself, because a record is only replaced while it is what was read.
  */
-import { Integrity, Invalid } from '../errors.ts'
+import { Integrity } from '../errors.ts'
 import { kidOf, sameBytes } from '../format/derive.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
 import type { KeyringRecord } from '../keys/keyring.ts'
+import { managerNamed } from '../keys/manager-named.ts'
 import type { KeyringEntry, StateKeyring } from '../state/keyring.ts'
 
 export interface RewrapParts {
@@ -16,15 +17,15 @@ export interface RewrapParts {
 
 export interface RewrapOptions {
   /** Only keys that this manager has wrapped. */
-  readonly from?: string
+  readonly from?: string | undefined
   /** The manager that wraps them from now on; each key's own if absent. */
-  readonly to?: string
+  readonly to?: string | undefined
   /** Looks whether each key can be opened and wrapped, and replaces nothing. */
   readonly dryRun?: boolean
-  /** Only records after that kid (in hex): a run that broke off goes on. */
+  /** Only records after that kid (in hex), or all for '': a run that broke off goes on. */
   readonly after?: string
   /** Ends the run early. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Hears how far the run is, each time that some records are done; what it throws ends it. */
   readonly onBatch?: (report: RewrapReport, lastKid: string) => Promise<void>
   readonly onRecord?: (record: RewrappedRecord) => void
@@ -52,7 +53,7 @@ export interface RewrapReport {
 /** One run over the whole keyring. Throws `Invalid` for aliases without a manager, `Unavailable` if the keyring does not answer. */
 export async function rewrapKeyring(parts: RewrapParts, options: RewrapOptions): Promise<RewrapReport> {
   const { from, to, after, signal, onRecord = () => undefined, onBatch = async () => undefined } = options
-  if (to !== undefined) managerOf(parts, to)
+  if (to !== undefined) managerNamed(parts.managers, to)
   const report = { examined: 0, rewrapped: 0, changed: 0, failed: 0, unreadable: 0 }
   for await (const entries of parts.keyring.entries(signal, after)) {
     report.examined += entries.length
@@ -87,9 +88,13 @@ async function rewrapOne(
 }
 
 /** The record with its key wrapped anew by `to`, which has been opened once: whoever loses the old wrapped form loses nothing. Throws what the managers throw. */
-export async function renew(parts: RewrapParts, record: KeyringRecord, to: string): Promise<KeyringRecord> {
+export async function renew(
+  { managers }: Pick<RewrapParts, 'managers'>,
+  record: KeyringRecord,
+  to: string,
+): Promise<KeyringRecord> {
   const { kid, namespace, day, wrapped, alias, tag } = record
-  const [source, target] = [managerOf(parts, alias), managerOf(parts, to)]
+  const [source, target] = [managerNamed(managers, alias), managerNamed(managers, to)]
   if (source.tag !== tag) throw new Integrity('unwrap failure', `key manager "${alias}" is of another provider`)
   const context = { namespace, day }
   const open = async (manager: KeyManager, bytes: Buffer): Promise<Buffer> => {
@@ -110,10 +115,4 @@ export async function renew(parts: RewrapParts, record: KeyringRecord, to: strin
       key.fill(0)
     }
   }
-}
-
-function managerOf({ managers }: RewrapParts, alias: string): KeyManager {
-  const manager = managers.get(alias)
-  if (manager === undefined) throw new Invalid(`there is no key manager "${alias}" in the settings`)
-  return manager
 }

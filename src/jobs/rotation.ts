@@ -4,6 +4,7 @@
  * process may take the next one, whoever died meanwhile.
  */
 import { Invalid, Unavailable } from '../errors.ts'
+import { managerNamed } from '../keys/manager-named.ts'
 import type { Rotation, RotationDocument, RotationPhase } from '../state/rotation-record.ts'
 import type { FoundRotation } from '../state/rotation-store.ts'
 import { alarm } from '../telemetry/channels.ts'
@@ -52,9 +53,9 @@ export interface RotationStatus {
 
 export interface StartRotation {
   /** Default: the manager that wraps new keys now. */
-  readonly from?: string
+  readonly from?: string | undefined
   /** Default: the same one, whose master key has a new version. */
-  readonly to?: string
+  readonly to?: string | undefined
   /** Who asks for it, for the record. */
   readonly by: string
   /** Also where a gateway's settings have not followed an earlier one, or the record of an earlier one cannot be read. */
@@ -102,12 +103,11 @@ export class Rotations {
     const { managers, settings, times, random } = this.#parts
     const from = asked.from ?? successorOf(document.moves, settings.active)
     const to = asked.to ?? from
-    for (const alias of [from, to]) {
-      if (!managers.has(alias)) throw new Invalid(`there is no key manager "${alias}" in the settings`)
-    }
+    managerNamed(managers, from)
+    const target = managerNamed(managers, to)
     if (settings.retired.has(to)) throw new Invalid(`the settings say of "${to}" that it is retired`)
     const id = `${now.toString(36).padStart(9, '0')}-${random(4).toString('hex')}`
-    const version = from === to ? ((await managers.get(to)?.reload?.()) ?? null) : null
+    const version = from === to ? ((await target.reload?.()) ?? null) : null
     const say = sayOver(document, settings.active)
     const witness = say === from || say === to ? null : say
     return { id, from, to, witness, by: asked.by, version, drainDeadline: now + times.drain }
@@ -154,7 +154,7 @@ export class Rotations {
   async retire(alias: string, { undo = false }: { readonly undo?: boolean } = {}): Promise<void> {
     const { settings, clock, managers } = this.#parts
     const now = clock()
-    if (!undo && !managers.has(alias)) throw new Invalid(`there is no key manager "${alias}" in the settings`)
+    if (!undo) managerNamed(managers, alias)
     const others = undo ? [] : [...(await this.#parts.replicas.recent(RECENT)).values()]
     const change = (document: RotationDocument): RotationDocument => {
       if (undo) return unretired(document, alias, now)

@@ -84,12 +84,7 @@ export class AbandonedUploads {
   }
 
   async *#entries(base: string, start?: string): AsyncGenerator<StateEntry> {
-    for (let after = start; ; ) {
-      const page = await this.#parts.state.list(base, after === undefined ? {} : { after })
-      yield* page.records
-      after = page.records.at(-1)?.path
-      if (!page.truncated || after === undefined) return
-    }
+    for await (const records of this.#parts.state.pages(base, start)) yield* records
   }
 }
 

@@ -1,5 +1,4 @@
 /** The keyring in the state store: `keyring/k/<kid hex>` and `keyring/active/<namespace>/<manager>/<period>` (docs/format.md, "State store"). */
-import { StoreError, type WriteCondition } from '../backends/object-store.ts'
 import { Integrity, Unavailable } from '../errors.ts'
 import { sameBytes } from '../format/derive.ts'
 import {
@@ -12,7 +11,6 @@ import {
 import { pathSegment } from './path-segment.ts'
 import type { StateStore } from './state-store.ts'
 
-const ONLY_NEW: WriteCondition = { ifNoneMatch: '*' }
 /** Records read at once where all are gone over. */
 const PARALLEL = 16
 const MARK_ATTEMPTS = 8
@@ -96,7 +94,7 @@ export class StateKeyring implements Keyring {
 
   /** Puts `record` into the slot of that path in the place of what had that ETag. False if something else is there by now. */
   async replaceSlot({ path, etag }: Pick<SlotEntry, 'path' | 'etag'>, record: KeyringRecord): Promise<boolean> {
-    return this.#put(path, record, { ifMatch: etag })
+    return this.#put(path, record, etag)
   }
 
   /** Nobody seals under its manager any more. */
@@ -105,18 +103,15 @@ export class StateKeyring implements Keyring {
   }
 
   async *#paths(base: string, from?: string): AsyncGenerator<readonly string[]> {
-    for (let after = from; ; ) {
-      const page = await this.#store.list(base, after === undefined ? {} : { after })
-      const paths = page.records.map(({ path }) => path)
+    for await (const records of this.#store.pages(base, from)) {
+      const paths = records.map(({ path }) => path)
       for (let at = 0; at < paths.length; at += PARALLEL) yield paths.slice(at, at + PARALLEL)
-      after = paths.at(-1)
-      if (!page.truncated || after === undefined) return
     }
   }
 
   /** Puts `record` in the place of what had that ETag. False if something else is there by now. */
   async replace(record: KeyringRecord, etag: string): Promise<boolean> {
-    return this.#put(recordPath(record.kid), record, { ifMatch: etag })
+    return this.#put(recordPath(record.kid), record, etag)
   }
 
   /** Says of a key whether it may still be sealed under. False if there is no record of it. Throws `Unavailable` where it changes all the time. */
@@ -151,17 +146,11 @@ export class StateKeyring implements Keyring {
 
   /** Whether it was ours that became the record. */
   #create(path: string, record: KeyringRecord): Promise<boolean> {
-    return this.#put(path, record, ONLY_NEW)
+    return this.#put(path, record, undefined)
   }
 
-  async #put(path: string, record: KeyringRecord, condition: WriteCondition): Promise<boolean> {
-    try {
-      await this.#store.put(path, Buffer.from(formatKeyringRecord(record)), condition)
-      return true
-    } catch (error) {
-      if (error instanceof StoreError && error.refusal === 'precondition-failed') return false
-      throw error
-    }
+  async #put(path: string, record: KeyringRecord, etag: string | undefined): Promise<boolean> {
+    return (await this.#store.exchange(path, Buffer.from(formatKeyringRecord(record)), etag)) !== undefined
   }
 }
 

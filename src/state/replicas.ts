@@ -71,13 +71,7 @@ export class Replicas {
 
   /** What each said within the last `age` milliseconds. */
   async recent(age: number): Promise<Map<string, Announcement>> {
-    const found = new Map<string, Announcement>()
-    const now = this.#clock()
-    for (const name of (await this.#list(BASE)).keys()) {
-      const announcement = parse((await this.#state.get(BASE + name))?.bytes)
-      if (announcement !== undefined && now - announcement.at <= age) found.set(name, announcement)
-    }
-    return found
+    return (await this.#byAge(age)).recent
   }
 
   /** Forgets the acknowledgements of a rotation, and processes that have said nothing for `age` milliseconds. */
@@ -85,24 +79,32 @@ export class Replicas {
     for (const name of (await this.#list(`${ACKS}${rotation}/`)).keys()) {
       await this.#state.delete(`${ACKS}${rotation}/${name}`)
     }
-    const recent = await this.recent(age)
+    for (const name of (await this.#byAge(age)).others) await this.#state.delete(BASE + name)
+  }
+
+  /** What those said that have said something within the last `age` milliseconds, and who has not. */
+  async #byAge(age: number): Promise<{ readonly recent: Map<string, Announcement>; readonly others: string[] }> {
+    const recent = new Map<string, Announcement>()
+    const others: string[] = []
+    const now = this.#clock()
     for (const name of (await this.#list(BASE)).keys()) {
-      if (!recent.has(name)) await this.#state.delete(BASE + name)
+      const announcement = parse((await this.#state.get(BASE + name))?.bytes)
+      if (announcement !== undefined && now - announcement.at <= age) recent.set(name, announcement)
+      else others.push(name)
     }
+    return { recent, others }
   }
 
   /** ETags by process. */
   async #list(base: string): Promise<Map<string, string>> {
     const found = new Map<string, string>()
-    for (let after: string | undefined; ; ) {
-      const page = await this.#state.list(base, after === undefined ? {} : { after })
-      for (const { path, etag } of page.records) {
+    for await (const records of this.#state.pages(base)) {
+      for (const { path, etag } of records) {
         const name = path.slice(base.length)
         if (NAME.test(name)) found.set(name, etag)
       }
-      after = page.records.at(-1)?.path
-      if (!page.truncated || after === undefined) return found
     }
+    return found
   }
 }
 

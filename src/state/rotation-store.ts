@@ -4,11 +4,12 @@
  * manager, and of the one that has the say over records if that is a third; each is opened by its manager and by nobody else: the keyring has no
  * say in it.
  */
-import { StoreError, type WriteCondition } from '../backends/object-store.ts'
-import { Denied, Integrity, Invalid, Unavailable } from '../errors.ts'
+import { Denied, Integrity, Unavailable } from '../errors.ts'
 import { fromBase64url, kidOf, type RandomSource, sameBytes, toBase64url } from '../format/derive.ts'
 import { openStateRecord, parseStateRecordPrefix, sealStateRecord } from '../format/state-record.ts'
+import { claimOf } from '../keys/key-cache.ts'
 import type { BucketKey, KeyManager, WrappedBucketKey } from '../keys/key-manager.ts'
+import { managerNamed } from '../keys/manager-named.ts'
 import { takeSecret } from '../secret-bytes.ts'
 import { parseRotation, parseRotationDocument, type Rotation, type RotationDocument } from './rotation-record.ts'
 import type { StateStore } from './state-store.ts'
@@ -20,6 +21,8 @@ const CURRENT = 'rotation/current'
 const HISTORY = 'rotation/by-id/'
 const DAY_MS = 86_400_000
 const MAX_SEALS = 3
+/** Rotations that have ended, of which the history tells. */
+const MOST_TOLD = 100
 const KNOWN_KEYS = 16
 
 export interface RotationStoreParts {
@@ -85,14 +88,8 @@ export class RotationStore {
 
   /** Puts it in the place of what had that ETag, or of nothing. False if something else is there by now. */
   async write(document: RotationDocument, guards: readonly Guard[], etag: string | undefined): Promise<boolean> {
-    const condition: WriteCondition = etag === undefined ? { ifNoneMatch: '*' } : { ifMatch: etag }
-    try {
-      await this.#parts.state.put(CURRENT, this.#seal(CURRENT, document, guards), condition)
-      return true
-    } catch (error) {
-      if (error instanceof StoreError && error.refusal === 'precondition-failed') return false
-      throw error
-    }
+    const sealed = this.#seal(CURRENT, document, guards)
+    return (await this.#parts.state.exchange(CURRENT, sealed, etag)) !== undefined
   }
 
   /** New keys to seal under, of each of these managers. What was made is opened once: a manager that cannot do that is found out here. */
@@ -107,16 +104,11 @@ export class RotationStore {
   }
 
   /** Those that have ended and can be opened, the newest first. */
-  async history(limit = 100): Promise<Rotation[]> {
+  async history(): Promise<Rotation[]> {
     const names: string[] = []
-    for (let after: string | undefined; ; ) {
-      const page = await this.#parts.state.list(HISTORY, after === undefined ? {} : { after })
-      names.push(...page.records.map(({ path }) => path))
-      after = names.at(-1)
-      if (!page.truncated || after === undefined) break
-    }
+    for await (const records of this.#parts.state.pages(HISTORY)) names.push(...records.map(({ path }) => path))
     const found: Rotation[] = []
-    for (const path of names.slice(-limit).reverse()) {
+    for (const path of names.slice(-MOST_TOLD).reverse()) {
       const record = await this.#parts.state.get(path)
       if (record === undefined) continue
       const opened = await this.#open(path, record.bytes).catch(unlessUnavailable)
@@ -156,7 +148,7 @@ export class RotationStore {
   /** By the manager that it names, and by no other. */
   async #unwrap(wrapped: WrappedBucketKey): Promise<Guard> {
     const { tag, alias, day, kid } = wrapped
-    const claim = [tag, alias, day, kid.toString('hex'), wrapped.wrapped.toString('base64url')].join(' ')
+    const claim = claimOf(wrapped, ROTATION_NAMESPACE)
     const known = this.#known.get(claim)
     if (known !== undefined) return known
     const manager = this.#parts.managers.get(alias)
@@ -170,8 +162,7 @@ export class RotationStore {
   }
 
   async #newGuard(alias: string): Promise<Guard> {
-    const manager = this.#parts.managers.get(alias)
-    if (manager === undefined) throw new Invalid(`there is no key manager "${alias}" in the settings`)
+    const manager = managerNamed(this.#parts.managers, alias)
     const day = Math.floor(this.#parts.clock() / DAY_MS)
     const { key, wrapped } = await manager.generate({ namespace: ROTATION_NAMESPACE, day })
     const kid = kidOf(key)

@@ -84,6 +84,16 @@ export class StateStore {
     }
   }
 
+  /** Puts a value in the place of what had that ETag, or of nothing. Returns the new ETag; `undefined` if something else is there by now. */
+  async exchange(path: string, bytes: Buffer, etag: string | undefined): Promise<string | undefined> {
+    try {
+      return await this.put(path, bytes, etag === undefined ? { ifNoneMatch: '*' } : { ifMatch: etag })
+    } catch (error) {
+      if (isRefusal(error, 'precondition-failed')) return undefined
+      throw error
+    }
+  }
+
   /** Writes a value of any size as it streams, `length` bytes exactly. */
   async putStream(path: string, body: Body, length: number, signal?: AbortSignal): Promise<void> {
     const options = { length, metadata: {}, commit: async () => ({}), ...(signal === undefined ? {} : { signal }) }
@@ -122,6 +132,16 @@ export class StateStore {
       records: page.objects.map(({ key, etag, size, lastModified }) => ({ path: own(key), etag, size, lastModified })),
       prefixes: page.commonPrefixes.map(own),
       truncated: page.truncated,
+    }
+  }
+
+  /** Page after page of those paths, from behind `after` on; what is written or deleted meanwhile may or may not be among them. Throws as `list` does. */
+  async *pages(prefix: string, after?: string): AsyncGenerator<readonly StateEntry[]> {
+    for (let from = after; ; ) {
+      const { records, truncated } = await this.list(prefix, from === undefined ? {} : { after: from })
+      yield records
+      from = records.at(-1)?.path
+      if (!truncated || from === undefined) return
     }
   }
 

@@ -37,8 +37,6 @@ export interface UploadsParts {
   readonly managerOf?: (bucket: string) => string | undefined
 }
 
-type Condition = { readonly ifNoneMatch: '*' } | { readonly ifMatch: string }
-
 /** How long a repeated Complete gets the answer of the first (docs/format.md, "State store"). */
 const DONE_MILLISECONDS = 24 * 3_600_000
 const EXPIRED_PER_RUN = 1_000
@@ -52,8 +50,10 @@ export class Uploads {
 
   /** Written after the store's CreateMultipartUpload and before the answer; sealed under the key of `manager`, the object's own. */
   async create(namespace: string, record: CreateRecord, manager?: string): Promise<void> {
-    const key = await this.#parts.keys.active(namespace, manager)
-    await this.#seal(`${folder(record)}create`, key, encodeCreate(record), { ifNoneMatch: '*' })
+    const { keys, state } = this.#parts
+    const path = `${folder(record)}create`
+    const sealed = this.#seal(path, await keys.active(namespace, manager), encodeCreate(record))
+    await state.put(path, sealed, { ifNoneMatch: '*' })
   }
 
   /** `undefined` if the upload is unknown, completed or aborted. */
@@ -95,9 +95,8 @@ export class Uploads {
   async attempts(ref: UploadRef, objectKey: Buffer): Promise<JournalEntry[]> {
     const entries: JournalEntry[] = []
     const base = `${folder(ref)}p/`
-    for (let after: string | undefined; ; ) {
-      const page = await this.#parts.state.list(base, after === undefined ? {} : { after })
-      for (const { path, lastModified } of page.records) {
+    for await (const records of this.#parts.state.pages(base)) {
+      for (const { path, lastModified } of records) {
         const match = /^(\d{5})\/([0-9a-z-]{18})~(.+)$/s.exec(path.slice(base.length))
         const [, part, attempt, name] = match ?? []
         if (part === undefined || attempt === undefined || name === undefined) {
@@ -106,9 +105,8 @@ export class Uploads {
         const content = openJournalName({ objectKey, id: idOf(ref), part: Number(part), attempt, name })
         entries.push({ ...content, partNumber: Number(part), attempt, at: lastModified })
       }
-      after = page.records.at(-1)?.path
-      if (!page.truncated || after === undefined) return entries
     }
+    return entries
   }
 
   /** Keeps a finished segment until Complete knows whether it is the last (docs/format.md, "The 5 MiB rule"). */
@@ -153,13 +151,9 @@ export class Uploads {
     record: PlanRecord,
     replaces?: string,
   ): Promise<string | undefined> {
-    const condition = replaces === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: replaces }
-    try {
-      return await this.#put(ref, 'plan', namespace, encodePlan(record), condition)
-    } catch (error) {
-      if (error instanceof StoreError && error.refusal === 'precondition-failed') return undefined
-      throw error
-    }
+    const path = `${folder(ref)}plan`
+    const sealed = this.#seal(path, await this.#activeKey(ref, namespace), encodePlan(record))
+    return this.#parts.state.exchange(path, sealed, replaces)
   }
 
   async done(ref: UploadRef, namespace: string): Promise<DoneRecord | undefined> {
@@ -168,7 +162,9 @@ export class Uploads {
   }
 
   async finish(ref: UploadRef, namespace: string, record: DoneRecord): Promise<void> {
-    await this.#put(ref, 'done', namespace, encodeDone(record))
+    const path = `${folder(ref)}done`
+    const sealed = this.#seal(path, await this.#activeKey(ref, namespace), encodeDone(record))
+    await this.#parts.state.put(path, sealed)
   }
 
   /** Deletes everything about an upload but `done`: `create` first, so that no new part is taken. */
@@ -200,21 +196,13 @@ export class Uploads {
     }
   }
 
-  async #put(
-    ref: UploadRef,
-    name: 'plan' | 'done',
-    namespace: string,
-    json: unknown,
-    condition?: Condition,
-  ): Promise<string> {
+  #activeKey({ bucket }: UploadRef, namespace: string): Promise<BucketKey> {
     const { keys, managerOf } = this.#parts
-    const key = await keys.active(namespace, managerOf?.(ref.bucket))
-    return this.#seal(`${folder(ref)}${name}`, key, json, condition)
+    return keys.active(namespace, managerOf?.(bucket))
   }
 
-  async #seal(path: string, key: BucketKey, json: unknown, condition?: Condition): Promise<string> {
-    const { random, state } = this.#parts
-    return state.put(path, sealStateRecord(key, path, json, random), condition)
+  #seal(path: string, key: BucketKey, json: unknown): Buffer {
+    return sealStateRecord(key, path, json, this.#parts.random)
   }
 
   async #get(

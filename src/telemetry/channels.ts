@@ -79,11 +79,13 @@ export interface AuditEvent {
   readonly detail?: Readonly<Record<string, string | number>>
 }
 
+export const ROTATION_PHASES = ['draining', 'rewrapping', 'dual-read', 'done', 'aborted'] as const
+
 /** A rotation of master keys as this process sees it, whenever it has gone further. */
 export interface RotationEvent {
   readonly from: string
   readonly to: string
-  readonly phase: 'draining' | 'rewrapping' | 'dual-read' | 'done' | 'aborted'
+  readonly phase: (typeof ROTATION_PHASES)[number]
   /** Whether it waits for somebody to look at it. */
   readonly stalled: boolean
   readonly total: number

@@ -8,6 +8,7 @@ import {
   keyManager,
   plaintextLeft,
   plaintextSeen,
+  ROTATION_PHASES,
   rotationSeen,
 } from './channels.ts'
 
@@ -99,8 +100,6 @@ function countKeys(registry: Registry): readonly (() => void)[] {
   ]
 }
 
-const PHASES = ['draining', 'rewrapping', 'dual-read', 'done', 'aborted'] as const
-
 function showRotation(registry: Registry): readonly (() => void)[] {
   const shared = { registers: [registry], aggregator: 'max' as const }
   const phase = new Gauge({
@@ -122,7 +121,7 @@ function showRotation(registry: Registry): readonly (() => void)[] {
     help: 'Bucket keys of the keyring in the last rotation: total, examined, rewrapped, failed.',
   })
   const stop = rotationSeen.subscribe((event) => {
-    for (const one of PHASES) phase.set({ phase: one }, one === event.phase ? 1 : 0)
+    for (const one of ROTATION_PHASES) phase.set({ phase: one }, one === event.phase ? 1 : 0)
     stalled.set({ to: event.to }, event.stalled ? 1 : 0)
     for (const outcome of ['total', 'examined', 'rewrapped', 'failed'] as const) keys.set({ outcome }, event[outcome])
   })

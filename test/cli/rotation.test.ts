@@ -108,7 +108,9 @@ describe('sealgate keys rotate', { timeout: 120_000 }, () => {
     writeFileSync(place.path('passphrase'), passphrase)
     await createMasterKeysFile(place.path('derived.json'), { random: randomBytes, now: Date.now(), passphrase })
     const local = { type: 'local', file: 'derived.json', passphraseFile: 'passphrase' }
-    const credentials = [{ accessKey: 'SGTEST', secretKey: 'test-secret-0123', allow: [{ buckets: ['*'], actions: 'read-write' }] }]
+    const credentials = [
+      { accessKey: 'SGTEST', secretKey: 'test-secret-0123', allow: [{ buckets: ['*'], actions: 'read-write' }] },
+    ]
     const rotating = { credentials, keys: { active: 'local', managers: { local } } }
     writeFileSync(place.path('sealgate.yaml'), JSON.stringify(rotating))
     await done(keys('rotate', '--generate', '--no-wait'))

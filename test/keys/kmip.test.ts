@@ -285,7 +285,13 @@ it('a key that comes when the manager is closed already is not opened, and nobod
   }
   const client = new KmipClient({ pool: { exchange, close: () => connection.close() }, random: randomBytes })
   const wrapping = { object: new KeyObject('wrappingKey', { id: ids.wrapping }, client), key }
-  const fetched = new FetchedKey(new KeyObject('key', { id: ids.main }, client), ['Active'], client, wrapping, randomBytes)
+  const fetched = new FetchedKey(
+    new KeyObject('key', { id: ids.main }, client),
+    ['Active'],
+    client,
+    wrapping,
+    randomBytes,
+  )
   await expect(fetched.seal(randomBytes(32), Buffer.alloc(1), signal)).rejects.toMatchObject({ message: 'closed' })
   client.close()
 })

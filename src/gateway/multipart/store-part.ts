@@ -101,18 +101,22 @@ async function stillOpen(gateway: Gateway, { upload, partNumber }: PartWrite, at
 
 async function* sealPart(sealer: SegmentSealer, write: PartWrite, outcome: { verified?: VerifiedPlaintext }): Body {
   const verifier = new PlaintextVerifier(write.claims)
-  yield [sealer.header]
-  for await (const batch of write.body) {
-    const sealed: Buffer[] = []
-    for (const piece of batch) {
-      verifier.update(piece)
-      for (const part of sealer.update(piece)) sealed.push(part)
+  try {
+    yield [sealer.header]
+    for await (const batch of write.body) {
+      const sealed: Buffer[] = []
+      for (const piece of batch) {
+        verifier.update(piece)
+        for (const part of sealer.update(piece)) sealed.push(part)
+      }
+      if (sealed.length > 0) yield sealed
     }
-    if (sealed.length > 0) yield sealed
+    // The last ciphertext bytes leave only now that length, digests and signatures have held.
+    outcome.verified = verifier.finish(write.trailers())
+    yield sealer.final()
+  } finally {
+    sealer.dispose()
   }
-  // The last ciphertext bytes leave only now that length, digests and signatures have held.
-  outcome.verified = verifier.finish(write.trailers())
-  yield sealer.final()
 }
 
 /** The most plaintext whose segment fits `limit` stored bytes. */

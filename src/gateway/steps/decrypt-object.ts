@@ -2,11 +2,10 @@
 import type { ObjectStep } from '../../object-step.ts'
 import { describedHeaders } from '../object-metadata.ts'
 import type { Gateway } from '../gateway.ts'
-import { readPlain } from '../plain-object.ts'
 import { readWhole } from '../read-body.ts'
 import { allTlvs } from '../sealed-object.ts'
 import { findObject } from './replacement.ts'
-import { isPlain, noEnvelope, openFound } from './sealed-found.ts'
+import { isOutcome, readFound, requireEnvelope } from './sealed-found.ts'
 import { done, OVERTAKEN, telling } from './step.ts'
 
 export interface DecryptedObject {
@@ -34,9 +33,9 @@ export function decryptObject(gateway: Gateway, keep: KeepPlaintext): ObjectStep
     const found = await findObject(gateway, object)
     if (found === undefined) return OVERTAKEN
     const { place, info, isLatest } = found
-    if (isPlain(found) && gateway.rules(place.bucket).contents !== 'mixed') throw noEnvelope()
-    const stored = isPlain(found) ? readPlain(gateway, place, info) : await openFound(gateway, found)
-    if ('outcome' in stored) return stored
+    requireEnvelope(gateway, found)
+    const stored = await readFound(gateway, found)
+    if (isOutcome(stored)) return stored
     const { size: bytes, etag } = stored
     if (dryRun) return done(bytes)
     const headers = describedHeaders(await allTlvs(gateway, stored, signal))

@@ -2,7 +2,7 @@
 import { type Attributes, StoreError } from '../../backends/object-store.ts'
 import { grantHeadersOf } from '../../s3/acl.ts'
 import { locksOf, withoutLocks } from '../../s3/object-lock.ts'
-import { childText } from '../../s3/xml.ts'
+import { childText, type XmlElement } from '../../s3/xml.ts'
 import { type ForStore, retained } from '../attributes.ts'
 import { requireBucket } from '../configuration/configuration.ts'
 import { attributesOfPut } from '../copied-attributes.ts'
@@ -11,6 +11,7 @@ import { subresourceOf } from '../native-subresource.ts'
 import { ACL } from '../object-acl-headers.ts'
 import { atVersion, type Place } from '../place.ts'
 import type { StoredObject } from '../sealed-object.ts'
+import { OncePerBucket } from './once-per-bucket.ts'
 
 const STORAGE_CLASS = 'x-amz-storage-class'
 
@@ -24,10 +25,11 @@ export interface Kept {
 export class KeptAttributes {
   readonly #gateway: Gateway
   /** By bucket, whether single objects may have grants of their own. */
-  readonly #grants = new Map<string, Promise<boolean>>()
+  readonly #grants: OncePerBucket<boolean>
 
   constructor(gateway: Gateway) {
     this.#gateway = gateway
+    this.#grants = new OncePerBucket((bucket, signal) => mayGrant(gateway, bucket, signal))
   }
 
   /** `copied`: by the store, which carries tags over by itself. Locks and grants go along in the same bucket alone: another has rules of its own. */
@@ -76,26 +78,17 @@ export class KeptAttributes {
   }
 
   async #grantsOf({ place, info }: StoredObject, signal: AbortSignal): Promise<Attributes> {
-    if (!(await this.#hasGrants(place.bucket, signal))) return {}
+    if (!(await this.#grants.of(place.bucket, signal))) return {}
     const { bucket, key } = place
     const read = { signal, read: grantHeadersOf }
     return (await subresourceOf(this.#gateway, { bucket, key, ...atVersion(info) }, 'acl', read)) ?? {}
-  }
-
-  #hasGrants(bucket: string, signal: AbortSignal): Promise<boolean> {
-    const known = this.#grants.get(bucket)
-    if (known !== undefined) return known
-    const asked = mayGrant(this.#gateway, bucket, signal)
-    this.#grants.set(bucket, asked)
-    asked.catch(() => this.#grants.delete(bucket))
-    return asked
   }
 }
 
 /** Whether objects of the bucket may have ACLs of their own: not where its owner has taken them out of use. */
 async function mayGrant(gateway: Gateway, bucket: string, signal: AbortSignal): Promise<boolean> {
   if (gateway.store.capabilities.objectGrants !== true) return false
-  const read = (document: Parameters<typeof childText>[0]): string | undefined => {
+  const read = (document: XmlElement): string | undefined => {
     const rule = document.children.find(({ name }) => name === 'Rule')
     return rule === undefined ? undefined : childText(rule, 'ObjectOwnership')
   }

@@ -1,7 +1,7 @@
 /** Putting another object in the place of the one that was read, and of no other. */
 import { StoreError, type ObjectInfo, type WriteCondition } from '../../backends/object-store.ts'
 import { locksOf } from '../../s3/object-lock.ts'
-import { childText } from '../../s3/xml.ts'
+import { childText, type XmlElement } from '../../s3/xml.ts'
 import type { StepObject } from '../../object-step.ts'
 import type { ForStore } from '../attributes.ts'
 import type { Gateway } from '../gateway.ts'
@@ -9,6 +9,7 @@ import { subresourceOf } from '../native-subresource.ts'
 import type { Place } from '../place.ts'
 import { presentInfo } from '../sealed-object.ts'
 import type { Kept } from './kept-attributes.ts'
+import { OncePerBucket } from './once-per-bucket.ts'
 import { foundInfo } from './step.ts'
 
 export interface ReplacementOptions {
@@ -50,11 +51,12 @@ export class Replacements {
   readonly #gateway: Gateway
   readonly #options: ReplacementOptions
   /** By bucket, whether what is overwritten stays as a version. */
-  readonly #keepsVersions = new Map<string, Promise<boolean>>()
+  readonly #keepsVersions: OncePerBucket<boolean>
 
   constructor(gateway: Gateway, options: ReplacementOptions) {
     this.#gateway = gateway
     this.#options = options
+    this.#keepsVersions = new OncePerBucket((bucket, signal) => keepsVersions(gateway, bucket, signal))
   }
 
   /** Why what lies there must stay as it is; `undefined` if it need not. `decided`: the store decides a condition on the write. */
@@ -62,7 +64,7 @@ export class Replacements {
     const { besideLocked, offline } = this.#options
     if (!isLatest) return 'it is an earlier version, of which only a new version could be made'
     if (besideLocked !== true && isLocked(info, this.#gateway.clock())) return 'it is under Object Lock'
-    if (decided || offline === true || (await this.#versionsStay(place.bucket, signal))) return undefined
+    if (decided || offline === true || (await this.#keepsVersions.of(place.bucket, signal))) return undefined
     return 'the store decides no condition on the write: stop the writers and use --offline'
   }
 
@@ -86,15 +88,6 @@ export class Replacements {
     if (isSame(await presentInfo(this.#gateway, place), info)) return
     throw new StoreError('precondition-failed', 'the object was overwritten meanwhile')
   }
-
-  #versionsStay(bucket: string, signal: AbortSignal): Promise<boolean> {
-    const known = this.#keepsVersions.get(bucket)
-    if (known !== undefined) return known
-    const asked = keepsVersions(this.#gateway, bucket, signal)
-    this.#keepsVersions.set(bucket, asked)
-    asked.catch(() => this.#keepsVersions.delete(bucket))
-    return asked
-  }
 }
 
 /** Of a write that the store decides under a condition. */
@@ -109,7 +102,7 @@ export async function keepsVersions(gateway: Gateway, bucket: string, signal: Ab
   const { versions, native } = store.capabilities
   if (!versions) return false
   if (!native) return (await store.headBucket(bucket))?.versioning === 'Enabled'
-  const read = { signal, read: (document: Parameters<typeof childText>[0]) => childText(document, 'Status') }
+  const read = { signal, read: (document: XmlElement) => childText(document, 'Status') }
   return (await subresourceOf(gateway, { bucket, key: '' }, 'versioning', read)) === 'Enabled'
 }
 

@@ -9,7 +9,7 @@ import type { ObjectStep } from '../../object-step.ts'
 import type { Gateway } from '../gateway.ts'
 import { verifyWhole } from '../read-body.ts'
 import type { SealedObject } from '../sealed-object.ts'
-import { isOutcome, isPlain, noEnvelope, openFound } from './sealed-found.ts'
+import { isOutcome, openFound, requireEnvelope } from './sealed-found.ts'
 import { done, foundInfo, OVERTAKEN, telling } from './step.ts'
 
 /** In a dry run only what lies beside the body: envelope, sealed metadata, facts, the stored size, the keyring's record. */
@@ -19,9 +19,8 @@ export function scrubObject(gateway: Gateway, keyring: Pick<Keyring, 'find'>): O
     const place = { bucket, key, ...(versionId === undefined ? {} : { versionId }) }
     const info = await foundInfo(gateway, place)
     if (info === undefined) return OVERTAKEN
-    const found = { place, info, isLatest: true }
-    if (isPlain(found) && gateway.rules(bucket).contents !== 'mixed') throw noEnvelope()
-    const sealed = await openFound(gateway, found)
+    requireEnvelope(gateway, { place, info })
+    const sealed = await openFound(gateway, { place, info })
     if (isOutcome(sealed)) return sealed
     if (info.facts !== undefined) checkFacts(sealed)
     if (!dryRun) await checkBody(gateway, sealed, signal)

@@ -3,7 +3,6 @@
  * objects go too, under keys of their own, so that it has all that clients had before.
  */
 import type { ObjectStep, StepOptions, StepOutcome } from '../../object-step.ts'
-import { Headers } from '../../s3/headers.ts'
 import { encryptionOf } from '../encryption.ts'
 import type { Gateway } from '../gateway.ts'
 import { carriedOver } from '../object-metadata.ts'
@@ -16,7 +15,7 @@ import { stepOfWrite, writeAnew } from '../write-anew.ts'
 import { decides } from '../write-conditions.ts'
 import { KeptAttributes } from './kept-attributes.ts'
 import { type Found, findObject, type Replacement, type ReplacementOptions, Replacements } from './replacement.ts'
-import { isPlain, openFound, sealedAsAsked } from './sealed-found.ts'
+import { isOutcome, isPlain, NOTHING, readFound, sealedAsAsked } from './sealed-found.ts'
 import { done, OVERTAKEN, telling, unchanged, untouchable } from './step.ts'
 
 export interface SealOptions extends ReplacementOptions {
@@ -33,8 +32,6 @@ export function sealObject(gateway: Gateway, options: SealOptions = {}): ObjectS
     return into === undefined || into === object.bucket ? sealing.inPlace(found, step) : sealing.into(into, found, step)
   })
 }
-
-const NOTHING = new Headers([])
 
 class Sealing {
   readonly #gateway: Gateway
@@ -65,8 +62,8 @@ class Sealing {
     if (!isLatest) return untouchable('it is an earlier version: only newest ones go into the other bucket')
     const there = await presentInfo(this.#gateway, { bucket, key: place.key })
     if (there !== undefined && there.lastModified > info.lastModified) return unchanged('the other bucket has it')
-    const source = isPlain(found) ? readPlain(this.#gateway, place, info) : await openFound(this.#gateway, found)
-    if ('outcome' in source) return source
+    const source = await readFound(this.#gateway, found)
+    if (isOutcome(source)) return source
     const target = { place: { bucket, key: place.key }, info: there, isLatest: true }
     const decided = decides(this.#gateway, stepOfWrite(this.#gateway, source.size))
     const bar = await this.#replacements.bar(target, decided, signal)

@@ -8,18 +8,23 @@ import { aliasOfKeyId, ENCRYPTION_MODES, isKms } from '../../s3/encryption-heade
 import { type Encryption, encryptionOf } from '../encryption.ts'
 import { Headers } from '../../s3/headers.ts'
 import type { Gateway } from '../gateway.ts'
-import { type SealedObject, unseal } from '../sealed-object.ts'
+import { readPlain } from '../plain-object.ts'
+import { type SealedObject, type StoredObject, unseal } from '../sealed-object.ts'
 import type { Found } from './replacement.ts'
 import { unchanged, untouchable } from './step.ts'
 
-/** What lies unsealed where everything is sealed. */
-export const noEnvelope = (): Integrity =>
-  new Integrity('envelope failure', 'it has no envelope: plaintext, or stripped of it')
+type FoundThere = Pick<Found, 'place' | 'info'>
 
-export const isPlain = ({ info }: Found): boolean => fromStoredMetadata(info.metadata) === 'foreign'
+export const isPlain = ({ info }: FoundThere): boolean => fromStoredMetadata(info.metadata) === 'foreign'
+
+/** Throws `Integrity` for what lies unsealed where everything is sealed. */
+export function requireEnvelope(gateway: Gateway, found: FoundThere): void {
+  if (!isPlain(found) || gateway.rules(found.place.bucket).contents === 'mixed') return
+  throw new Integrity('envelope failure', 'it has no envelope: plaintext, or stripped of it')
+}
 
 /** The object with its key, or what there is to say of one that cannot be opened here. Throws what reading it throws. */
-export async function openFound(gateway: Gateway, { place, info }: Found): Promise<SealedObject | StepOutcome> {
+export async function openFound(gateway: Gateway, { place, info }: FoundThere): Promise<SealedObject | StepOutcome> {
   const stored = fromStoredMetadata(info.metadata)
   if (stored === 'foreign') return unchanged('it lies in plaintext')
   if (parseEnvelope(stored.envelope).tag === 'c') return untouchable('it is under a key of its client (SSE-C)')
@@ -27,9 +32,15 @@ export async function openFound(gateway: Gateway, { place, info }: Found): Promi
   return opened.kind === 'sealed' ? opened : unchanged('it lies in plaintext')
 }
 
-export const isOutcome = (opened: SealedObject | StepOutcome): opened is StepOutcome => 'outcome' in opened
+/** As `openFound`; what lies in plaintext as it is. */
+export async function readFound(gateway: Gateway, found: FoundThere): Promise<StoredObject | StepOutcome> {
+  return isPlain(found) ? readPlain(gateway, found.place, found.info) : openFound(gateway, found)
+}
 
-const NOTHING = new Headers([])
+export const isOutcome = (opened: StoredObject | StepOutcome): opened is StepOutcome => 'outcome' in opened
+
+/** Of a write that asks for nothing. */
+export const NOTHING = new Headers([])
 
 /** Aliases of key managers. */
 export interface ManagerChoice {

@@ -67,12 +67,12 @@ export class Drive {
     const { replicas, times, clock } = this.#parts
     const missing = await replicas.missing(rotation.id, { intervals: SILENT_INTERVALS, poll: times.poll })
     if (missing.length === 0 || rotation.forced) {
-      await this.#step(rotation, 'draining', (document, now) => cutOver(document, now))
+      await this.#step(rotation, (document, now) => cutOver(document, now))
       return 'advanced'
     }
     if (clock() >= rotation.drainDeadline && rotation.stalled === null) {
       const why = `${missing.length} gateways have not left "${rotation.from}"`
-      await this.#stall(rotation, 'draining', { why, retryAt: null, progress: NO_PROGRESS })
+      await this.#stall(rotation, { why, retryAt: null, progress: NO_PROGRESS })
     }
     return 'waiting'
   }
@@ -80,16 +80,16 @@ export class Drive {
   async #rewrap(rotation: Rotation, signal?: AbortSignal): Promise<Step> {
     const { managers, keyring } = this.#parts
     if (!(await this.#lease(rotation))) return 'waiting'
-    const progress = await this.#pass(rotation, 'rewrapping', rotation.progress, signal)
+    const progress = await this.#pass(rotation, rotation.progress, signal)
     if (progress.failed > 0 && !rotation.forced) {
-      return this.#failed(rotation, 'rewrapping', `${progress.failed} bucket keys could not be wrapped anew`, progress)
+      return this.#failed(rotation, `${progress.failed} bucket keys could not be wrapped anew`, progress)
     }
     // Also without a new manager new objects carry a wrapped form: that of the slot.
     const slots = isMove(rotation) ? 0 : await renewSlots({ keyring, managers }, rotation.from, signal)
     if (slots > 0 && !rotation.forced) {
-      return this.#failed(rotation, 'rewrapping', `${slots} keys in use could not be wrapped anew`, progress)
+      return this.#failed(rotation, `${slots} keys in use could not be wrapped anew`, progress)
     }
-    const done = await this.#step(rotation, 'rewrapping', (document, now) =>
+    const done = await this.#step(rotation, (document, now) =>
       rewrapped(changed(document, now, { rotation: { progress } }), now, this.#parts.times.dualRead),
     )
     if (!isMove(rotation)) await this.ended(done)
@@ -102,14 +102,14 @@ export class Drive {
     if (clock() < (rotation.dualReadDeadline ?? 0)) return 'waiting'
     if (!(await this.#lease(rotation))) return 'waiting'
     const start = rotation.progress.cursor === '' ? NO_PROGRESS : rotation.progress
-    const progress = await this.#pass(rotation, 'dual-read', start, signal)
+    const progress = await this.#pass(rotation, start, signal)
     const { failed, damaged } = progress
     if (failed + damaged > 0 && !rotation.forced) {
       const why = `${failed} bucket keys are still wrapped by "${rotation.from}", and ${damaged} records of the keyring are damaged`
-      return this.#failed(rotation, 'dual-read', why, progress)
+      return this.#failed(rotation, why, progress)
     }
     await clearSlots(keyring, rotation.from, signal)
-    const done = await this.#step(rotation, 'dual-read', (document, now) =>
+    const done = await this.#step(rotation, (document, now) =>
       now < (document.rotation?.dualReadDeadline ?? 0) ? undefined : finished(document, now),
     )
     await this.ended(done)
@@ -117,24 +117,19 @@ export class Drive {
   }
 
   /** One way through the keyring, from where it was left. */
-  async #pass(
-    rotation: Rotation,
-    phase: Rotation['phase'],
-    start: RotationProgress,
-    signal?: AbortSignal,
-  ): Promise<RotationProgress> {
+  async #pass(rotation: Rotation, start: RotationProgress, signal?: AbortSignal): Promise<RotationProgress> {
     const { keyring, managers, clock } = this.#parts
     const base = start.since === null ? { ...NO_PROGRESS, total: await keyring.count(), since: clock() } : start
     let progress: RotationProgress = base
     let saved = { at: clock(), examined: base.examined }
-    await this.#save(rotation, phase, progress)
+    await this.#save(rotation, progress)
     await rewrapKeyring(
       { keyring, managers },
       {
         from: rotation.from,
-        ...(isMove(rotation) ? { to: rotation.to } : {}),
-        ...(base.cursor === '' ? {} : { after: base.cursor }),
-        ...(signal === undefined ? {} : { signal }),
+        to: isMove(rotation) ? rotation.to : undefined,
+        after: base.cursor,
+        signal,
         onBatch: async ({ examined, rewrapped: done, failed, unreadable }, lastKid) => {
           progress = {
             ...base,
@@ -146,7 +141,7 @@ export class Drive {
           }
           if (clock() - saved.at < SAVE_AFTER && progress.examined - saved.examined < SAVE_RECORDS) return
           saved = { at: clock(), examined: progress.examined }
-          await this.#save(rotation, phase, progress)
+          await this.#save(rotation, progress)
         },
       },
     )
@@ -154,8 +149,8 @@ export class Drive {
   }
 
   /** Says how far it is, and keeps the work. */
-  async #save(rotation: Rotation, phase: Rotation['phase'], progress: RotationProgress): Promise<void> {
-    await this.#step(rotation, phase, (document, now) =>
+  async #save(rotation: Rotation, progress: RotationProgress): Promise<void> {
+    await this.#step(rotation, (document, now) =>
       changed(document, now, { rotation: { progress, lease: this.#newLease(now) } }),
     )
   }
@@ -180,8 +175,7 @@ export class Drive {
 
   /** Changes it, while it is the same rotation in the same phase and nobody else has the work. Throws `Lost`. */
   async #step(
-    { id }: Rotation,
-    phase: Rotation['phase'],
+    { id, phase }: Rotation,
     change: (document: RotationDocument, now: number) => RotationDocument | undefined,
   ): Promise<FoundRotation> {
     const { clock, process } = this.#parts
@@ -195,23 +189,22 @@ export class Drive {
     return done
   }
 
-  async #failed(rotation: Rotation, phase: Rotation['phase'], why: string, counted: RotationProgress): Promise<Step> {
+  async #failed(rotation: Rotation, why: string, counted: RotationProgress): Promise<Step> {
     // A new pass begins at the beginning; what the last one counted is told until then.
     const progress = { ...counted, cursor: '', since: null }
-    await this.#stall(rotation, phase, { why, retryAt: this.#parts.clock() + AGAIN_AFTER, progress })
+    await this.#stall(rotation, { why, retryAt: this.#parts.clock() + AGAIN_AFTER, progress })
     return 'waiting'
   }
 
   async #stall(
     rotation: Rotation,
-    phase: Rotation['phase'],
     { why, ...change }: { readonly why: string } & Pick<Rotation, 'retryAt' | 'progress'>,
   ): Promise<void> {
-    await this.#step(rotation, phase, (document, now) =>
+    await this.#step(rotation, (document, now) =>
       changed(document, now, { rotation: { ...change, stalled: why, lease: null } }),
     )
     if (rotation.stalled === why) return
-    const { from, to } = rotation
+    const { from, to, phase } = rotation
     alarm.publish({ what: 'a rotation of master keys does not go on', detail: { from, to, phase, why } })
   }
 }

@@ -12,7 +12,7 @@ export const NO_PROGRESS: RotationProgress = {
   since: null,
 }
 
-/** Of a rotation that enters another phase: what was forced was the one before. */
+/** Of a rotation that enters a phase: what was forced was the one before. */
 const GOES_ON = { forced: false, stalled: null, retryAt: null, lease: null } as const
 
 export const EMPTY: RotationDocument = { sequence: 0, epoch: 0, moves: {}, retired: [], rotation: null }
@@ -50,6 +50,9 @@ export function changed(
 export const isOver = ({ phase }: Rotation): boolean => phase === 'done' || phase === 'aborted'
 export const isMove = ({ from, to }: Pick<Rotation, 'from' | 'to'>): boolean => from !== to
 
+const underWay = ({ from, to, phase }: Rotation): Invalid =>
+  new Invalid(`a rotation from "${from}" to "${to}" is under way (${phase})`)
+
 /** Who seals in the place of `alias` in the end. */
 export function successorOf(moves: Moves, alias: string): string {
   let found = alias
@@ -64,9 +67,7 @@ export function successorOf(moves: Moves, alias: string): string {
 export function begun(document: RotationDocument, fresh: NewRotation, now: number): RotationDocument {
   const { from, to } = fresh
   const { rotation, moves, retired } = document
-  if (rotation !== null && !isOver(rotation)) {
-    throw new Invalid(`a rotation from "${rotation.from}" to "${rotation.to}" is under way (${rotation.phase})`)
-  }
+  if (rotation !== null && !isOver(rotation)) throw underWay(rotation)
   if (Object.hasOwn(moves, from)) throw new Invalid(`"${from}" was rotated out: "${moves[from]}" wraps in its place`)
   if (retired.includes(to))
     throw new Invalid(`"${to}" was retired: \`sealgate keys retire --undo ${to}\` takes that back`)
@@ -81,10 +82,7 @@ export function begun(document: RotationDocument, fresh: NewRotation, now: numbe
       cutOver: null,
       dualReadDeadline: null,
       ended: null,
-      forced: false,
-      stalled: null,
-      retryAt: null,
-      lease: null,
+      ...GOES_ON,
       progress: NO_PROGRESS,
       before: moves,
     },
@@ -156,7 +154,7 @@ export function resumed(
 export function retired(document: RotationDocument, alias: string, now: number): RotationDocument {
   const { rotation } = document
   if (rotation !== null && !isOver(rotation) && [rotation.from, rotation.to].includes(alias)) {
-    throw new Invalid(`a rotation from "${rotation.from}" to "${rotation.to}" is under way (${rotation.phase})`)
+    throw underWay(rotation)
   }
   return changed(document, now, { retired: [...new Set([...document.retired, alias])].sort(), forget: true })
 }

@@ -77,7 +77,7 @@ export class Participant implements Succession {
 
   async #join(): Promise<void> {
     await this.#announce()
-    await this.look().catch((cause: unknown) => this.#doubts('it could not be read', cause))
+    await this.#tryToLook()
     const again = (): void => {
       this.#timer = setTimeout(() => void this.beat().finally(again), this.#parts.poll).unref()
       if (this.#ended) clearTimeout(this.#timer)
@@ -87,7 +87,7 @@ export class Participant implements Succession {
 
   /** One round: looks, answers, and says that it is there. Never throws. */
   async beat(): Promise<void> {
-    await this.look().catch((cause: unknown) => this.#doubts('it could not be read', cause))
+    await this.#tryToLook()
     const due =
       this.#parts.clock() - this.#announced >= HEARTBEAT || this.#found?.document.rotation?.phase === 'draining'
     if (due && !this.#ended) {
@@ -103,6 +103,11 @@ export class Participant implements Succession {
     return this.#looking
   }
 
+  /** Looks; that the record cannot be read is told, and thrown to nobody. */
+  #tryToLook(): Promise<void> {
+    return this.look().catch((cause: unknown) => this.#doubts('it could not be read', cause))
+  }
+
   /** The rotation that this process follows. */
   get rotation(): Rotation | undefined {
     return this.#found?.document.rotation ?? undefined
@@ -115,8 +120,7 @@ export class Participant implements Succession {
     if (age <= STALE_INTERVALS * this.#parts.poll) return this.#sealer(alias)
     // A store that did not tell a moment ago is not asked by each request.
     if (this.#looking === undefined && now - this.#tried < this.#parts.poll) return this.#sealer(alias)
-    const looked = this.look().catch((cause: unknown) => this.#doubts('it could not be read', cause))
-    return Promise.race([looked, late()]).then(() => this.#sealer(alias))
+    return Promise.race([this.#tryToLook(), late()]).then(() => this.#sealer(alias))
   }
 
   mayBeNamed(alias: string): boolean {

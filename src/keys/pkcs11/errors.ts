@@ -7,8 +7,7 @@ import type { Fault, Reason, TokenFault } from './messages.ts'
 export const PACKAGE = 'pkcs11js'
 export const INSTALL = 'npm install pkcs11js@2.1.7'
 
-const PIN_LOCKED =
-  "the PIN is locked; have the token's security officer unlock it (C_InitPIN), then check `pin`"
+const PIN_LOCKED = "the PIN is locked; have the token's security officer unlock it (C_InitPIN), then check `pin`"
 const LACKS_MECHANISM = 'the token lacks the `mechanism` of the key'
 const ANOTHER_USER = 'another user is logged in from this process'
 const UNFIT = 'the key does not fit its `mechanism`'
