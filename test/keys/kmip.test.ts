@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { KmipClient } from '../../src/keys/kmip/client.ts'
 import { openConnection } from '../../src/keys/kmip/connection.ts'
 import { keyManagerContract } from '../contract/key-manager.contract.ts'
+import { failureOf } from '../helpers/failure-of.ts'
 import { by, KmipWorld, tlsFiles } from '../helpers/kmip-world.ts'
 
 const CONTEXT = { namespace: 'backups', day: 20_417 }
@@ -15,12 +16,6 @@ beforeAll(() => world.start())
 afterAll(() => server.stop())
 beforeEach(() => world.renew())
 afterEach(() => world.closeManagers())
-
-const failureOf = (call: Promise<unknown>): Promise<Error> =>
-  call.then(
-    () => new Error('no failure'),
-    (error: Error) => error,
-  )
 
 for (const mechanism of MECHANISMS) {
   keyManagerContract(`KMIP, ${mechanism}`, {
