@@ -11,7 +11,7 @@ export default defineConfig({
     retry: process.env.CI === undefined ? 0 : 1,
     maxWorkers: 2,
     pool: 'forks',
-    globalSetup: ['test/helpers/outputs-setup.ts'],
+    globalSetup: ['test/helpers/outputs-setup.ts', 'test/helpers/bundle-setup.ts'],
     onConsoleLog: (text) => keepOutput(text, 'console'),
   },
 })

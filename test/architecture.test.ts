@@ -1,8 +1,7 @@
 // The architecture of this repository, as one table. To change the architecture, change the table first.
-import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { SOURCES } from './helpers/sources.ts'
 
 /** For each folder of src/: the folders and the packages it may import. main.ts, compose.ts and compose/ see everything, errors.ts, attempts.ts, object-step.ts and secret-bytes.ts are seen by all. */
 const MAY: Record<string, { folders: string[]; packages: string[] }> = {
@@ -104,16 +103,12 @@ const SEEN_BY_ALL = ['errors.ts', 'attempts.ts', 'object-step.ts', 'secret-bytes
 
 const MAX_LINES = 400
 
-const ROOT = fileURLToPath(new URL('../src/', import.meta.url))
-const FILES = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
-  .filter((f) => f.endsWith('.ts'))
-  .sort()
-const TEXT = new Map(FILES.map((file) => [file, readFileSync(join(ROOT, file), 'utf8')]))
+const FILES = [...SOURCES.keys()]
 const IMPORT =
   /(?:^|\n)\s*(?:import|export)\b[^'"`;()=]*?\bfrom\s*['"]([^'"]+)['"]|(?:^|\n)\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/g
 
 const importsOf = (file: string): string[] =>
-  [...(TEXT.get(file) ?? '').matchAll(IMPORT)].map((m) => m[1] ?? m[2] ?? m[3] ?? '')
+  [...(SOURCES.get(file) ?? '').matchAll(IMPORT)].map((m) => m[1] ?? m[2] ?? m[3] ?? '')
 const target = (file: string, specifier: string): string => normalize(join(dirname(file), specifier))
 const folder = (file: string): string =>
   file.includes('/') ? file.slice(0, file.indexOf('/')) : file.replace(/\.ts$/, '')
@@ -177,26 +172,26 @@ test('no file reaches itself', () => {
 })
 
 test(`no file is longer than ${MAX_LINES} lines`, () => {
-  expect(FILES.filter((file) => (TEXT.get(file) ?? '').split('\n').length > MAX_LINES)).toEqual([])
+  expect(FILES.filter((file) => (SOURCES.get(file) ?? '').split('\n').length > MAX_LINES)).toEqual([])
 })
 
 test('no default exports, no barrels, no drawers', () => {
   const bad = FILES.filter(
     (file) =>
-      /(?:^|\n)export default\b/.test(TEXT.get(file) ?? '') ||
-      /(?:^|\n)export\s+\*/.test(TEXT.get(file) ?? '') ||
+      /(?:^|\n)export default\b/.test(SOURCES.get(file) ?? '') ||
+      /(?:^|\n)export\s+\*/.test(SOURCES.get(file) ?? '') ||
       /(?:^|\/)(?:index|utils|util|helpers|common|misc)\.ts$/.test(file),
   )
   expect(bad).toEqual([])
 })
 
 test('only main.ts reads the arguments and the environment of the process', () => {
-  const readers = FILES.filter((file) => /\bprocess\.(?:argv|env)\b/.test(TEXT.get(file) ?? ''))
+  const readers = FILES.filter((file) => /\bprocess\.(?:argv|env)\b/.test(SOURCES.get(file) ?? ''))
   expect(readers.filter((file) => file !== 'main.ts')).toEqual([])
 })
 
 test('time and randomness are handed in, except where they are made', () => {
-  const clocks = FILES.filter((file) => /\bDate\.now\(\)|\bnew Date\(\)|\bMath\.random\(/.test(TEXT.get(file) ?? ''))
+  const clocks = FILES.filter((file) => /\bDate\.now\(\)|\bnew Date\(\)|\bMath\.random\(/.test(SOURCES.get(file) ?? ''))
   // A store keeps its own time, as a remote one does; tests hand it another.
   const makers = ['compose', 'main', 'cli', 'backends']
   expect(clocks.filter((file) => !makers.includes(folder(file)))).toEqual([])

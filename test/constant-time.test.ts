@@ -1,9 +1,7 @@
 // Secrets are compared in constant time: by `sameBytes`, `sameSignature` or `timingSafeEqual`, and by nothing else.
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { earlyComparisons } from './helpers/comparisons.ts'
+import { SOURCES } from './helpers/sources.ts'
 
 /** What is no comparison of a secret with what somebody else sent, and why. */
 const ALLOWED: Record<string, Record<string, string>> = {
@@ -27,11 +25,7 @@ const ALLOWED: Record<string, Record<string, string>> = {
   },
 }
 
-const ROOT = fileURLToPath(new URL('../src/', import.meta.url))
-const FILES = readdirSync(ROOT, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
-const FOUND = FILES.flatMap((file) =>
-  earlyComparisons(file, readFileSync(join(ROOT, file), 'utf8')).map((one) => ({ file, ...one })),
-)
+const FOUND = [...SOURCES].flatMap(([file, text]) => earlyComparisons(file, text).map((one) => ({ file, ...one })))
 
 test('no secret is compared by something that stops at the first difference', () => {
   const faults = FOUND.filter(({ file, text }) => ALLOWED[file]?.[text] === undefined)

@@ -8,6 +8,12 @@ import { assert, attempt } from './shell.mjs'
 
 const TEXT = 'sealed under a key of a key manager'
 
+/** Of every client that tries one: its gateways are its own, and no store sees more of a key manager than of another. */
+export const OWN_GATEWAYS = {
+  leavesNothing: true,
+  cannot: (_options, store) => (store.embedded ? undefined : 'key managers are tried over the embedded store'),
+}
+
 /** Runs a file of tests and records a check for each group of them. */
 export function runContract({ record }, folder, file, env) {
   const report = join(folder, 'contract.json')
@@ -30,6 +36,13 @@ export function runContract({ record }, folder, file, env) {
     const why = failed.map((one) => `${one.fullName}: ${one.failureMessages.join(' ').split('\n')[0]}`)
     record(name, failed.length === 0 && passed > 0, seconds, [`${passed} passed`, ...why].join('\n'))
   }
+}
+
+/** A log that tells of key managers has none of these secrets in it. */
+export function assertNone(secrets, log) {
+  assert(log.includes('key manager'), 'the log says nothing of key managers')
+  const found = secrets.filter((secret) => log.includes(secret))
+  assert(found.length === 0, `${found.length} secrets stand in the log`)
 }
 
 /** A gateway with these settings and a client of it, for `work` and no longer. */

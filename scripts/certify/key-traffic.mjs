@@ -7,11 +7,7 @@ import { assert, sleep, until } from './shell.mjs'
 const BYTES = 300_000
 const PROBE_SECONDS = 1
 /** Keys are asked for again almost at once, so that an outage is felt. */
-export const SETTINGS = {
-  SEALGATE_KEYS_CACHE_LIFETIME: '1s',
-  SEALGATE_KEYS_CACHE_GRACE: '0s',
-  SEALGATE_ADMIN_LISTEN: 'off',
-}
+export const SETTINGS = { SEALGATE_KEYS_CACHE_LIFETIME: '1s', SEALGATE_KEYS_CACHE_GRACE: '0s' }
 /** Of each manager. */
 export const QUICK = { retry: { attempts: 1 }, breaker: { failures: 3, probeInterval: `${PROBE_SECONDS}s` } }
 

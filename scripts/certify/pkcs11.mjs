@@ -62,7 +62,7 @@ export function makeToken(folder, { util, tool, packages, between }, labels) {
       return logins() - before
     },
     /** Settings of a gateway by environment variables. */
-    settings: (manager = {}, keys = {}) => ({
+    settings: (manager = {}) => ({
       ...env,
       SEALGATE_KEYS_ACTIVE: 'hsm',
       SEALGATE_KEYS_CACHE_LIFETIME: '1s',
@@ -79,7 +79,6 @@ export function makeToken(folder, { util, tool, packages, between }, labels) {
           ...manager,
         },
       }),
-      ...keys,
     }),
   }
 }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { Agent, request } from 'undici'
 import { makeCertificate } from './gateway.mjs'
 import { build } from './install.mjs'
-import { assert, freePort, serve, sh, sleep } from './shell.mjs'
+import { assert, freePort, serve, sh, until } from './shell.mjs'
 
 const SOURCE = join(dirname(fileURLToPath(import.meta.url)), 'vault')
 
@@ -50,10 +50,7 @@ export async function startVault(folder, bin) {
   vault.token = token
   const unseal = async () => {
     await api('PUT', 'sys/unseal', { key: keys[0] })
-    for (let tries = 0; !(await healthy()); tries += 1) {
-      assert(tries < 200, 'Vault has no leader')
-      await sleep(100)
-    }
+    await until(async () => assert(await healthy(), 'Vault has no leader'), 20)
   }
   await unseal()
   return {

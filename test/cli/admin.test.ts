@@ -1,12 +1,12 @@
 /** The admin API of a gateway as a user runs it, in one process and in several. */
 import { copyFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CreateMultipartUploadCommand, CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { childrenOf } from '../helpers/children.ts'
 import { freePort, type Started, Workplace } from '../helpers/command.ts'
-import { pem } from '../helpers/admin-listener.ts'
+import { logLines } from '../helpers/command-output.ts'
+import { pem, pemFile } from '../helpers/pem.ts'
 
 const FIRST = 'first-token-of-this-test-0123456789abcdef'
 const SECOND = 'second-token-of-this-test-0123456789abcdef'
@@ -25,12 +25,7 @@ describe.each([1, 2])('with %i processes', (workers) => {
   let gateway: Started
   let admin: string
 
-  const lines = (): Line[] =>
-    gateway
-      .stderr()
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line) as Line)
+  const lines = (): Line[] => logLines(gateway.stderr()) as Line[]
   const audited = (): Line[] => lines().filter((line) => line.audit)
   const ask = (method: string, path: string, token: string, body?: unknown): Promise<Response> =>
     fetch(`${admin}${path}`, {
@@ -134,14 +129,8 @@ describe.each([1, 2])('with %i processes', (workers) => {
 test('with certificates it lets in whoever has one by the authority, and health needs none', async () => {
   const port = await freePort()
   const place = new Workplace({ SEALGATE_ADMIN_LISTEN: `127.0.0.1:${port}` })
-  const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}.pem`, import.meta.url))
-  for (const [from, to] of [
-    ['tls/cert', 'cert.pem'],
-    ['tls/key', 'key.pem'],
-    ['admin-tls/authority-cert', 'ca.pem'],
-  ] as const) {
-    copyFileSync(fixture(from), place.path(to))
-  }
+  for (const name of ['cert', 'key']) copyFileSync(pemFile(name), place.path(`${name}.pem`))
+  copyFileSync(pemFile('authority-cert', 'admin-tls'), place.path('ca.pem'))
   writeFileSync(
     place.path('sealgate.yaml'),
     'admin: { tls: { certFile: cert.pem, keyFile: key.pem, clientCaFile: ca.pem } }',
@@ -150,12 +139,12 @@ test('with certificates it lets in whoever has one by the authority, and health 
   const status = (path: string, name?: string): Promise<number> =>
     new Promise((resolve, reject) => {
       const own =
-        name === undefined ? {} : { cert: pem('admin-tls', `${name}-cert`), key: pem('admin-tls', `${name}-key`) }
+        name === undefined ? {} : { cert: pem(`${name}-cert`, 'admin-tls'), key: pem(`${name}-key`, 'admin-tls') }
       const to = {
         host: '127.0.0.1',
         port,
         path,
-        ca: pem('tls', 'cert'),
+        ca: pem('cert'),
         servername: 'localhost',
         agent: false as const,
       }
@@ -167,7 +156,7 @@ test('with certificates it lets in whoever has one by the authority, and health 
   expect(await status('/v1/keys', 'mallory')).toBe(401)
   expect(await status('/v1/keys')).toBe(401)
   expect(await status('/readyz')).toBe(200)
-  copyFileSync(fixture('admin-tls/other-authority-cert'), place.path('ca.pem'))
+  copyFileSync(pemFile('other-authority-cert', 'admin-tls'), place.path('ca.pem'))
   await expect.poll(() => gateway.stderr(), { timeout: 20_000 }).toContain('the certificates of the admin listener')
   expect([await status('/v1/keys', 'alice'), await status('/v1/keys', 'mallory')]).toEqual([401, 200])
   // An authority that is none would let in everybody whom a public one has certified.

@@ -2,11 +2,12 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { LocalStore } from '../../src/backends/local.ts'
-import { S3Client } from '../../src/cli/s3-client.ts'
-import { loadSettings } from '../../src/config/load.ts'
+import type { LocalStore } from '../../src/backends/local.ts'
+import type { S3Client } from '../../src/cli/s3-client.ts'
 import { md5 } from '../../src/format/hash.ts'
 import { type Ran, Workplace } from '../helpers/command.ts'
+import { jsonLines } from '../helpers/command-output.ts'
+import { through, withStore } from '../helpers/embedded.ts'
 import { flip, once, readStored, writeStored } from '../helpers/tamper.ts'
 
 let place: Workplace
@@ -28,23 +29,8 @@ interface Line {
   readonly latest?: boolean
 }
 
-async function through(work: (client: S3Client) => Promise<void>): Promise<void> {
-  const gateway = await place.serve()
-  const settings = loadSettings({ env: { SEALGATE_DATA: place.path('sealgate-data') }, readFile: () => '' })
-  const client = new S3Client(settings, { endpoint: gateway.endpoint })
-  await work(client)
-  await client.close()
-  await gateway.stop()
-}
-
 const put = (client: S3Client, key: string, body: string, headers: Record<string, string> = {}): Promise<unknown> =>
   client.read({ method: 'PUT', address: { bucket, key }, body: Buffer.from(body), headers })
-
-async function withStore(work: (store: LocalStore) => Promise<void>): Promise<void> {
-  const store = await LocalStore.open({ folder: place.path('sealgate-data/objects') })
-  await work(store)
-  await store.close()
-}
 
 async function plant(store: LocalStore, key: string, text: string): Promise<void> {
   const bytes = Buffer.from(text)
@@ -52,13 +38,9 @@ async function plant(store: LocalStore, key: string, text: string): Promise<void
 }
 
 const decrypt = (...args: string[]): Promise<Ran> => place.run(['decrypt-bucket', bucket, '--out', 'plain', ...args])
-const eventsOf = ({ stdout }: Pick<Ran, 'stdout'>): Record<string, unknown>[] =>
-  stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
+const eventsOf = ({ stdout }: Ran): Record<string, unknown>[] => jsonLines(stdout)
 const index = (name = 'index.jsonl'): Line[] =>
-  eventsOf({ stdout: readFileSync(place.path(`plain/${name}`), 'utf8') }) as unknown as Line[]
+  jsonLines(readFileSync(place.path(`plain/${name}`), 'utf8')) as unknown as Line[]
 const contentsOf = ({ path }: Pick<Line, 'path'>): string => readFileSync(place.path(`plain/${path}`), 'utf8')
 
 describe('sealgate decrypt-bucket', PATIENCE, () => {
@@ -67,13 +49,13 @@ describe('sealgate decrypt-bucket', PATIENCE, () => {
     const plain = ['../../escaped', 'x/../y', '/etc/passwd']
     const keys = ['a', 'a/b', 'a/', 'A', `${'long'.repeat(70)}/z`, 'bad\nname\\', ...plain]
     writeFileSync(place.path('sealgate.yaml'), JSON.stringify({ buckets: [{ match: bucket, contents: 'mixed' }] }))
-    await through(async (client) => {
+    await through(place, async (client) => {
       await put(client, '', '')
       for (const key of keys.filter((one) => !plain.includes(one))) await put(client, key, `contents of ${key}`)
       await put(client, 'empty', '', { 'content-type': 'text/plain', 'x-amz-meta-owner': 'Ann' })
       await put(client, 'large', 'x'.repeat(12 * 1024 * 1024))
     })
-    await withStore(async (store) => {
+    await withStore(place, async (store) => {
       for (const key of plain) await plant(store, key, `contents of ${key}`)
     })
     expect(eventsOf(await decrypt('--dry-run')).at(-1)).toMatchObject({ done: keys.length + 2, dryRun: true })
@@ -111,13 +93,13 @@ describe('sealgate decrypt-bucket', PATIENCE, () => {
       'x-amz-server-side-encryption-customer-key-md5': md5(customerKey).toString('base64'),
     }
     writeFileSync(place.path('sealgate.yaml'), JSON.stringify({ server: { customerKeysOverHttp: true } }))
-    await through(async (client) => {
+    await through(place, async (client) => {
       await put(client, '', '')
       await put(client, 'good', 'contents')
       await put(client, 'damaged', 'y'.repeat(200_000))
       await put(client, 'customers', 'contents', headers)
     })
-    await withStore(async (store) => {
+    await withStore(place, async (store) => {
       const before = await readStored(store, bucket, 'damaged')
       await writeStored(store, bucket, 'damaged', { ...before, bytes: flip(before.bytes, 150_000) })
       await plant(store, 'planted', 'x')
@@ -136,7 +118,7 @@ describe('sealgate decrypt-bucket', PATIENCE, () => {
   })
 
   test('refuses a folder that has something else in it, or another bucket', async () => {
-    await through(async (client) => {
+    await through(place, async (client) => {
       await put(client, '', '')
       await client.read({ method: 'PUT', address: { bucket: 'others', key: '' }, body: Buffer.alloc(0) })
       await put(client, 'a', 'contents')
@@ -155,7 +137,7 @@ describe('sealgate decrypt-bucket', PATIENCE, () => {
 
   test('one that was killed is gone on with, and a broken line of the index is dropped', async () => {
     const keys = Array.from({ length: 40 }, (_, i) => `k${i}`)
-    await through(async (client) => {
+    await through(place, async (client) => {
       await put(client, '', '')
       for (const key of keys) await put(client, key, `contents of ${key}`)
     })
@@ -182,7 +164,7 @@ describe('sealgate decrypt-bucket', PATIENCE, () => {
 
   test('shards fill one folder, each with an index of its own', async () => {
     const keys = Array.from({ length: 20 }, (_, i) => `k${i}`)
-    await through(async (client) => {
+    await through(place, async (client) => {
       await put(client, '', '')
       for (const key of keys) await put(client, key, `contents of ${key}`)
     })
@@ -196,7 +178,7 @@ describe('sealgate decrypt-bucket', PATIENCE, () => {
   })
 
   test('earlier versions lie beside, where they are asked for', async () => {
-    await through(async (client) => {
+    await through(place, async (client) => {
       await put(client, '', '')
       const body = Buffer.from('<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>')
       await client.read({ method: 'PUT', address: { bucket, key: '' }, query: { versioning: '' }, body })

@@ -1,12 +1,13 @@
 /** The first start, the next ones, and what must not happen between them. */
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
-import { freePort, Workplace } from '../helpers/command.ts'
+import { BIN, freePort, Workplace } from '../helpers/command.ts'
 
-let place = new Workplace()
+// As a user's shell runs it.
+let place = new Workplace({}, BIN)
 afterEach(() => {
   place.remove()
-  place = new Workplace()
+  place = new Workplace({}, BIN)
 })
 
 test('the first start makes a key and a credential for their owner alone, says where they are, and SIGTERM ends it', async () => {
@@ -64,7 +65,7 @@ test('wrong settings end the start with path, value and remedy, and no secret', 
 test('an address in use is told with the way to another', async () => {
   const gateway = await place.serve()
   const listen = gateway.endpoint.replace('http://', '')
-  const other = new Workplace({ SEALGATE_SERVER_LISTEN: listen })
+  const other = new Workplace({ SEALGATE_SERVER_LISTEN: listen }, BIN)
   const ran = await other.run(['serve'])
   expect(ran.code).toBe(3)
   expect(ran.stderr).toContain('SEALGATE_SERVER_LISTEN')

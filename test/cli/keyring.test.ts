@@ -1,7 +1,8 @@
 /** The rotation of a master key, and a move to another key manager, step by step as docs/keys.md tells them. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Ran, Workplace } from '../helpers/command.ts'
+import { Workplace } from '../helpers/command.ts'
+import { done, jsonLines } from '../helpers/command-output.ts'
 
 let place: Workplace
 beforeEach(() => {
@@ -21,12 +22,6 @@ async function filled(): Promise<void> {
   await gateway.stop()
 }
 
-async function done(running: Promise<Ran>): Promise<string> {
-  const { code, stdout, stderr } = await running
-  expect([code, stderr]).toEqual([0, ''])
-  return stdout
-}
-
 /** What a gateway with these settings still reads. */
 async function readable(): Promise<string[]> {
   const gateway = await place.serve()
@@ -41,18 +36,13 @@ async function readable(): Promise<string[]> {
   }
 }
 
-const json = (text: string): unknown[] =>
-  text
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as unknown)
 const masterKeys = (): string => place.path('sealgate-data/master-keys.json')
 
 describe('sealgate keys', () => {
   test('rotates a master key without touching an object: made, wrapped by, and the old one taken away', async () => {
     await filled()
     await done(place.run(['keys', 'generate', '--activate']))
-    expect(json(await done(place.run(['keys', 'rewrap', '--dry-run', '--json']))).at(-1)).toMatchObject({
+    expect(jsonLines(await done(place.run(['keys', 'rewrap', '--dry-run', '--json']))).at(-1)).toMatchObject({
       rewrapped: 2,
       dryRun: true,
     })
@@ -86,7 +76,7 @@ describe('sealgate keys', () => {
     other.remove()
 
     settings('vault', 'vault', 'local')
-    expect(json(await done(place.run(['keys', 'status', '--json'])))).toMatchObject([
+    expect(jsonLines(await done(place.run(['keys', 'status', '--json'])))).toMatchObject([
       { manager: 'local', configured: true, active: 2 },
       { manager: 'vault', configured: true, active: 0 },
     ])
@@ -94,7 +84,9 @@ describe('sealgate keys', () => {
       '2 of 2 bucket keys wrapped anew\n',
     )
     settings('vault', 'vault')
-    expect(json(await done(place.run(['keys', 'status', '--json'])))).toMatchObject([{ manager: 'vault', active: 2 }])
+    expect(jsonLines(await done(place.run(['keys', 'status', '--json'])))).toMatchObject([
+      { manager: 'vault', active: 2 },
+    ])
     expect(await readable()).toEqual(['contents', 'contents'])
   })
 

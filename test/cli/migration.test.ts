@@ -1,10 +1,7 @@
 /** The guides of docs/migration, followed to the letter over the embedded store; the key managers elsewhere are stand-ins. */
-import { execFile } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { BIN, Workplace } from '../helpers/command.ts'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Workplace } from '../helpers/command.ts'
 import { Guide, type GuideWorld } from '../helpers/guide.ts'
 import { KmsServer } from '../helpers/kms-server.ts'
 import { minted } from '../helpers/outputs.ts'
@@ -12,14 +9,10 @@ import { VaultServer } from '../helpers/vault-server.ts'
 
 const PASSPHRASE = minted('the passphrase of migrations', 'a passphrase of many words')
 
-/** What the command of a checkout bundles anew at each start, which is more than half of what most commands take. */
-const BUNDLED = fileURLToPath(new URL('../../node_modules/.cache/sealgate/main.mjs', import.meta.url))
-
 let place: Workplace
 let guide: Guide | undefined
 const servers: { readonly stop: () => Promise<void> }[] = []
 
-beforeAll(() => promisify(execFile)(process.execPath, [BIN, '--version']), 60_000)
 beforeEach(() => enter('2s'))
 
 /** Where a guide is followed, with as much time for the end of a rotation. */
@@ -32,7 +25,7 @@ function enter(dualRead: string): void {
     SEALGATE_KEYS_ROTATION_DUAL_READ: dualRead,
     SEALGATE_SERVER_WORKERS: '1',
   }
-  place = new Workplace(env, BUNDLED)
+  place = new Workplace(env)
   writeFileSync(place.path('passphrase'), `${PASSPHRASE}\n`)
 }
 

@@ -1,11 +1,11 @@
 /** `keys rewrap --deep`, `re-encrypt` and `encrypt-bucket` as a user runs them, over the embedded store, as docs/keys.md and docs/operations.md tell them. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { LocalStore } from '../../src/backends/local.ts'
-import { S3Client } from '../../src/cli/s3-client.ts'
-import { loadSettings } from '../../src/config/load.ts'
 import { HeldBody } from '../../src/backends/body.ts'
+import type { S3Client } from '../../src/cli/s3-client.ts'
 import { type Ran, Workplace } from '../helpers/command.ts'
+import { done, jsonLines } from '../helpers/command-output.ts'
+import { through, withStore } from '../helpers/embedded.ts'
 import { readStored } from '../helpers/tamper.ts'
 
 let place: Workplace
@@ -19,60 +19,31 @@ const PATIENCE = { timeout: 120_000 }
 
 const KEYS = ['a', 'b', 'c']
 
-/** What clients do through a gateway that runs meanwhile. */
-async function through<T>(work: (client: S3Client) => Promise<T>): Promise<T> {
-  const gateway = await place.serve()
-  const settings = loadSettings({ env: { SEALGATE_DATA: place.path('sealgate-data') }, readFile: () => '' })
-  const client = new S3Client(settings, { endpoint: gateway.endpoint })
-  try {
-    return await work(client)
-  } finally {
-    await client.close()
-    await gateway.stop()
-  }
-}
-
 const put = (client: S3Client, bucket: string, key = ''): Promise<unknown> => {
   const body = Buffer.from(key === '' ? '' : `contents of s3://${bucket}/${key}`)
   return client.read({ method: 'PUT', address: { bucket, key }, body })
 }
 
 const fill = (bucket = 'files'): Promise<void> =>
-  through(async (client) => {
+  through(place, async (client) => {
     await put(client, bucket)
     for (const key of KEYS) await put(client, bucket, key)
   })
 
-async function done(running: Promise<Ran>): Promise<string> {
-  const { code, stdout, stderr } = await running
-  expect([code, stderr]).toEqual([0, ''])
-  return stdout
-}
-
 /** Its report, and what it says behind that. */
 async function job(...args: string[]): Promise<Record<string, unknown>[]> {
-  const lines = (await done(place.run(args))).trim().split('\n')
-  const events = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+  const events = jsonLines(await done(place.run(args)))
   return events.slice(events.findIndex(({ event }) => event === 'end'))
 }
 
-async function withStore<T>(work: (store: LocalStore) => Promise<T>): Promise<T> {
-  const store = await LocalStore.open({ folder: place.path('sealgate-data/objects') })
-  try {
-    return await work(store)
-  } finally {
-    await store.close()
-  }
-}
-
 const bodies = (bucket: string) =>
-  withStore(async (store) => {
+  withStore(place, async (store) => {
     const found = await Promise.all(KEYS.map((key) => readStored(store, bucket, key)))
     return found.map(({ bytes }) => bytes.toString('base64'))
   })
 
 const readAll = (bucket: string): Promise<string[]> =>
-  through((client) =>
+  through(place, (client) =>
     Promise.all(
       KEYS.map(async (key) => (await client.read({ method: 'GET', address: { bucket, key } })).bytes.toString()),
     ),
@@ -131,7 +102,7 @@ describe('sealgate re-encrypt', PATIENCE, () => {
     const stored = await bodies('files')
     expect(await job('re-encrypt', '--bucket', 'files', '--dry-run')).toMatchObject([{ done: 3, bytes: 72 }])
     expect(await bodies('files')).toEqual(stored)
-    await through(async () => {
+    await through(place, async () => {
       expect(await job('re-encrypt', '--bucket', 'files')).toMatchObject([{ job: 're-encrypt', done: 3, bytes: 72 }])
     })
     const now = await bodies('files')
@@ -150,13 +121,14 @@ describe('sealgate encrypt-bucket', PATIENCE, () => {
   const declare = (contentsOf: 'mixed' | 'sealed'): void =>
     writeFileSync(place.path('sealgate.yaml'), JSON.stringify({ buckets: [{ match: 'media', contents: contentsOf }] }))
   const plant = () =>
-    withStore(async (store) => {
+    withStore(place, async (store) => {
       for (const key of KEYS) {
         const body = new HeldBody([Buffer.from(`contents of s3://media/${key}`)])
         await store.put('media', key, body, { metadata: {}, commit: async () => ({}) })
       }
     })
-  const plain = () => withStore(async (store) => (await store.head('media', 'a'))?.metadata['sg-e'] === undefined)
+  const plain = () =>
+    withStore(place, async (store) => (await store.head('media', 'a'))?.metadata['sg-e'] === undefined)
 
   test('seals what lies in plaintext where contents are declared mixed, and says what the settings may say then', async () => {
     await fill('media')
@@ -177,7 +149,7 @@ describe('sealgate encrypt-bucket', PATIENCE, () => {
 
   test('never says that nothing is left where its plaintext stays as an earlier version', async () => {
     await fill('media')
-    await withStore((store) => store.updateBucket('media', { versioning: 'Enabled' }))
+    await withStore(place, (store) => store.updateBucket('media', { versioning: 'Enabled' }))
     await plant()
     declare('mixed')
     const [report, advice] = await job('encrypt-bucket', 'media')
@@ -188,7 +160,7 @@ describe('sealgate encrypt-bucket', PATIENCE, () => {
     await fill('media')
     await plant()
     declare('mixed')
-    await through(async (client) => {
+    await through(place, async (client) => {
       await put(client, 'media', 'sealed')
       await put(client, 'private')
     })

@@ -28,11 +28,9 @@ async function rotated(inline: boolean) {
   const bucketKey = { tag: 'l', alias: 'local', day: context.day, kid: kidOf(key), wrapped, key } as const
   const flags = { tailFirst: false, sizeInMetadata: true, areaUsed: false, md5NotKept: false }
   const input = { bucketKey, objectKey: random(32), namespace: 'files', key: 'a', flags, inline, random }
-  // Wrapping again is what a rotation does; the port has no word for it yet.
-  const { wrapLocal } = await import('../../src/keys/local-wrap.ts')
   const record: KeyringRecord = {
     ...bucketKey,
-    wrapped: wrapLocal(young.active, context, key, random),
+    wrapped: await managerOf(young).wrap(key, context),
     namespace: 'files',
     created: 0,
     status: 'active',

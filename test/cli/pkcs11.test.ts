@@ -70,7 +70,7 @@ afterAll(() => files.remove())
 
 describe('a key manager of type pkcs11', () => {
   test('works from the bundle of a checkout', async () => {
-    const place = new Workplace({ NODE_PATH: files.packages })
+    const place = new Workplace({ NODE_PATH: files.packages }, BIN)
     furnish(place)
     await tryOut(place)
     place.remove()

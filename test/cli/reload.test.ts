@@ -3,19 +3,19 @@ import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync,
 import { Agent } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, type TLSSocket } from 'node:tls'
-import { fileURLToPath } from 'node:url'
 import { CreateBucketCommand, ListBucketsCommand, S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { childrenOf } from '../helpers/children.ts'
 import { type Started, Workplace } from '../helpers/command.ts'
+import { logLines } from '../helpers/command-output.ts'
+import { pem, pemFile } from '../helpers/pem.ts'
 
-const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/tls/${name}.pem`, import.meta.url))
-const CA = ['cert', 'other-cert'].map((name) => readFileSync(fixture(name), 'utf8'))
+const CA = ['cert', 'other-cert'].map((name) => pem(name))
 const READ = 'the settings were read anew'
 const KEPT = 'the settings were not read anew: the old ones stay'
 
 /** A line of the log. */
-interface Line {
+interface Line extends Record<string, unknown> {
   readonly msg: string
   readonly changed?: readonly string[]
   readonly settings?: readonly string[]
@@ -41,8 +41,8 @@ describe.each([1, 2])('with %i processes', (workers) => {
     ].join('\n')
 
   beforeAll(async () => {
-    copyFileSync(fixture('cert'), place.path('cert.pem'))
-    copyFileSync(fixture('key'), place.path('key.pem'))
+    copyFileSync(pemFile('cert'), place.path('cert.pem'))
+    copyFileSync(pemFile('key'), place.path('key.pem'))
     writeFileSync(place.path('secret'), 'first-secret')
     write(settings(['FIRST']))
     gateway = await place.serve()
@@ -52,12 +52,7 @@ describe.each([1, 2])('with %i processes', (workers) => {
     place.remove()
   }, 60_000)
 
-  const lines = (): Line[] =>
-    gateway
-      .stderr()
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line) as Line)
+  const lines = (): Line[] => logLines(gateway.stderr()) as Line[]
   const said = (msg: string): Line[] => lines().filter((line) => line.msg === msg)
 
   /** Does something, and waits for what the log says of it. */
@@ -120,8 +115,8 @@ describe.each([1, 2])('with %i processes', (workers) => {
     const [first, second] = CA.map(bytesOf)
     expect(certificateOf(open)).toBe(first)
     const line = await after(() => {
-      copyFileSync(fixture('other-cert'), place.path('cert.pem'))
-      copyFileSync(fixture('other-key'), place.path('key.pem'))
+      copyFileSync(pemFile('other-cert'), place.path('cert.pem'))
+      copyFileSync(pemFile('other-key'), place.path('key.pem'))
     }, READ)
     expect(line.changed).toEqual(['the certificate'])
     for (let times = 0; times < 4 * workers; times += 1) {
@@ -142,14 +137,14 @@ describe.each([1, 2])('with %i processes', (workers) => {
     expect([await answers('SECOND'), await answers('FOURTH')]).toEqual([['yes'], ['InvalidAccessKeyId']])
     await after(() => write('server: { tls: { certFile: cert.pem, keyFile: gone.pem } }'), KEPT)
     const { why } = await after(() => {
-      copyFileSync(fixture('key'), place.path('key.pem'))
+      copyFileSync(pemFile('key'), place.path('key.pem'))
       write(settings(['SECOND']))
     }, KEPT)
     expect(JSON.stringify(why)).toContain('is not that of the certificate')
     expect(gateway.stderr()).not.toContain('PRIVATE KEY')
     expect(await answers('SECOND')).toEqual(['yes'])
     await after(() => {
-      copyFileSync(fixture('other-key'), place.path('key.pem'))
+      copyFileSync(pemFile('other-key'), place.path('key.pem'))
       write(settings(['SECOND', 'FOURTH']))
     }, READ)
     expect(await answers('FOURTH')).toEqual(['yes'])

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createMasterKeysFile } from '../../src/keys/master-keys.ts'
 import { type Ran, type Started, Workplace } from '../helpers/command.ts'
+import { done, jsonLines } from '../helpers/command-output.ts'
 
 let place: Workplace
 let gateway: Started | undefined
@@ -31,16 +32,6 @@ function settings(active: string, ...aliases: string[]): void {
   writeFileSync(place.path('sealgate.yaml'), JSON.stringify({ credentials, keys: { active, managers, rotation } }))
 }
 
-async function done(running: Promise<Ran>): Promise<string> {
-  const { code, stdout, stderr } = await running
-  expect([code, stderr]).toEqual([0, ''])
-  return stdout
-}
-const json = (text: string): Record<string, unknown>[] =>
-  text
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
 const keys = (...args: string[]): Promise<Ran> => place.run(['keys', ...args])
 const put = (name: string): Promise<string> =>
   done(place.run(['put', 'body', `s3://one/${name}`, '--create-bucket', '--endpoint', gateway?.endpoint ?? '']))
@@ -49,7 +40,7 @@ const get = (name: string): Promise<string> =>
 
 async function until(phase: string): Promise<void> {
   for (let tries = 0; tries < 200; tries += 1) {
-    const rows = json(await done(keys('status', '--json')))
+    const rows = jsonLines(await done(keys('status', '--json')))
     if ((rows.at(-1)?.['rotation'] as { phase?: string } | undefined)?.phase === phase) return
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
@@ -62,7 +53,7 @@ describe('sealgate keys rotate', { timeout: 120_000 }, () => {
     gateway = await place.serve()
     await put('before')
 
-    const told = json(await done(keys('rotate', '--to', 'other', '--json')))
+    const told = jsonLines(await done(keys('rotate', '--to', 'other', '--json')))
     expect(told[0]).toMatchObject({ from: 'local', to: 'other', phase: 'draining' })
     expect(told.at(-1)).toMatchObject({ phase: 'dual-read', failed: 0 })
     await put('after')
@@ -70,7 +61,7 @@ describe('sealgate keys rotate', { timeout: 120_000 }, () => {
     expect((await keys('retire', 'local')).stderr).toMatch(/under way|still needed/)
 
     await until('done')
-    const list = json(await done(keys('list', '--json')))
+    const list = jsonLines(await done(keys('list', '--json')))
     expect(list).toMatchObject([
       { manager: 'local', provider: 'local', use: 'opens only', keys: 0, healthy: true },
       { manager: 'other', use: 'wraps new keys', healthy: true },
@@ -88,7 +79,7 @@ describe('sealgate keys rotate', { timeout: 120_000 }, () => {
     settings('local', 'local')
     gateway = await place.serve()
     await put('before')
-    const told = json(await done(keys('rotate', '--generate', '--json')))
+    const told = jsonLines(await done(keys('rotate', '--generate', '--json')))
     expect(told.at(-1)).toMatchObject({ from: 'local', to: 'local', phase: 'done', rewrapped: 1 })
     await put('after')
     await gateway.stop()
@@ -152,11 +143,11 @@ describe('sealgate keys retire', { timeout: 120_000 }, () => {
     settings('local', 'local')
     gateway = await place.serve()
     await put('before')
-    const [first] = json(await done(keys('list', '--keys', '--json')))
+    const [first] = jsonLines(await done(keys('list', '--keys', '--json')))
     await done(keys('retire', '--kid', String(first?.['kid'])))
     await new Promise((resolve) => setTimeout(resolve, 1_000))
     await put('after')
-    const all = json(await done(keys('list', '--keys', '--json')))
+    const all = jsonLines(await done(keys('list', '--keys', '--json')))
     expect(all.filter(({ status }) => status === 'retired')).toHaveLength(1)
     expect(all.filter(({ status }) => status === 'active').length).toBeGreaterThan(0)
     expect([await get('before'), await get('after')]).toEqual(['contents', 'contents'])

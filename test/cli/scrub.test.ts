@@ -2,13 +2,12 @@
 import { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { LocalStore } from '../../src/backends/local.ts'
 import type { CommandContext } from '../../src/cli/context.ts'
 import { createProgram } from '../../src/cli/program.ts'
-import { S3Client } from '../../src/cli/s3-client.ts'
-import { loadSettings } from '../../src/config/load.ts'
 import { Invalid } from '../../src/errors.ts'
 import { type Ran, Workplace } from '../helpers/command.ts'
+import { jsonLines } from '../helpers/command-output.ts'
+import { through, withStore } from '../helpers/embedded.ts'
 import { flip, once, readStored, writeStored } from '../helpers/tamper.ts'
 
 const OBJECTS = 60
@@ -17,29 +16,16 @@ const bucket = 'files'
 let place: Workplace
 beforeAll(async () => {
   place = new Workplace()
-  const gateway = await place.serve()
-  const settings = loadSettings({ env: { SEALGATE_DATA: place.path('sealgate-data') }, readFile: () => '' })
-  const client = new S3Client(settings, { endpoint: gateway.endpoint })
-  const put = (key: string, body: Buffer) => client.read({ method: 'PUT', address: { bucket, key }, body })
-  await put('', Buffer.alloc(0))
-  for (let i = 0; i < OBJECTS; i += 1) await put(`k${i}`, Buffer.from(`contents of ${i}`))
-  await client.close()
-  await gateway.stop()
+  await through(place, async (client) => {
+    const put = (key: string, body: Buffer) => client.read({ method: 'PUT', address: { bucket, key }, body })
+    await put('', Buffer.alloc(0))
+    for (let i = 0; i < OBJECTS; i += 1) await put(`k${i}`, Buffer.from(`contents of ${i}`))
+  })
 }, 120_000)
 afterAll(() => place.remove())
 
 /** The last line is the report. */
-const linesOf = ({ stdout }: Pick<Ran, 'stdout'>): Record<string, unknown>[] =>
-  stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
-
-async function withStore(work: (store: LocalStore) => Promise<void>): Promise<void> {
-  const store = await LocalStore.open({ folder: place.path('sealgate-data/objects') })
-  await work(store)
-  await store.close()
-}
+const linesOf = ({ stdout }: Ran): Record<string, unknown>[] => jsonLines(stdout)
 
 describe('sealgate scrub', () => {
   test('reads every object, and reports', async () => {
@@ -117,7 +103,7 @@ describe('sealgate scrub', () => {
   })
 
   test('damage is listed and makes the exit code 4; nothing of the contents is shown', async () => {
-    await withStore(async (store) => {
+    await withStore(place, async (store) => {
       const before = await readStored(store, bucket, 'k7')
       await writeStored(store, bucket, 'k7', { ...before, bytes: flip(before.bytes, 70) })
       await store.put(bucket, 'k\u009b2J', once(Buffer.from('x')), {
@@ -138,7 +124,7 @@ describe('sealgate scrub', () => {
       ]),
     )
     expect(lines.at(-1)).toMatchObject({ done: OBJECTS - 1, failed: 2, damaged: 2 })
-    await withStore(async (store) => {
+    await withStore(place, async (store) => {
       for (const key of ['k7', 'k\u009b2J']) await store.delete(bucket, key)
     })
   })

@@ -14,8 +14,9 @@ import { readMasterKeysFile } from '../../src/keys/master-keys.ts'
 import { StateKeyring } from '../../src/state/keyring.ts'
 import { StateStore } from '../../src/state/state-store.ts'
 import { Uploads } from '../../src/state/uploads.ts'
-import { takeSecret } from '../../src/secret-bytes.ts'
 import { type Ran, Workplace } from '../helpers/command.ts'
+import { jsonLines } from '../helpers/command-output.ts'
+import { createUploads } from '../helpers/some-uploads.ts'
 
 const DAY = 24 * 3_600_000
 const bucket = 'files'
@@ -27,12 +28,12 @@ beforeEach(async () => {
   place = new Workplace()
   settings = loadSettings({ env: { SEALGATE_DATA: place.path('sealgate-data') }, readFile: () => '' })
   await prepareData(settings)
-  await withStoresOf(30 * DAY, async ({ backend, state, uploads }) => {
-    await backend.createBucket(bucket)
-    await create(backend, uploads, 'left\u001b[2J')
-    await state.put(`uploads/${'0'.repeat(32)}/plan`, random(10))
+  await withStoresOf(30 * DAY, async (stores) => {
+    await stores.backend.createBucket(bucket)
+    await create(stores, 'left\u001b[2J')
+    await stores.state.put(`uploads/${'0'.repeat(32)}/plan`, random(10))
   })
-  await withStoresOf(0, ({ backend, uploads }) => create(backend, uploads, 'young'))
+  await withStoresOf(0, (stores) => create(stores, 'young'))
 })
 afterEach(() => place.remove())
 
@@ -62,17 +63,8 @@ async function withStoresOf(age: number, work: (stores: Stores) => Promise<void>
   await objects.close()
 }
 
-async function create(backend: LocalStore, uploads: Uploads, key: string): Promise<void> {
-  const ref = { bucket, key, uploadId: await backend.createUpload(bucket, key, { metadata: {} }) }
-  const rest = {
-    objectKey: takeSecret(random(32)),
-    envelope: random(40),
-    area: undefined,
-    checksum: undefined,
-    initiated: 0,
-  }
-  await uploads.create(bucket, { ...ref, ...rest })
-}
+const create = (stores: Stores, key: string): Promise<void> =>
+  createUploads(stores, { bucket, keys: [key], initiated: 0 })
 
 /** Keys at the backend, and how many records there are in the state store. */
 async function left(): Promise<{ keys: string[]; records: number }> {
@@ -89,11 +81,7 @@ async function left(): Promise<{ keys: string[]; records: number }> {
 }
 
 const run = (...args: string[]): Promise<Ran> => place.run(['uploads', ...args])
-const linesOf = ({ stdout }: Ran): unknown[] =>
-  stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as unknown)
+const linesOf = ({ stdout }: Ran): unknown[] => jsonLines(stdout)
 
 describe('uploads clean', () => {
   test('deletes what is abandoned, says what, and leaves the rest', async () => {

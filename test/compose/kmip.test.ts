@@ -1,14 +1,13 @@
 /** From settings to a key manager of a KMIP server: its files, its name and password, its keys. */
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { openManagers } from '../../src/compose/key-managers.ts'
-import { timingOf } from '../../src/compose/timing.ts'
-import { loadSettings } from '../../src/config/load.ts'
 import type { KeyManager } from '../../src/keys/key-manager.ts'
-import { KmipServer, pem } from '../helpers/kmip-server.ts'
+import { KmipServer } from '../helpers/kmip-server.ts'
+import { managerOf } from '../helpers/managers-of.ts'
+import { pem } from '../helpers/pem.ts'
 
 const CONTEXT = { namespace: 'backups', day: 20_417 }
 
@@ -41,17 +40,8 @@ async function open(settings: object = {}): Promise<KeyManager> {
     certFile: write('cert.pem', pem('other-cert')),
     keyFile: write('key.pem', pem('other-key')),
   }
-  const common = { type: 'kmip', address: `127.0.0.1:${port}`, retry: { attempts: 1 }, ...files }
-  const loaded = loadSettings({
-    env: {
-      SEALGATE_KEYS_MANAGERS: JSON.stringify({ kmip: { ...common, key: { name: 'main' }, ...settings } }),
-      SEALGATE_KEYS_ACTIVE: 'kmip',
-    },
-    readFile: (path) => readFileSync(path, 'utf8'),
-  })
-  const timing = timingOf({ clock: () => 0, random: randomBytes })
-  const manager = (await openManagers(loaded, { random: randomBytes, timing })).get('kmip')
-  if (manager === undefined) throw new Error('there is no manager')
+  const common = { type: 'kmip', address: `127.0.0.1:${port}`, ...files }
+  const manager = await managerOf({ ...common, key: { name: 'main' }, ...settings }, 'kmip', { clock: () => 0 })
   managers.push(manager)
   return manager
 }

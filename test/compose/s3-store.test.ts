@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { rootCertificates } from 'node:tls'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { openS3Store } from '../../src/compose/s3-store.ts'
 import type { S3StoreSettings } from '../../src/config/store-settings.ts'
@@ -15,12 +14,12 @@ import { Denied, Invalid, Unavailable } from '../../src/errors.ts'
 import { type AlarmEvent, alarm } from '../../src/telemetry/channels.ts'
 import { type ConnectProxy, startConnectProxy } from '../helpers/connect-proxy.ts'
 import { ACCESS_KEY, startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { pem, pemFile } from '../helpers/pem.ts'
 import { answer, ScriptedServer } from '../helpers/scripted-server.ts'
 import { storeSettings } from '../helpers/store-settings.ts'
 
-const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/tls/${name}.pem`, import.meta.url))
-const CERT = fixture('cert')
-const KEY = fixture('key')
+const CERT = pemFile('cert')
+const KEY = pemFile('key')
 
 let folder = ''
 let alarms: AlarmEvent[] = []
@@ -81,7 +80,7 @@ describe('towards a store that speaks TLS', () => {
   const known: boolean[] = []
 
   beforeAll(async () => {
-    const [cert, key] = [readFileSync(CERT), readFileSync(KEY)]
+    const [cert, key] = [pem('cert'), pem('key')]
     server = createServer({ cert, key, ca: cert, requestCert: true, rejectUnauthorized: false }, (req, res) => {
       known.push((req.socket as TLSSocket).authorized)
       res.end('<ListAllMyBucketsResult/>')

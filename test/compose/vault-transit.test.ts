@@ -1,23 +1,19 @@
 /** From settings to a key manager of Vault: whom it trusts, what it shows of itself, what it signs, what it refuses. */
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import type { TLSSocket } from 'node:tls'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openManagers } from '../../src/compose/key-managers.ts'
-import { timingOf } from '../../src/compose/timing.ts'
-import { loadSettings } from '../../src/config/load.ts'
 import type { KeyManager } from '../../src/keys/key-manager.ts'
+import { managerOf } from '../helpers/managers-of.ts'
+import { pem, pemFile } from '../helpers/pem.ts'
 import { Sha256 } from '../helpers/sha256.ts'
 import { VaultServer } from '../helpers/vault-server.ts'
 
-const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/tls/${name}.pem`, import.meta.url))
 const CONTEXT = { namespace: 'backups', day: 20_417 }
 const NOW = Date.UTC(2026, 10, 26, 3, 4, 5)
-const random = (bytes: number): Buffer => Buffer.alloc(bytes, 1)
 
 let folder: string
 let server: VaultServer
@@ -40,15 +36,8 @@ function write(name: string, text: string): string {
 
 /** As a file of settings says it. */
 async function open(settings: object): Promise<KeyManager> {
-  const retry = { attempts: 1 }
-  const keys = { active: 'vault', managers: { vault: { type: 'vault-transit', keyName: 'main', retry, ...settings } } }
-  const loaded = loadSettings({
-    env: { SEALGATE_KEYS_MANAGERS: JSON.stringify(keys.managers), SEALGATE_KEYS_ACTIVE: keys.active },
-    readFile: (path) => readFileSync(path, 'utf8'),
-  })
-  const opened = await openManagers(loaded, { random, timing: timingOf({ clock: () => NOW, random }) })
-  const manager = opened.get('vault')
-  if (manager === undefined) throw new Error('there is no manager')
+  const whole = { type: 'vault-transit', keyName: 'main', ...settings }
+  const manager = await managerOf(whole, 'vault', { clock: () => NOW, random: (bytes) => Buffer.alloc(bytes, 1) })
   managers.push(manager)
   return manager
 }
@@ -60,7 +49,7 @@ describe('over TLS', () => {
 
   beforeEach(async () => {
     clients = new Set()
-    const tls = { cert: readFileSync(fixture('cert')), key: readFileSync(fixture('key')) }
+    const tls = { cert: pem('cert'), key: pem('key') }
     server = new VaultServer({ tls: { ...tls, requestCert: true, rejectUnauthorized: false } })
     address = await server.start()
     server.createKey('main')
@@ -72,32 +61,32 @@ describe('over TLS', () => {
   })
 
   const fingerprint = (name: string): string => {
-    const der = Buffer.from(readFileSync(fixture(name), 'utf8').replaceAll(/-----[^-]+-----|\s/g, ''), 'base64')
+    const der = Buffer.from(pem(name).replaceAll(/-----[^-]+-----|\s/g, ''), 'base64')
     return createHash('sha256').update(der).digest('hex').toUpperCase().match(/../g)?.join(':') ?? ''
   }
 
   it('trusts the authorities of caFile alone, and logs in by its client certificate', async () => {
     const login = { method: 'cert', role: 'gateway' }
-    const files = { certFile: fixture('other-cert'), keyFile: fixture('other-key') }
-    const stranger = await open({ address, login, ...files, caFile: fixture('other-cert') })
+    const files = { certFile: pemFile('other-cert'), keyFile: pemFile('other-key') }
+    const stranger = await open({ address, login, ...files, caFile: pemFile('other-cert') })
     await expect(stranger.health()).rejects.toMatchObject({
       kind: 'unavailable',
       message: expect.stringMatching(/\((DEPTH_ZERO_)?[A-Z_]*(SELF_SIGNED|UNABLE_TO_VERIFY|VERIFY)[A-Z_]*\)/) as string,
     })
-    const manager = await open({ address, login, ...files, caFile: fixture('cert') })
+    const manager = await open({ address, login, ...files, caFile: pemFile('cert') })
     const { key, wrapped } = await manager.generate(CONTEXT)
     expect(await manager.unwrap(wrapped, CONTEXT)).toEqual(key)
     expect([...clients]).toEqual([fingerprint('other-cert')])
   })
 
   it('a certificate that was replaced is used for the next connection, without a restart', async () => {
-    const certFile = write('client.pem', readFileSync(fixture('other-cert'), 'utf8'))
-    const keyFile = write('client.key', readFileSync(fixture('other-key'), 'utf8'))
+    const certFile = write('client.pem', pem('other-cert'))
+    const keyFile = write('client.key', pem('other-key'))
     const login = { method: 'cert', role: 'gateway' }
-    const manager = await open({ address, login, certFile, keyFile, caFile: fixture('cert') })
+    const manager = await open({ address, login, certFile, keyFile, caFile: pemFile('cert') })
     await manager.health()
-    write('client.pem', readFileSync(fixture('cert'), 'utf8'))
-    write('client.key', readFileSync(fixture('key'), 'utf8'))
+    write('client.pem', pem('cert'))
+    write('client.key', pem('key'))
     server.revokeTokens()
     server.dropConnections()
     await manager.health().catch(() => undefined)
@@ -107,7 +96,7 @@ describe('over TLS', () => {
 
   it('certificates that cannot be read are refused at the start', async () => {
     const login = { method: 'cert', role: 'gateway' }
-    const files = { certFile: join(folder, 'absent'), keyFile: fixture('key') }
+    const files = { certFile: join(folder, 'absent'), keyFile: pemFile('key') }
     await expect(open({ address, login, ...files })).rejects.toThrow('keys.managers.vault.certFile cannot be read')
   })
 })

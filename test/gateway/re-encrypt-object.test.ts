@@ -28,20 +28,14 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
   let world: StepWorld
   let running: TestGateway
   let bodies: ReadonlyMap<string, Buffer>
-  let close: () => Promise<void>
   const etag = () => world.store.capabilities.facts
 
   beforeAll(async () => {
-    const opened = await open()
-    close = opened.close
-    world = new StepWorld(opened.store)
+    world = new StepWorld(await open())
     running = await world.start([world.old])
     bodies = await writeShapes(running.client())
   }, 60_000)
-  afterAll(async () => {
-    await world.close()
-    await close()
-  })
+  afterAll(() => world.close())
 
   const attributes = async (Key: string) => {
     const ObjectAttributes = ['ObjectParts' as const, 'Checksum' as const, 'ObjectSize' as const]

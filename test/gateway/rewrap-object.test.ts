@@ -11,7 +11,7 @@ import type { KeyManager } from '../../src/keys/key-manager.ts'
 import type { Keyring } from '../../src/keys/keyring.ts'
 import { MemoryKeyManager } from '../../src/keys/memory.ts'
 import type { TestGateway } from '../helpers/gateway.ts'
-import { Bucket, read, run, StepWorld, told, writeShapes } from '../helpers/step-world.ts'
+import { Bucket, customerKey, read, run, StepWorld, told, writeShapes } from '../helpers/step-world.ts'
 import { STORES } from '../helpers/worlds.ts'
 
 const UP_TO_DATE = { outcome: 'unchanged', why: 'its envelope is up to date' }
@@ -21,24 +21,18 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
   let before: TestGateway
   let after: TestGateway
   let bodies: ReadonlyMap<string, Buffer>
-  let close: () => Promise<void>
   const seen = new Map<string, unknown>()
   const etag = () => world.store.capabilities.facts
 
   beforeAll(async () => {
-    const opened = await open()
-    close = opened.close
-    world = new StepWorld(opened.store, { customerKeysOverHttp: true, rules: () => ({ contents: 'mixed' }) })
+    world = new StepWorld(await open(), { customerKeysOverHttp: true, rules: () => ({ contents: 'mixed' }) })
     before = await world.start([world.old])
     const s3 = before.client()
     bodies = await writeShapes(s3)
     for (const key of bodies.keys()) seen.set(key, await told(s3, key, { etag: etag() }))
     after = await world.start([world.next, world.old])
   }, 60_000)
-  afterAll(async () => {
-    await world.close()
-    await close()
-  })
+  afterAll(() => world.close())
 
   test('a dry run says what would be done, and changes nothing', async () => {
     const envelope = await world.envelope('small')
@@ -156,7 +150,3 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
     expect((await world.store.head(Bucket, 'damaged'))?.metadata).toEqual(metadata)
   })
 })
-
-function customerKey() {
-  return { SSECustomerAlgorithm: 'AES256', SSECustomerKey: randomBytes(32).toString('base64') }
-}

@@ -12,11 +12,12 @@ import {
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { Integrity, Unavailable } from '../../src/errors.ts'
-import { StoreError } from '../../src/backends/object-store.ts'
+import { type ObjectStore, StoreError } from '../../src/backends/object-store.ts'
 import { scrubObject } from '../../src/gateway/steps/scrub-object.ts'
 import { StateKeyring } from '../../src/state/keyring.ts'
 import { StateStore } from '../../src/state/state-store.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { replacing } from '../helpers/replacing.ts'
 import { flip, once, readStored, type StoredObject, writeStored } from '../helpers/tamper.ts'
 
 const Bucket = 'files'
@@ -136,17 +137,11 @@ describe('what is whole', () => {
   /** Scrubs while something happens before each read of a body. */
   function scrubWhere(key: string, before: () => Promise<void>) {
     const { store } = running.gateway
-    const racing = new Proxy(store, {
-      get: (target, name) => {
-        const value: unknown = Reflect.get(target, name, target)
-        if (typeof value !== 'function') return value
-        if (name !== 'get') return value.bind(target) as unknown
-        return async (...args: unknown[]) => {
-          await before()
-          return value.apply(target, args) as unknown
-        }
-      },
-    })
+    const get: ObjectStore['get'] = async (...args) => {
+      await before()
+      return store.get(...args)
+    }
+    const racing = replacing(store, { get })
     return scrubObject({ ...running.gateway, store: racing }, keyring)({ bucket: Bucket, key, isLatest: true }, STEP)
   }
 })

@@ -6,7 +6,7 @@ import { HeldBody } from '../../src/backends/body.ts'
 import { sealObject } from '../../src/gateway/steps/seal-object.ts'
 import type { TestGateway } from '../helpers/gateway.ts'
 import { replacing } from '../helpers/replacing.ts'
-import { Bucket, MIB, read, run, StepWorld } from '../helpers/step-world.ts'
+import { Bucket, customerKey, MIB, read, run, StepWorld } from '../helpers/step-world.ts'
 import { STORES } from '../helpers/worlds.ts'
 
 const SHAPES = new Map([
@@ -18,12 +18,9 @@ const SHAPES = new Map([
 describe.each(Object.entries(STORES))('%s', (_name, open) => {
   let world: StepWorld
   let running: TestGateway
-  let close: () => Promise<void>
 
   beforeAll(async () => {
-    const opened = await open()
-    close = opened.close
-    world = new StepWorld(opened.store, {
+    world = new StepWorld(await open(), {
       rules: (bucket) => ({ contents: bucket === Bucket ? 'mixed' : 'sealed' }),
       customerKeysOverHttp: true,
     })
@@ -31,10 +28,7 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
     for (const name of [Bucket, 'sealed', 'strict'])
       await running.client().send(new CreateBucketCommand({ Bucket: name }))
   })
-  afterAll(async () => {
-    await world.close()
-    await close()
-  })
+  afterAll(() => world.close())
 
   const putPlain = (key: string, body: Buffer, bucket = Bucket) => {
     const metadata = { owner: 'somebody' }
@@ -107,7 +101,3 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
     expect((await world.store.head('sealed', 'a'))?.metadata['sg-e']).toBeDefined()
   })
 })
-
-function customerKey() {
-  return { SSECustomerAlgorithm: 'AES256', SSECustomerKey: randomBytes(32).toString('base64') }
-}

@@ -56,25 +56,19 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
   let counted: CountingStore
   let whole: Gateway
   let parts: Gateway
-  let close: () => Promise<void>
 
   beforeAll(async () => {
-    const opened = await open()
-    close = opened.close
-    world = new StepWorld(opened.store, { rules: () => ({ contents: 'mixed' }) })
+    world = new StepWorld(await open(), { rules: () => ({ contents: 'mixed' }) })
     client = await world.start([world.old, world.next])
-    counted = new CountingStore(opened.store)
-    const limits = { capabilities: { ...opened.store.capabilities, requestLimit: MIB } }
+    counted = new CountingStore(world.store)
+    const limits = { capabilities: { ...world.store.capabilities, requestLimit: MIB } }
     whole = (await world.start([world.next, world.old], { store: counted.store })).gateway
     parts = (await world.start([world.next, world.old], { store: replacing(counted.store, limits) })).gateway
     await client.client().send(new CreateBucketCommand({ Bucket }))
-    if (opened.store.capabilities.versions)
+    if (world.store.capabilities.versions)
       await client.client().send(new CreateBucketCommand({ Bucket: Locked, ObjectLockEnabledForBucket: true }))
   })
-  afterAll(async () => {
-    await world.close()
-    await close()
-  })
+  afterAll(() => world.close())
 
   const prepare = async ({ body, plain }: Contest) => {
     if (plain === true) {

@@ -42,10 +42,7 @@ const far = async (profile: Partial<Profile>) => {
 }
 
 const KINDS = {
-  'the embedded store': async () => {
-    const opened = await startEmbedded()
-    return { store: opened.store, close: () => opened.close() }
-  },
+  'the embedded store': () => startEmbedded(),
   'a store that speaks S3': () => far({}),
 }
 
@@ -62,21 +59,15 @@ describe.each(Object.entries(KINDS))('over %s', (_kind, open) => {
   let before: TestGateway
   let after: TestGateway
   let s3: S3Client
-  let close: () => Promise<void>
 
   beforeAll(async () => {
-    const opened = await open()
-    close = opened.close
-    world = new StepWorld(opened.store)
+    world = new StepWorld(await open())
     before = await world.start([world.old])
     after = await world.start([world.next, world.old])
     s3 = before.client()
     await s3.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: true }))
   })
-  afterAll(async () => {
-    await world.close()
-    await close()
-  })
+  afterAll(() => world.close())
 
   const put = async (Key: string, more: object = {}) =>
     (await s3.send(new PutObjectCommand({ Bucket, Key, Body: Key, ChecksumAlgorithm: 'CRC32', ...more }))).VersionId ??
@@ -177,14 +168,14 @@ describe.each(Object.entries(KINDS))('over %s', (_kind, open) => {
 })
 
 test('what is archived has to be restored first', async () => {
-  const { store, close } = await far({})
   const answer = { status: 403, code: 'InvalidObjectState', message: 'archived', attributes: {} }
   const refuse = async (): Promise<never> => {
     throw new StoreError('native', 'archived', undefined, answer)
   }
-  const world = new StepWorld(store)
+  const world = new StepWorld(await far({}))
   const before = await world.start([world.old])
-  const after = await world.start([world.next, world.old], { store: replacing(store, { get: refuse, copy: refuse }) })
+  const archived = replacing(world.store, { get: refuse, copy: refuse })
+  const after = await world.start([world.next, world.old], { store: archived })
   await before.client().send(new CreateBucketCommand({ Bucket }))
   await before.client().send(new PutObjectCommand({ Bucket, Key: 'k', Body: 'k' }))
   for (const [name, step] of STEPS) {
@@ -192,7 +183,6 @@ test('what is archived has to be restored first', async () => {
     expect(await run(step(after), 'k'), name).toEqual({ outcome: 'untouchable', why })
   }
   await world.close()
-  await close()
 })
 
 describe('over a store that decides no condition on the write', () => {
@@ -201,21 +191,15 @@ describe('over a store that decides no condition on the write', () => {
   let before: TestGateway
   let after: TestGateway
   let s3: S3Client
-  let close: () => Promise<void>
 
   beforeAll(async () => {
-    const opened = await far(UNGUARDED)
-    close = opened.close
-    world = new StepWorld(opened.store)
+    world = new StepWorld(await far(UNGUARDED))
     before = await world.start([world.old])
     after = await world.start([world.next, world.old])
     s3 = before.client()
     await s3.send(new CreateBucketCommand({ Bucket }))
   })
-  afterAll(async () => {
-    await world.close()
-    await close()
-  })
+  afterAll(() => world.close())
 
   test.each(STEPS)('%s replaces nothing that would be lost, unless nobody else writes', async (name, step) => {
     await s3.send(new PutObjectCommand({ Bucket, Key: name, Body: name }))
@@ -239,8 +223,7 @@ describe('over a store that decides no condition on the write', () => {
 })
 
 test('a store that does not keep to the source of a copy copies nothing', async () => {
-  const { store, close } = await far({ copySourceIfMatch: false })
-  const world = new StepWorld(store)
+  const world = new StepWorld(await far({ copySourceIfMatch: false }))
   const before = await world.start([world.old])
   const after = await world.start([world.next, world.old])
   await before.client().send(new CreateBucketCommand({ Bucket }))
@@ -251,5 +234,4 @@ test('a store that does not keep to the source of a copy copies nothing', async 
   })
   expect(await run(reencryptObject(after.gateway), 'k')).toEqual({ outcome: 'done', bytes: 1 })
   await world.close()
-  await close()
 })

@@ -1,10 +1,8 @@
 /** The admin listener with its API over stores in memory, whose time stands still until a test moves it. */
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { request as httpRequest } from 'node:http'
 import { type RequestOptions, request as httpsRequest } from 'node:https'
-import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import { createAdminAccess } from '../../src/access/admin-access.ts'
 import { type AdminApi, createAdminApi } from '../../src/admin/api.ts'
@@ -15,18 +13,16 @@ import { type AdminTlsOptions, createAdminServer } from '../../src/http/admin-se
 import { createBucketKeys } from '../../src/keys/bucket-keys.ts'
 import type { KeyManager } from '../../src/keys/key-manager.ts'
 import { MemoryKeyManager } from '../../src/keys/memory.ts'
-import { takeSecret } from '../../src/secret-bytes.ts'
 import { AbandonedUploads } from '../../src/state/abandoned-uploads.ts'
 import { StateKeyring } from '../../src/state/keyring.ts'
 import { StateStore } from '../../src/state/state-store.ts'
 import { Uploads } from '../../src/state/uploads.ts'
 import { type AuditEvent, audit } from '../../src/telemetry/channels.ts'
+import { pem } from './pem.ts'
+import { createUploads } from './some-uploads.ts'
 
 export const TOKEN = 'a-right-token-of-more-than-32-characters'
 export const AUTHORIZED = { authorization: `Bearer ${TOKEN}` }
-
-export const pem = (folder: 'tls' | 'admin-tls', name: string): string =>
-  readFileSync(fileURLToPath(new URL(`../fixtures/${folder}/${name}.pem`, import.meta.url)), 'utf8')
 
 export interface AdminReply {
   readonly status: number
@@ -138,7 +134,7 @@ export class AdminListener {
     }
     return new Promise((resolve, reject) => {
       const request = this.#secure
-        ? httpsRequest({ ...options, ca: pem('tls', 'cert'), servername: 'localhost', ...connection })
+        ? httpsRequest({ ...options, ca: pem('cert'), servername: 'localhost', ...connection })
         : httpRequest({ ...options, ...connection })
       request.on('error', reject).on('response', (response) => {
         let received = ''
@@ -160,17 +156,9 @@ export class AdminListener {
   /** Uploads of a client, as the gateway records them. */
   async makeUploads(count: number): Promise<void> {
     if ((await this.backend.headBucket('bucket')) === undefined) await this.backend.createBucket('bucket')
-    for (let n = 0; n < count; n += 1) {
-      const key = `key-${n}`
-      const uploadId = await this.backend.createUpload('bucket', key, { metadata: {} })
-      const rest = {
-        objectKey: takeSecret(randomBytes(32)),
-        envelope: randomBytes(40),
-        area: undefined,
-        checksum: undefined,
-      }
-      await this.#uploads.create('bucket', { bucket: 'bucket', key, uploadId, ...rest, initiated: this.now })
-    }
+    const keys = Array.from({ length: count }, (_, n) => `key-${n}`)
+    const stores = { backend: this.backend, uploads: this.#uploads }
+    await createUploads(stores, { bucket: 'bucket', keys, initiated: this.now })
   }
 
   async close(): Promise<void> {

@@ -12,15 +12,10 @@ import {
   publicEncrypt,
   randomBytes,
 } from 'node:crypto'
-import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createServer, type Server } from 'node:https'
-import type { AddressInfo } from 'node:net'
-import { fileURLToPath } from 'node:url'
+import { pem, pemFile } from './pem.ts'
 import { signDigest } from './pss.ts'
-
-const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/tls/${name}.pem`, import.meta.url))
+import { HttpListener } from './stand-in.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -46,11 +41,11 @@ const AES_OPERATIONS = ['encrypt', 'decrypt', 'wrapKey', 'unwrapKey']
 const OAEP = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }
 
 export class AzureServer {
-  readonly caFile = fixture('cert')
-  readonly #server: Server = createServer(
-    { cert: readFileSync(fixture('cert')), key: readFileSync(fixture('key')) },
-    (req, res) => void this.#serve(req, res),
-  )
+  readonly caFile = pemFile('cert')
+  readonly #listener = new HttpListener((req, res, body) => this.#serve(req, res, body), {
+    cert: pem('cert'),
+    key: pem('key'),
+  })
   readonly #keys = new Map<string, Version[]>()
   readonly #tokens = new Set<string>()
   /** Such as `wrapKey`, `get`, `token` or `challenge`, in the order in which they came. */
@@ -70,21 +65,19 @@ export class AzureServer {
   confused = false
   /** Whether what is wrapped has a byte too few. */
   curt = false
-  #port = 0
-  #url = ''
 
   /** A server that was stopped comes back at its old address. */
   async start(): Promise<string> {
-    this.#server.listen(this.#port, '127.0.0.1')
-    await once(this.#server, 'listening')
-    this.#port = (this.#server.address() as AddressInfo).port
-    this.#url = `https://127.0.0.1:${this.#port}`
+    await this.#listener.start()
     return this.#url
   }
 
-  async stop(): Promise<void> {
-    this.#server.closeAllConnections()
-    await new Promise((resolve) => this.#server.close(resolve))
+  stop(): Promise<void> {
+    return this.#listener.stop()
+  }
+
+  get #url(): string {
+    return this.#listener.url
   }
 
   /** A new version of the key, which is then its newest. */
@@ -112,10 +105,7 @@ export class AzureServer {
     return publicEncrypt({ key: this.#find(name).rsa?.publicKey ?? '', ...OAEP }, key)
   }
 
-  async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const pieces: Buffer[] = []
-    for await (const piece of req) pieces.push(piece as Buffer)
-    const body = Buffer.concat(pieces).toString()
+  #serve(req: IncomingMessage, res: ServerResponse, body: string): void {
     const { pathname } = new URL(req.url ?? '', this.#url)
     try {
       if (pathname.startsWith(`/${TENANT}/`)) this.#login(pathname, body, res)

@@ -19,7 +19,7 @@ import {
   TLS,
 } from './key-faults.ts'
 import type { OutageWorld } from './outage-world.ts'
-import { pemFile } from './remote-providers.ts'
+import { pemFile } from './pem.ts'
 
 const azure = (world: OutageWorld): AzureServer => of(world, 'azure-key-vault').azure
 const gcp = (world: OutageWorld): GcpServer => of(world, 'gcp-kms').gcp

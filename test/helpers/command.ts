@@ -9,6 +9,9 @@ import { keepOutput, minted } from './outputs.ts'
 
 export const BIN = fileURLToPath(new URL('../../bin/sealgate.mjs', import.meta.url))
 
+/** What the command of a checkout bundles anew at each start, which is more than half of what most commands take; test/helpers/bundle-setup.ts makes it once for a run. */
+const BUNDLED = fileURLToPath(new URL('../../node_modules/.cache/sealgate/main.mjs', import.meta.url))
+
 export interface Ran {
   readonly code: number | null
   readonly stdout: string
@@ -35,8 +38,8 @@ export class Workplace {
   readonly #env: Readonly<Record<string, string>>
   readonly #bin: string
 
-  /** Every command gets `env`; the listeners take free ports unless it says otherwise. `bin` is that of an installation in place of this checkout. */
-  constructor(env: Readonly<Record<string, string>> = {}, bin = BIN) {
+  /** Every command gets `env`; the listeners take free ports unless it says otherwise. `bin` is run in place of the bundle of this checkout. */
+  constructor(env: Readonly<Record<string, string>> = {}, bin = BUNDLED) {
     this.#env = { SEALGATE_SERVER_LISTEN: '127.0.0.1:0', SEALGATE_ADMIN_LISTEN: 'off', ...env }
     this.#bin = bin
   }

@@ -27,6 +27,7 @@ import { StateKeyring } from '../../src/state/keyring.ts'
 import { StateStore } from '../../src/state/state-store.ts'
 import { Uploads } from '../../src/state/uploads.ts'
 import { keepOutput, minted } from './outputs.ts'
+import { ownRules } from './own-rules.ts'
 
 export const ACCESS_KEY = 'SGTESTKEY'
 export const SECRET_KEY = minted('the secret access key of test gateways', 'test-secret-0123456789')
@@ -90,15 +91,7 @@ export async function prepareGateway(options: TestGatewayOptions = {}): Promise<
       keyring,
       clock,
     })
-  const rules = (bucket: string): BucketRules => ({
-    namespace: bucket,
-    manager: undefined,
-    copy: 'rewrap',
-    contents: 'sealed',
-    sealedSince: undefined,
-    cors: [],
-    ...options.rules?.(bucket),
-  })
+  const rules = (bucket: string): BucketRules => ({ ...ownRules(bucket), ...options.rules?.(bucket) })
   const gateway: Gateway = {
     store,
     keys,

@@ -1,10 +1,9 @@
 /** A stand-in for Google Cloud KMS: its REST protocol, keys with versions, checksums, and bearer tokens that a service account signed itself. */
 import { createCipheriv, createDecipheriv, generateKeyPairSync, randomBytes, verify } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerOptions } from 'node:https'
 import { crc32 } from 'hash-wasm'
+import { HttpListener } from './stand-in.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -31,9 +30,7 @@ export const keyNameOf = (key: string): string =>
   `projects/secret-project/locations/eu/keyRings/secret-ring/cryptoKeys/${key}`
 
 export class GcpServer {
-  readonly #server: Server
-  readonly #scheme: string
-  #port = 0
+  readonly #listener: HttpListener
   readonly #keys = new Map<string, Version[]>()
   readonly #account = generateKeyPairSync('rsa', { modulusLength: 2_048 })
   /** Such as `encrypt`, in the order in which they came. */
@@ -50,23 +47,18 @@ export class GcpServer {
   /** What the identity may not do. */
   readonly forbidden = new Set<string>()
 
-  constructor({ tls }: { readonly tls?: { readonly cert: Buffer; readonly key: Buffer } } = {}) {
-    const serve = (req: IncomingMessage, res: ServerResponse): void => void this.#serve(req, res)
-    this.#server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve)
-    this.#scheme = tls === undefined ? 'http' : 'https'
+  constructor({ tls }: { readonly tls?: ServerOptions } = {}) {
+    this.#listener = new HttpListener((req, res, body) => this.#serve(req, res, body), tls)
   }
 
   /** A server that was stopped comes back at its old address. */
   async start(): Promise<string> {
-    this.#server.listen(this.#port, '127.0.0.1')
-    await once(this.#server, 'listening')
-    this.#port = (this.#server.address() as AddressInfo).port
-    return `${this.#scheme}://127.0.0.1:${this.#port}`
+    await this.#listener.start()
+    return this.#listener.url
   }
 
-  async stop(): Promise<void> {
-    this.#server.closeAllConnections()
-    await new Promise((resolve) => this.#server.close(resolve))
+  stop(): Promise<void> {
+    return this.#listener.stop()
   }
 
   /** A new version of the key, which is then its primary one. */
@@ -100,9 +92,7 @@ export class GcpServer {
     })
   }
 
-  async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const pieces: Buffer[] = []
-    for await (const piece of req) pieces.push(piece as Buffer)
+  async #serve(req: IncomingMessage, res: ServerResponse, body: string): Promise<void> {
     const [, key = '', action = ''] = /\/cryptoKeys\/([\w-]+):(\w+)/.exec(req.url ?? '') ?? []
     this.calls.push(action)
     const { fault } = this
@@ -112,7 +102,7 @@ export class GcpServer {
       if (typeof fault === 'object') throw new GcpRefusal(fault.http, fault.status)
       if (!this.#knows(req.headers.authorization)) throw new GcpRefusal(401, 'UNAUTHENTICATED')
       if (this.forbidden.has(action)) throw new GcpRefusal(403, 'PERMISSION_DENIED')
-      this.body = JSON.parse(Buffer.concat(pieces).toString()) as Fields
+      this.body = JSON.parse(body) as Fields
       answer(res, 200, await this.#act(key, action, this.body))
     } catch (error) {
       const { http, status } = error instanceof GcpRefusal ? error : new GcpRefusal(500, 'INTERNAL')

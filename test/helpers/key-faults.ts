@@ -1,7 +1,7 @@
 /** What a row of the table "Faults of key managers" of docs/operations.md is made of. */
-import { readFileSync } from 'node:fs'
 import type { OutageWorld } from './outage-world.ts'
-import { pemFile, type Provider, type ProviderName } from './remote-providers.ts'
+import { pem } from './pem.ts'
+import type { Provider, ProviderName } from './remote-providers.ts'
 
 export interface Fault {
   readonly fault: string
@@ -43,7 +43,7 @@ interface Stranger {
 
 const strangers: Stranger[] = []
 
-export const TLS = { cert: readFileSync(pemFile('cert')), key: readFileSync(pemFile('key')) }
+export const TLS = { cert: pem('cert'), key: pem('key') }
 
 export async function stranger(server: Stranger): Promise<string> {
   strangers.push(server)

@@ -1,14 +1,12 @@
 /** A stand-in for a KMIP server: TLS with client certificates, and of KMIP 1.2 to 1.4 what a key manager uses. */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { createServer, type Server, type TLSSocket } from 'node:tls'
-import { fileURLToPath } from 'node:url'
+import { createServer, type TLSSocket } from 'node:tls'
 import { KmipFault } from '../../src/keys/kmip/fault.ts'
 import { bytes, enumeration, integer, structure, text, version } from '../../src/keys/kmip/messages.ts'
 import { AES, OPERATION, type Operation, REASON, STATE, SYMMETRIC_KEY, TAG } from '../../src/keys/kmip/protocol.ts'
 import { decode, encode, type Item, requireIn, valueIn } from '../../src/keys/kmip/ttlv.ts'
+import { pem } from './pem.ts'
+import { Listener } from './stand-in.ts'
 
 interface Key {
   readonly name: string
@@ -33,13 +31,8 @@ const OPERATIONS = Object.keys(OPERATION) as Operation[]
 /** What servers write beside their result reasons. */
 export const TALK = 'Could not locate object: secret-name'
 
-/** PEM text of a fixture. */
-export const pem = (name: string): string =>
-  readFileSync(fileURLToPath(new URL(`../fixtures/tls/${name}.pem`, import.meta.url)), 'utf8')
-
 export class KmipServer {
-  readonly #server: Server
-  readonly #sockets = new Set<TLSSocket>()
+  readonly #listener: Listener
   /** By id. */
   readonly keys = new Map<string, Key>()
   /** Operations in the order in which they came. */
@@ -67,27 +60,25 @@ export class KmipServer {
       requestCert: true,
       rejectUnauthorized: true,
     }
-    this.#server = createServer(tls, (socket) => this.#serve(socket))
-    this.#server.on('tlsClientError', () => undefined)
+    const server = createServer(tls, (socket) => this.#serve(socket))
+    this.#listener = new Listener(server.on('tlsClientError', () => undefined))
   }
 
-  async start(port = 0): Promise<number> {
-    this.#server.listen(port, '127.0.0.1')
-    await once(this.#server, 'listening')
-    return this.port
+  /** After `stop` it comes back where it was. */
+  start(): Promise<number> {
+    return this.#listener.start()
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port
+    return this.#listener.port
   }
 
-  async stop(): Promise<void> {
-    this.dropConnections()
-    await new Promise((resolve) => this.#server.close(resolve))
+  stop(): Promise<void> {
+    return this.#listener.stop()
   }
 
   dropConnections(): void {
-    for (const socket of this.#sockets) socket.destroy()
+    this.#listener.dropConnections()
   }
 
   /** Everything as at the start, but for the keys. */
@@ -111,10 +102,8 @@ export class KmipServer {
 
   #serve(socket: TLSSocket): void {
     this.connections += 1
-    this.#sockets.add(socket)
     let held = Buffer.alloc(0)
     socket.on('error', () => undefined)
-    socket.on('close', () => this.#sockets.delete(socket))
     socket.on('data', (piece) => {
       held = Buffer.concat([held, piece])
       if (held.length < 8 || held.length < 8 + held.readUInt32BE(4)) return

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { KmipKeyManager, type KmipParts, type MasterKeyChoice } from '../../src/keys/kmip.ts'
 import type { MechanismName } from '../../src/keys/kmip/forms.ts'
 import { type SecretBytes, takeSecret } from '../../src/secret-bytes.ts'
-import { KmipServer, pem } from './kmip-server.ts'
+import { KmipServer } from './kmip-server.ts'
+import { pem } from './pem.ts'
 
 type Keys = KmipParts['keys']
 

@@ -1,10 +1,9 @@
 /** A stand-in for AWS KMS: its JSON protocol over HTTP, symmetric keys in memory, ciphertexts bound to their encryption context as KMS binds them. */
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createServer as createTlsServer, type ServerOptions } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerOptions } from 'node:https'
 import { minted } from './outputs.ts'
+import { HttpListener } from './stand-in.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -23,11 +22,9 @@ const TAG_BYTES = 16
 const KEY_NUMBER_BYTES = 4
 
 export class KmsServer {
-  readonly #server: Server
-  readonly #scheme: 'http' | 'https'
+  readonly #listener: HttpListener
   readonly #region: string
   readonly #account: string
-  #port = 0
   readonly #keys: Key[] = []
   readonly #aliases = new Map<string, Key>()
   /** Actions in the order in which they came, such as `GenerateDataKey`. */
@@ -41,25 +38,19 @@ export class KmsServer {
   confused = false
 
   constructor({ tls, region = 'eu-central-1' }: { readonly tls?: ServerOptions; readonly region?: string } = {}) {
-    const serve = (req: IncomingMessage, res: ServerResponse): void => void this.#serve(req, res)
-    this.#server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve)
-    this.#scheme = tls === undefined ? 'http' : 'https'
+    this.#listener = new HttpListener((req, res, body) => this.#serve(req, res, body), tls)
     this.#region = region
     this.#account = `arn:aws:kms:${region}:111122223333`
   }
 
   /** After `stop` it comes back where it was. */
   async start(): Promise<string> {
-    this.#server.listen(this.#port, '127.0.0.1')
-    await once(this.#server, 'listening')
-    this.#port = (this.#server.address() as AddressInfo).port
-    return `${this.#scheme}://127.0.0.1:${this.#port}`
+    await this.#listener.start()
+    return this.#listener.url
   }
 
-  async stop(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve))
-    this.#server.closeAllConnections()
-    await closed
+  stop(): Promise<void> {
+    return this.#listener.stop()
   }
 
   /** A new key, which `alias` then stands for. Returns its ARN. */
@@ -80,9 +71,7 @@ export class KmsServer {
     this.#find(arn).state = state
   }
 
-  async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const pieces: Buffer[] = []
-    for await (const piece of req) pieces.push(piece as Buffer)
+  #serve(req: IncomingMessage, res: ServerResponse, body: string): void {
     const action = String(req.headers['x-amz-target']).replace('TrentService.', '')
     this.calls.push(action)
     this.headers = req.headers
@@ -91,7 +80,7 @@ export class KmsServer {
     try {
       this.#allow(action)
       if (this.fault !== undefined) throw new KmsFault(this.fault.name, this.fault.status)
-      this.#answer(res, 200, this.#act(action, JSON.parse(Buffer.concat(pieces).toString()) as Fields))
+      this.#answer(res, 200, this.#act(action, JSON.parse(body) as Fields))
     } catch (error) {
       const { name, status } = error instanceof KmsFault ? error : new KmsFault('KMSInternalException', 500)
       // AWS's messages name keys and callers.

@@ -20,6 +20,7 @@ import { StateBucketDocuments } from '../../src/state/bucket-documents.ts'
 import { StateStore } from '../../src/state/state-store.ts'
 import { Uploads } from '../../src/state/uploads.ts'
 import { journalOrder } from './observed-calls.ts'
+import { ownRules } from './own-rules.ts'
 
 const NOW = Date.UTC(2026, 0, 2, 12)
 const BUCKET = 'bucket'
@@ -103,14 +104,7 @@ export class MultipartWorld {
       tails: new TailCache(1024 * 1024),
       plain: new PlainLookup(),
       background: new Background(),
-      rules: (bucket) => ({
-        namespace: bucket,
-        manager: undefined,
-        copy: 'rewrap',
-        contents: 'sealed',
-        sealedSince: undefined,
-        cors: [],
-      }),
+      rules: ownRules,
       clock,
       random,
       owner: { id: 'ab'.repeat(32), displayName: 'sealgate' },

@@ -1,7 +1,7 @@
 /** A gateway over key managers that can be stopped and started, with a clock of its own; what it logs, counts and says of its readiness. */
 import { randomBytes } from 'node:crypto'
 import { Writable } from 'node:stream'
-import { GetObjectCommand, PutObjectCommand, S3Client, S3ServiceException } from '@aws-sdk/client-s3'
+import { GetObjectCommand, PutObjectCommand, type S3Client, S3ServiceException } from '@aws-sdk/client-s3'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { openBucketKeys } from '../../src/compose/bucket-keys.ts'
 import { keyDependencies, lookAtKeyManagers } from '../../src/compose/key-health.ts'
@@ -14,7 +14,7 @@ import { StateKeyring } from '../../src/state/keyring.ts'
 import { StateStore } from '../../src/state/state-store.ts'
 import { createLogger, logChannels } from '../../src/telemetry/logger.ts'
 import { collectMetrics } from '../../src/telemetry/metrics.ts'
-import { ACCESS_KEY, SECRET_KEY, startGateway, type TestGateway } from './gateway.ts'
+import { startGateway, type TestGateway } from './gateway.ts'
 import { openKeyManagers, openProvider, type Provider, type ProviderName, settingsOf } from './remote-providers.ts'
 
 export const SECOND = 1_000
@@ -41,6 +41,7 @@ export interface Told {
 
 interface Replica {
   readonly gateway: TestGateway
+  readonly client: S3Client
   readonly keys: BucketKeys
   readonly managers: ReadonlyMap<string, KeyManager>
   readonly ready: () => Promise<{ readonly status: number; readonly dependencies: Readonly<Record<string, string>> }>
@@ -55,7 +56,6 @@ export class OutageWorld {
   readonly state = new MemoryStore()
   readonly #metrics = collectMetrics()
   readonly #replicas: Replica[] = []
-  readonly #clients = new Map<string, S3Client>()
   readonly #options: OutageOptions
   readonly #stopLog: () => void
 
@@ -119,7 +119,8 @@ export class OutageWorld {
       const found = Object.fromEntries(body.dependencies.map(({ name, status }) => [name, status]))
       return { status: answer.statusCode, dependencies: found }
     }
-    const replica = { gateway, keys, managers, ready, look: () => lookAtKeyManagers(dependencies) }
+    const client = gateway.client()
+    const replica = { gateway, client, keys, managers, ready, look: () => lookAtKeyManagers(dependencies) }
     this.#replicas.push(replica)
     return replica
   }
@@ -128,16 +129,16 @@ export class OutageWorld {
     for (const name of names) await this.store.createBucket(name)
   }
 
-  put({ gateway }: Replica, Bucket: string, Key: string, Body = 'content', extra: object = {}): Promise<Told> {
+  put({ client }: Replica, Bucket: string, Key: string, Body = 'content', extra: object = {}): Promise<Told> {
     return told(async () => {
-      await this.#client(gateway).send(new PutObjectCommand({ Bucket, Key, Body, ...extra }))
+      await this.#inTime(client).send(new PutObjectCommand({ Bucket, Key, Body, ...extra }))
       return ''
     })
   }
 
-  get({ gateway }: Replica, Bucket: string, Key: string): Promise<Told> {
+  get({ client }: Replica, Bucket: string, Key: string): Promise<Told> {
     return told(async () => {
-      const { Body } = await this.#client(gateway).send(new GetObjectCommand({ Bucket, Key }))
+      const { Body } = await this.#inTime(client).send(new GetObjectCommand({ Bucket, Key }))
       return (await Body?.transformToString()) ?? ''
     })
   }
@@ -164,7 +165,6 @@ export class OutageWorld {
   }
 
   async close(): Promise<void> {
-    for (const client of this.#clients.values()) client.destroy()
     for (const { gateway, managers } of this.#replicas) {
       await gateway.close()
       for (const manager of managers.values()) await manager.close()
@@ -174,18 +174,7 @@ export class OutageWorld {
     this.#metrics.stop()
   }
 
-  #client({ endpoint }: TestGateway): S3Client {
-    const known = this.#clients.get(endpoint)
-    const client =
-      known ??
-      new S3Client({
-        endpoint,
-        region: 'us-east-1',
-        forcePathStyle: true,
-        maxAttempts: 1,
-        credentials: { accessKeyId: ACCESS_KEY, secretAccessKey: SECRET_KEY },
-      })
-    this.#clients.set(endpoint, client)
+  #inTime(client: S3Client): S3Client {
     client.config.systemClockOffset = this.now - Date.now()
     return client
   }

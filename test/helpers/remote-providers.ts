@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Timing } from '../../src/attempts.ts'
 import { openManagers, resilient } from '../../src/compose/key-managers.ts'
 import { loadSettings } from '../../src/config/load.ts'
@@ -14,6 +13,7 @@ import { AzureServer, CLIENT, TENANT } from './azure-server.ts'
 import { GcpServer, keyNameOf } from './gcp-server.ts'
 import { KmipServer } from './kmip-server.ts'
 import { KmsServer } from './kms-server.ts'
+import { pemFile } from './pem.ts'
 import { type Pkcs11Files, pkcs11Files } from './pkcs11-files.ts'
 import { SoftToken } from './soft-token.ts'
 import { VaultServer } from './vault-server.ts'
@@ -70,9 +70,7 @@ async function openKms(): Promise<Provider> {
   kms.createKey('alias/main')
   const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: SECRETS.aws }
   const settings = { type: 'aws-kms', keyId: 'alias/main', region: 'eu-central-1', endpoint, ...credentials, ...REMOTE }
-  const start = async (): Promise<void> => void (await kms.start())
-  const stop = (): Promise<void> => kms.stop()
-  return { name: 'aws-kms', kms, settings, start, stop, close: stop }
+  return { name: 'aws-kms', kms, settings, ...lifeOf(kms) }
 }
 
 async function openVault(now: () => number): Promise<Provider> {
@@ -88,18 +86,13 @@ async function openVault(now: () => number): Promise<Provider> {
   return { name: 'vault-transit', vault, folder, settings, ...lifeOf(vault, folder) }
 }
 
-/** Path of a certificate or key among the fixtures. */
-export const pemFile = (name: string): string => fileURLToPath(new URL(`../fixtures/tls/${name}.pem`, import.meta.url))
-
 async function openKmip(): Promise<Provider> {
   const kmip = new KmipServer()
   const port = await kmip.start()
   const id = kmip.createKey('main')
   const files = { caFile: pemFile('cert'), certFile: pemFile('other-cert'), keyFile: pemFile('other-key') }
   const settings = { type: 'kmip', address: `127.0.0.1:${port}`, key: { name: 'main' }, ...files, ...REMOTE }
-  const start = async (): Promise<void> => void (await kmip.start(port))
-  const stop = (): Promise<void> => kmip.stop()
-  return { name: 'kmip', kmip, id, settings, start, stop, close: stop }
+  return { name: 'kmip', kmip, id, settings, ...lifeOf(kmip) }
 }
 
 async function openAzure(): Promise<Provider> {
@@ -128,14 +121,14 @@ async function openGcp(): Promise<Provider> {
 }
 
 /** Of a server, and of the folder in which its client's credentials are. */
-function lifeOf(server: { start: () => Promise<string>; stop: () => Promise<void> }, folder: string) {
+function lifeOf(server: { start: () => Promise<unknown>; stop: () => Promise<void> }, folder?: string) {
   const stop = (): Promise<void> => server.stop()
   return {
     start: async (): Promise<void> => void (await server.start()),
     stop,
     close: async (): Promise<void> => {
       await stop()
-      rmSync(folder, { recursive: true })
+      if (folder !== undefined) rmSync(folder, { recursive: true })
     },
   }
 }

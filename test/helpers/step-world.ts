@@ -24,6 +24,7 @@ import { StateKeyring } from '../../src/state/keyring.ts'
 import { StateStore } from '../../src/state/state-store.ts'
 import { startGateway, type TestGateway, type TestGatewayOptions } from './gateway.ts'
 import { readStored } from './tamper.ts'
+import type { World } from './worlds.ts'
 
 export const Bucket = 'kept'
 
@@ -34,9 +35,11 @@ export class StepWorld {
   readonly next: KeyManager = new MemoryKeyManager({ alias: 'next', random: randomBytes })
   readonly #options: TestGatewayOptions
   readonly #running: TestGateway[] = []
+  readonly #close: () => Promise<unknown>
 
-  constructor(store: ObjectStore, options: TestGatewayOptions = {}) {
+  constructor({ store, close }: Pick<World, 'store' | 'close'>, options: TestGatewayOptions = {}) {
     this.store = store
+    this.#close = close
     this.#options = options
   }
 
@@ -67,8 +70,10 @@ export class StepWorld {
     return (await readStored(this.store, Bucket, key)).bytes
   }
 
+  /** The store too. */
   async close(): Promise<void> {
     for (const running of this.#running) await running.close()
+    await this.#close()
   }
 }
 
@@ -138,6 +143,12 @@ async function writeParts(s3: S3Client, Key: string, bodies: readonly Buffer[]):
   }
   await s3.send(new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts } }))
 }
+
+/** What a client gives who brings a key of its own. */
+export const customerKey = () => ({
+  SSECustomerAlgorithm: 'AES256',
+  SSECustomerKey: randomBytes(32).toString('base64'),
+})
 
 export async function read(
   s3: S3Client,

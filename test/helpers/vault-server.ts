@@ -1,10 +1,9 @@
 /** A stand-in for Vault: its HTTP API as far as a key manager uses it, with tokens that end, keys in versions, and the texts of Vault's own errors. */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createServer as createTlsServer, type ServerOptions } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerOptions } from 'node:https'
 import { minted } from './outputs.ts'
+import { HttpListener } from './stand-in.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -43,9 +42,7 @@ const TAG_BYTES = 16
 const HOUR = 3_600
 
 export class VaultServer {
-  readonly #server: Server
-  #port = 0
-  readonly #scheme: 'http' | 'https'
+  readonly #listener: HttpListener
   readonly #mounts = new Set(['transit'])
   /** By mount and name. */
   readonly #keys = new Map<string, Key>()
@@ -70,28 +67,22 @@ export class VaultServer {
   readonly #now: () => number
 
   constructor({ tls, now = () => 0 }: { readonly tls?: ServerOptions; readonly now?: () => number } = {}) {
-    const serve = (req: IncomingMessage, res: ServerResponse): void => void this.#serve(req, res)
-    this.#server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve)
-    this.#scheme = tls === undefined ? 'http' : 'https'
+    this.#listener = new HttpListener((req, res, body) => this.#serve(req, res, body), tls)
     this.#now = now
   }
 
   /** After `stop` it comes back where it was. */
   async start(): Promise<string> {
-    this.#server.listen(this.#port, '127.0.0.1')
-    await once(this.#server, 'listening')
-    this.#port = (this.#server.address() as AddressInfo).port
-    return `${this.#scheme}://127.0.0.1:${this.#port}`
+    await this.#listener.start()
+    return this.#listener.url
   }
 
-  async stop(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve))
-    this.dropConnections()
-    await closed
+  stop(): Promise<void> {
+    return this.#listener.stop()
   }
 
   dropConnections(): void {
-    this.#server.closeAllConnections()
+    this.#listener.dropConnections()
   }
 
   createKey(name: string): void {
@@ -144,9 +135,7 @@ export class VaultServer {
     return [...this.#tokens.values()].filter(({ expires }) => expires > this.#now()).length
   }
 
-  async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const pieces: Buffer[] = []
-    for await (const piece of req) pieces.push(piece as Buffer)
+  #serve(req: IncomingMessage, res: ServerResponse, text: string): void {
     const path = String(req.url).replace(/^\/v1\//, '')
     this.calls.push(`${req.method} ${path}`)
     this.headers = req.headers
@@ -160,7 +149,6 @@ export class VaultServer {
     try {
       // Vault's texts name keys and roles.
       if (fault !== undefined) throw new VaultFault(fault.status, ...(fault.errors ?? ['refused for key secret-name']))
-      const text = Buffer.concat(pieces).toString()
       answer(200, this.#act(req, path, text === '' ? {} : (JSON.parse(text) as Fields)))
     } catch (error) {
       const { status, errors } = error instanceof VaultFault ? error : new VaultFault(500, 'internal error')

@@ -19,15 +19,25 @@ interface RealVault {
   readonly bin: string
 }
 
+interface Place {
+  readonly address: string
+  readonly token: string
+  readonly ca?: string
+}
+
+export interface TransitOptions {
+  readonly alias?: string
+  readonly mount?: string
+  readonly namespace?: string
+  readonly timeout?: number
+}
+
 export interface VaultWorld {
   readonly address: string
   /** Runs a command line of Vault's own program. */
   readonly run: (command: string) => Promise<void>
   /** A manager that may do everything. */
-  readonly open: (
-    keyName: string,
-    options?: { readonly alias?: string; readonly mount?: string },
-  ) => VaultTransitKeyManager
+  readonly open: (keyName: string, options?: TransitOptions) => VaultTransitKeyManager
   readonly close: () => Promise<void>
 }
 
@@ -45,13 +55,14 @@ async function standIn(): Promise<VaultWorld> {
   return {
     address,
     run: async (command) => server.run(command),
-    open: opener({ address, token }),
+    open: (keyName, options) => openTransit({ address, token }, keyName, options),
     close: () => server.stop(),
   }
 }
 
 async function certified({ address, token, caFile, bin }: RealVault): Promise<VaultWorld> {
   const env = { ...process.env, VAULT_ADDR: address, VAULT_TOKEN: token, VAULT_CACERT: caFile }
+  const place = { address, token, ca: await readFile(caFile, 'utf8') }
   return {
     address,
     run: async (command) => {
@@ -59,28 +70,26 @@ async function certified({ address, token, caFile, bin }: RealVault): Promise<Va
       if (program !== 'vault') throw new Error(`${command} is no command of Vault`)
       await promisify(execFile)(bin, args, { env })
     },
-    open: opener({ address, token, ca: await readFile(caFile, 'utf8') }),
+    open: (keyName, options) => openTransit(place, keyName, options),
     close: async () => undefined,
   }
 }
 
-function opener({ address, token, ca }: { address: string; token: string; ca?: string }): VaultWorld['open'] {
-  return (keyName, { alias = 'main', mount = 'transit' } = {}) => {
-    const client = new VaultClient({
-      alias,
-      address,
-      timeout: 5_000,
-      tls: async () => (ca === undefined ? {} : { ca }),
-    })
-    const session = new VaultSession({
-      alias,
-      client,
-      auth: { kind: 'file', file: 'token', token: async () => token },
-      now: Date.now,
-      random: () => 0,
-      after: () => () => undefined,
-      onTrouble: () => undefined,
-    })
-    return new VaultTransitKeyManager({ alias, session, key: { mount, name: keyName } })
-  }
+/** A manager whose token is that of a place. */
+export function openTransit(
+  { address, token, ca }: Place,
+  name: string,
+  { alias = 'main', mount = 'transit', namespace, timeout = 5_000 }: TransitOptions = {},
+): VaultTransitKeyManager {
+  const tls = async () => (ca === undefined ? {} : { ca })
+  const session = new VaultSession({
+    alias,
+    client: new VaultClient({ alias, address, namespace, timeout, tls }),
+    auth: { kind: 'file', file: 'token', token: async () => token },
+    now: Date.now,
+    random: () => 0,
+    after: () => () => undefined,
+    onTrouble: () => undefined,
+  })
+  return new VaultTransitKeyManager({ alias, session, key: { mount, name, namespace } })
 }

@@ -4,7 +4,7 @@ import { openApiDocument } from '../../src/admin/openapi.ts'
 import { ADMIN_ERRORS } from '../../src/admin/refusal.ts'
 import { ADMIN_ROUTES } from '../../src/admin/routes.ts'
 import { Unavailable } from '../../src/errors.ts'
-import { AdminListener, type AdminReply } from '../helpers/admin-listener.ts'
+import { AdminListener, type AdminReply, AUTHORIZED } from '../helpers/admin-listener.ts'
 
 const HOUR = 3_600_000
 
@@ -285,8 +285,7 @@ describe('what is sent', () => {
   })
 
   test('is JSON, of a bounded length', async () => {
-    const headers = { authorization: 'Bearer a-right-token-of-more-than-32-characters' }
-    const form = { ...headers, 'content-type': 'application/x-www-form-urlencoded' }
+    const form = { ...AUTHORIZED, 'content-type': 'application/x-www-form-urlencoded' }
     expect((await admin.ask('POST', '/v1/keys/rewrap', { body: 'to=next', headers: form })).status).toBe(415)
     expect((await admin.ask('POST', '/v1/keys/rewrap', { body: { to: 'x'.repeat(70_000) } })).status).toBe(413)
     expect((await admin.ask('POST', '/v1/keys/main/retire', { body: '{"undo":' })).status).toBe(400)

@@ -4,18 +4,19 @@ import { connect, type TLSSocket } from 'node:tls'
 import { constants } from 'node:crypto'
 import { createAdminAccess } from '../../src/access/admin-access.ts'
 import { type AdminTlsOptions, changeAdminServer } from '../../src/http/admin-server.ts'
-import { AdminListener, type AdminListenerOptions, AUTHORIZED, pem, TOKEN } from '../helpers/admin-listener.ts'
+import { AdminListener, type AdminListenerOptions, AUTHORIZED, TOKEN } from '../helpers/admin-listener.ts'
+import { pem } from '../helpers/pem.ts'
 
 const WRONG = { authorization: `Bearer ${TOKEN.slice(0, -1)}!`.replace('!', 'x') }
 const secureOptions = constants.SSL_OP_NO_TICKET
 const TLS: AdminTlsOptions = {
-  cert: pem('tls', 'cert'),
-  key: pem('tls', 'key'),
-  clientCa: pem('admin-tls', 'authority-cert'),
+  cert: pem('cert'),
+  key: pem('key'),
+  clientCa: pem('authority-cert', 'admin-tls'),
   secureOptions,
 }
-const ALICE = { cert: pem('admin-tls', 'alice-cert'), key: pem('admin-tls', 'alice-key') }
-const MALLORY = { cert: pem('admin-tls', 'mallory-cert'), key: pem('admin-tls', 'mallory-key') }
+const ALICE = { cert: pem('alice-cert', 'admin-tls'), key: pem('alice-key', 'admin-tls') }
+const MALLORY = { cert: pem('mallory-cert', 'admin-tls'), key: pem('mallory-key', 'admin-tls') }
 
 let admin: AdminListener
 const start = async (options?: AdminListenerOptions): Promise<void> => {
@@ -184,7 +185,7 @@ describe('a client certificate', () => {
     const began = new Promise((resolve) => admin.app.server.once('connection', resolve))
     const opening = open(ALICE)
     await began
-    changeAdminServer(admin.app, createAdminAccess([]), { ...TLS, clientCa: pem('admin-tls', 'other-authority-cert') })
+    changeAdminServer(admin.app, createAdminAccess([]), { ...TLS, clientCa: pem('other-authority-cert', 'admin-tls') })
     const alice = await opening
     expect(await status(alice)).toBe(401)
     alice.destroy()
@@ -212,7 +213,7 @@ describe('a client certificate', () => {
     const busy = await open(ALICE)
     busy.write('GET /v1/keys HTTP/1.1\r\nhost: x\r\n')
     await expect.poll(() => connections()).toBe(2)
-    changeAdminServer(admin.app, createAdminAccess([]), { ...TLS, clientCa: pem('admin-tls', 'other-authority-cert') })
+    changeAdminServer(admin.app, createAdminAccess([]), { ...TLS, clientCa: pem('other-authority-cert', 'admin-tls') })
     await expect.poll(() => alice.destroyed || alice.readableEnded).toBe(true)
     expect(await status(busy, '\r\n')).toBe(401)
     expect((await admin.ask('GET', '/v1/keys', { headers: {}, ...ALICE })).status).toBe(401)
@@ -228,7 +229,7 @@ function open(options: object): Promise<TLSSocket> {
   const socket = connect({
     host: '127.0.0.1',
     port: admin.port,
-    ca: pem('tls', 'cert'),
+    ca: pem('cert'),
     servername: 'localhost',
     ...options,
   })

@@ -1,8 +1,6 @@
 /** Where a customer's key may come from, and where neither it nor its digest may ever go. */
 import { createHash, randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { Agent } from 'node:https'
-import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
@@ -12,6 +10,7 @@ import { CustomerKey } from '../../src/s3/encryption-headers.ts'
 import { requestDone, type RequestEvent } from '../../src/telemetry/channels.ts'
 import { takeSecret } from '../../src/secret-bytes.ts'
 import { ACCESS_KEY, SECRET_KEY, startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { pem } from '../helpers/pem.ts'
 import { s3Store } from '../helpers/s3-store.ts'
 import { formBody, post, signForm } from '../helpers/signed-form.ts'
 import { codeOf, send } from '../helpers/signed-request.ts'
@@ -30,8 +29,6 @@ const SOURCE = Object.fromEntries(
   Object.entries(CUSTOMER).map(([name, value]) => [name.replace('x-amz-', 'x-amz-copy-source-'), value]),
 )
 const fields = { SSECustomerAlgorithm: 'AES256', SSECustomerKey: text }
-const pem = (name: string): string =>
-  readFileSync(fileURLToPath(new URL(`../fixtures/tls/${name}.pem`, import.meta.url)), 'utf8')
 
 let running: TestGateway
 let events: RequestEvent[] = []

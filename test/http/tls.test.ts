@@ -1,12 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { Agent } from 'node:https'
-import { fileURLToPath } from 'node:url'
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { expect, test } from 'vitest'
 import { startGateway } from '../helpers/gateway.ts'
-
-const pem = (name: string): string =>
-  readFileSync(fileURLToPath(new URL(`../fixtures/tls/${name}.pem`, import.meta.url)), 'utf8')
+import { pem } from '../helpers/pem.ts'
 
 test('the listener speaks HTTPS with a certificate from the settings', async () => {
   const running = await startGateway({ server: { tls: { cert: pem('cert'), key: pem('key') } } })

@@ -19,8 +19,8 @@ import {
 import { AbandonedUploads } from '../../src/state/abandoned-uploads.ts'
 import { StateKeyring } from '../../src/state/keyring.ts'
 import { StateStore } from '../../src/state/state-store.ts'
-import { takeSecret } from '../../src/secret-bytes.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { createUploads } from '../helpers/some-uploads.ts'
 
 export const MINUTE = 60_000
 export const DAY = 24 * 60 * MINUTE
@@ -80,17 +80,8 @@ export class Scene {
   /** Uploads without their parts, past the protocol: thousands in a moment. */
   async createMany(count: number): Promise<void> {
     const { uploads } = this.running.gateway
-    for (let n = 0; n < count; n += 1) {
-      const key = `many/${n}`
-      const uploadId = await this.backend.createUpload(Bucket, key, { metadata: {} })
-      const rest = {
-        objectKey: takeSecret(randomBytes(32)),
-        envelope: randomBytes(40),
-        area: undefined,
-        checksum: undefined,
-      }
-      await uploads.create(Bucket, { bucket: Bucket, key, uploadId, ...rest, initiated: this.now })
-    }
+    const keys = Array.from({ length: count }, (_, n) => `many/${n}`)
+    await createUploads({ backend: this.backend, uploads }, { bucket: Bucket, keys, initiated: this.now })
   }
 
   /** One run of a process of its own, which shares only the stores. */

@@ -6,24 +6,17 @@ import { rewrapKeyring, type RewrapOptions, type RewrappedRecord } from '../../s
 import { type BucketKeysOptions, createBucketKeys } from '../../src/keys/bucket-keys.ts'
 import type { BucketKey, BucketKeys, KeyManager } from '../../src/keys/key-manager.ts'
 import { LocalKeyManager } from '../../src/keys/local.ts'
-import { type MasterKey, masterIdOf } from '../../src/keys/master-keys.ts'
+import type { MasterKey } from '../../src/keys/master-keys.ts'
 import { MemoryKeyManager } from '../../src/keys/memory.ts'
-import { takeSecret } from '../../src/secret-bytes.ts'
 import { StateKeyring } from '../../src/state/keyring.ts'
 import { StateStore } from '../../src/state/state-store.ts'
+import { masterKeysOf, newMaster } from '../helpers/master-keys.ts'
 
 const NOON = Date.UTC(2026, 0, 2, 12)
 const NAMESPACES = Array.from({ length: 40 }, (_, i) => `bucket-${i}`)
 
-const newMaster = (): MasterKey => {
-  const key = takeSecret(randomBytes(32))
-  return { id: masterIdOf(key), key, created: '2026-01-01T00:00:00Z' }
-}
-const local = (active: MasterKey, ...others: MasterKey[]): KeyManager => {
-  const all = [active, ...others].map(({ id, key, created }) => ({ id, key: takeSecret(Buffer.from(key)), created }))
-  const masterKeys = { active: all[0]!, all: new Map(all.map((one) => [one.id.toString('hex'), one])) }
-  return new LocalKeyManager({ alias: 'main', masterKeys, random: randomBytes })
-}
+const local = (...keys: [MasterKey, ...MasterKey[]]): KeyManager =>
+  new LocalKeyManager({ alias: 'main', masterKeys: masterKeysOf(...keys), random: randomBytes })
 
 let state: StateStore
 let keyring: StateKeyring

@@ -9,12 +9,12 @@ import { Trust } from '../../src/jobs/rotation/trust.ts'
 import { createBucketKeys, type KeyAlarm } from '../../src/keys/bucket-keys.ts'
 import type { BucketKey, KeyManager, RotatingBucketKeys } from '../../src/keys/key-manager.ts'
 import { LocalKeyManager } from '../../src/keys/local.ts'
-import { type MasterKey, masterIdOf, type MasterKeys } from '../../src/keys/master-keys.ts'
-import { takeSecret } from '../../src/secret-bytes.ts'
+import type { MasterKey, MasterKeys } from '../../src/keys/master-keys.ts'
 import { StateKeyring } from '../../src/state/keyring.ts'
 import { Replicas } from '../../src/state/replicas.ts'
 import { RotationStore } from '../../src/state/rotation-store.ts'
 import { StateStore } from '../../src/state/state-store.ts'
+import { masterKeysOf, newMaster } from '../helpers/master-keys.ts'
 
 export const SECOND = 1_000
 export const DAY = 86_400_000
@@ -44,17 +44,6 @@ export interface Process {
   readonly kill: () => void
   /** Calls of the store so far. */
   readonly calls: () => number
-}
-
-export const newMaster = (): MasterKey => {
-  const key = takeSecret(randomBytes(32))
-  return { id: masterIdOf(key), key, created: '2026-01-01T00:00:00Z' }
-}
-
-/** Copies: each manager wipes its own. */
-export function masterKeysOf(active: MasterKey, ...others: MasterKey[]): MasterKeys {
-  const all = [active, ...others].map((one) => ({ ...one, key: takeSecret(Buffer.from(one.key)) }))
-  return { active: all[0]!, all: new Map(all.map((one) => [one.id.toString('hex'), one])) }
 }
 
 export class RotationWorld {

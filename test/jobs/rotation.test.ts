@@ -1,7 +1,8 @@
 /** Rotation of master keys over several gateways, one of which may die at any moment (docs/format.md, "Rotation"). */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Unavailable } from '../../src/errors.ts'
-import { DAY, newMaster, type Process, RotationWorld, SECOND, TIMES } from './rotation-world.ts'
+import { newMaster } from '../helpers/master-keys.ts'
+import { DAY, type Process, RotationWorld, SECOND, TIMES } from './rotation-world.ts'
 
 let world: RotationWorld
 beforeEach(async () => {

@@ -1,15 +1,13 @@
 /** The AWS KMS key manager, by the real SDK, against a stand-in for the service; moto is tried in certification. */
-import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { KMS } from '@aws-sdk/client-kms'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { openManagers } from '../../src/compose/key-managers.ts'
-import { loadSettings } from '../../src/config/load.ts'
 import { AwsKmsKeyManager } from '../../src/keys/aws-kms.ts'
 import { keyManagerContract } from '../contract/key-manager.contract.ts'
 import { KmsServer } from '../helpers/kms-server.ts'
+import { managerOf } from '../helpers/managers-of.ts'
 
 const CONTEXT = { namespace: 'backups', day: 20_417 }
 const server = new KmsServer()
@@ -181,12 +179,9 @@ describe('the AWS KMS key manager', () => {
       writeFile(file, `[default]\naws_access_key_id = ${id}\naws_secret_access_key = kms-test-secret\n`)
     vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', file)
     await write('AKIDFIRST')
-    const kms = { type: 'aws-kms', keyId: 'alias/main', region: 'eu-central-1', endpoint, auth: 'profile' }
-    const text = JSON.stringify({ keys: { active: 'main', managers: { main: kms } } })
-    const settings = loadSettings({ configPath: 'sealgate.yaml', env: {}, readFile: () => text })
+    const settings = { type: 'aws-kms', keyId: 'alias/main', region: 'eu-central-1', endpoint, auth: 'profile' }
     // A minute later, as the SDK sees it.
-    const timing = { now: () => Date.now() - 61_000, random: () => 0, sleep: async () => undefined }
-    const manager = (await openManagers(settings, { random: randomBytes, timing })).get('main')!
+    const manager = await managerOf(settings, 'main', { clock: () => Date.now() - 61_000 })
     await manager.health()
     expect(server.headers.authorization).toContain('AKIDFIRST')
     await write('AKIDSECOND')

@@ -1,14 +1,14 @@
 /** The Azure Key Vault manager from its settings, by the real SDKs, against a stand-in for vault, Managed HSM and Microsoft Entra ID. */
 import { createHash, X509Certificate } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { KeyManager } from '../../src/keys/key-manager.ts'
 import { keyManagerContract } from '../contract/key-manager.contract.ts'
 import { AzureServer, CLIENT, TENANT } from '../helpers/azure-server.ts'
 import { managerOf } from '../helpers/managers-of.ts'
+import { pem, pemFile } from '../helpers/pem.ts'
 
 const CONTEXT = { namespace: 'backups', day: 20_417 }
 const server = new AzureServer()
@@ -218,7 +218,7 @@ describe('what Azure answers', () => {
   it('is missing where nobody listens, or somebody with another certificate', async () => {
     const nobody = await open('main', { vaultUrl: 'https://127.0.0.1:1' })
     await expect(nobody.health()).rejects.toMatchObject({ kind: 'unavailable' })
-    const stranger = await open('main', { caFile: server.caFile.replace('cert.pem', 'other-cert.pem') })
+    const stranger = await open('main', { caFile: pemFile('other-cert') })
     await expect(stranger.health()).rejects.toMatchObject({ kind: 'unavailable' })
   })
 })
@@ -251,14 +251,14 @@ describe('a login at Microsoft Entra ID', () => {
   })
 
   it('by a certificate is signed with its key', async () => {
-    const certificateFile = fileURLToPath(new URL('../fixtures/tls/rsa-client.pem', import.meta.url))
+    const certificateFile = pemFile('rsa-client')
     const login = { method: 'client-certificate', tenantId: TENANT, clientId: CLIENT, certificateFile }
     await (await open('main', { login })).health()
     const assertion = server.logins.at(-1)?.get('client_assertion')?.split('.') ?? []
     const [head, claims] = assertion
       .slice(0, 2)
       .map((part) => JSON.parse(Buffer.from(part, 'base64url').toString()) as Record<string, unknown>)
-    const { raw } = new X509Certificate(readFileSync(certificateFile))
+    const { raw } = new X509Certificate(pem('rsa-client'))
     expect(head).toMatchObject({ 'x5t#S256': createHash('sha256').update(raw).digest('base64url') })
     expect(claims).toMatchObject({ sub: CLIENT, iss: CLIENT })
   })

@@ -1,5 +1,6 @@
 /** Who seals while the active key manager does not answer: real requests, providers that are really stopped. */
 import { afterEach, describe, expect, it } from 'vitest'
+import { of } from '../helpers/key-faults.ts'
 import { HOUR, MINUTE, type OutageOptions, OutageWorld, SECOND } from '../helpers/outage-world.ts'
 
 let world: OutageWorld
@@ -17,10 +18,6 @@ const open = async (options: OutageOptions = {}) => {
   expect(await world.put(replica, 'used', 'before')).toMatchObject({ status: 200 })
   expect(await world.sealedUnder('used', 'before')).toEqual({ alias: 'main', recorded: true })
   return replica
-}
-const disable = (): void => {
-  const provider = world.provider()
-  if (provider.name === 'aws-kms') provider.kms.setState('alias/main', 'Disabled')
 }
 
 describe('while the active key manager does not answer', () => {
@@ -105,7 +102,7 @@ describe('while the active key manager does not answer', () => {
 
 it('a manager that refuses gives an order: nobody stands in for it', async () => {
   const replica = await open()
-  disable()
+  of(world, 'aws-kms').kms.setState('alias/main', 'Disabled')
   expect(await world.put(replica, 'new', 'a')).toMatchObject({ status: 400, code: 'KMS.DisabledException' })
   expect(world.lines('key alarm: failover')).toEqual([])
 })

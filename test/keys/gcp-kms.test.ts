@@ -1,5 +1,5 @@
 /** The Google Cloud KMS manager from its settings, by the real SDK, against a stand-in for the service. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -10,7 +10,7 @@ import { keyManagerContract } from '../contract/key-manager.contract.ts'
 import { startConnectProxy } from '../helpers/connect-proxy.ts'
 import { GcpServer, keyNameOf } from '../helpers/gcp-server.ts'
 import { managerOf } from '../helpers/managers-of.ts'
-import { pemFile } from '../helpers/remote-providers.ts'
+import { pem, pemFile } from '../helpers/pem.ts'
 
 const CONTEXT = { namespace: 'backups', day: 20_417 }
 const server = new GcpServer()
@@ -170,7 +170,7 @@ describe('the Google Cloud KMS manager', () => {
 })
 
 describe('the way to Google Cloud KMS', () => {
-  const tls = { cert: readFileSync(pemFile('cert')), key: readFileSync(pemFile('key')) }
+  const tls = { cert: pem('cert'), key: pem('key') }
   const secure = new GcpServer({ tls })
   const secureFile = join(folder, 'secure.json')
   let place = ''

@@ -5,8 +5,10 @@ import { encrypt } from '../../src/format/derive.ts'
 import { bytes, structure } from '../../src/keys/kmip/messages.ts'
 import { type Operation, REASON, TAG } from '../../src/keys/kmip/protocol.ts'
 import { takeSecret } from '../../src/secret-bytes.ts'
-import { type Fault, KmipServer, pem, TALK } from '../helpers/kmip-server.ts'
+import { failureOf } from '../helpers/failure-of.ts'
+import { type Fault, KmipServer, TALK } from '../helpers/kmip-server.ts'
 import { by, KmipWorld, tlsFiles } from '../helpers/kmip-world.ts'
+import { pem } from '../helpers/pem.ts'
 
 const CONTEXT = { namespace: 'backups', day: 20_417 }
 const MECHANISMS = ['encrypt', 'get'] as const
@@ -17,12 +19,6 @@ beforeAll(() => world.start())
 afterAll(() => server.stop())
 beforeEach(() => world.renew())
 afterEach(() => world.closeManagers())
-
-const failureOf = (call: Promise<unknown>): Promise<Error> =>
-  call.then(
-    () => new Error('no failure'),
-    (error: Error) => error,
-  )
 
 describe('a server that does not do what it should', () => {
   it('one that forgets associated data is refused before a bucket key is used', async () => {
@@ -143,7 +139,7 @@ describe('a server that does not do what it should', () => {
     const { key, wrapped } = await manager.generate(CONTEXT)
     await elsewhere.stop()
     await expect(manager.unwrap(wrapped, CONTEXT)).rejects.toThrow('ECONNREFUSED')
-    await elsewhere.start(port)
+    await elsewhere.start()
     expect(await manager.unwrap(wrapped, CONTEXT)).toEqual(key)
     await elsewhere.stop()
   })

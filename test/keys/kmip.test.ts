@@ -7,6 +7,7 @@ import { KeyObject } from '../../src/keys/kmip/key-object.ts'
 import { FetchedKey } from '../../src/keys/kmip/master-key.ts'
 import { takeSecret } from '../../src/secret-bytes.ts'
 import { keyManagerContract } from '../contract/key-manager.contract.ts'
+import { failureOf } from '../helpers/failure-of.ts'
 import { by, KmipWorld, tlsFiles } from '../helpers/kmip-world.ts'
 
 const CONTEXT = { namespace: 'backups', day: 20_417 }
@@ -18,12 +19,6 @@ beforeAll(() => world.start())
 afterAll(() => server.stop())
 beforeEach(() => world.renew())
 afterEach(() => world.closeManagers())
-
-const failureOf = (call: Promise<unknown>): Promise<Error> =>
-  call.then(
-    () => new Error('no failure'),
-    (error: Error) => error,
-  )
 
 for (const mechanism of MECHANISMS) {
   keyManagerContract(`KMIP, ${mechanism}`, {

@@ -1,14 +1,10 @@
 import { createDecipheriv, createHmac, randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { LocalKeyManager } from '../../src/keys/local.ts'
-import { type MasterKey, type MasterKeys, masterIdOf } from '../../src/keys/master-keys.ts'
-import { outstandingSecrets, takeSecret } from '../../src/secret-bytes.ts'
+import type { MasterKey, MasterKeys } from '../../src/keys/master-keys.ts'
+import { outstandingSecrets } from '../../src/secret-bytes.ts'
 import { keyManagerContract } from '../contract/key-manager.contract.ts'
-
-const newMaster = (bytes = randomBytes(32)): MasterKey => {
-  const key = takeSecret(bytes)
-  return { id: masterIdOf(key), key, created: '2026-01-01T00:00:00Z' }
-}
+import { newMaster } from '../helpers/master-keys.ts'
 
 const masterKeys = (active: MasterKey, ...others: MasterKey[]): MasterKeys => ({
   active,

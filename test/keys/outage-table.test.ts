@@ -1,5 +1,6 @@
 /** The table "While a key manager is away" of docs/operations.md, cell by cell, with the provider really stopped. */
 import { afterEach, describe, expect, it } from 'vitest'
+import { of } from '../helpers/key-faults.ts'
 import { HOUR, OutageWorld, SECOND } from '../helpers/outage-world.ts'
 import { PROVIDER_NAMES } from '../helpers/remote-providers.ts'
 
@@ -98,8 +99,7 @@ it('a key manager that says nothing is told apart from one that serves, and read
   await world.createBuckets('used')
   const [warm, cold] = [await world.replica(), await world.replica()]
   expect(await world.put(warm, 'used', 'k')).toMatchObject({ status: 200 })
-  const provider = world.provider()
-  if (provider.name === 'aws-kms') provider.kms.fault = 'silence'
+  of(world, 'aws-kms').kms.fault = 'silence'
   const [spared, failing] = await Promise.all([warm.ready(), cold.ready()])
   expect(spared).toEqual({ status: 200, dependencies: { 'keys/main': 'degraded' } })
   expect(failing).toEqual({ status: 503, dependencies: { 'keys/main': 'failing' } })
@@ -110,8 +110,7 @@ it('a key manager that refuses is not spared for keys whose time has run out', a
   await world.createBuckets('used')
   const warm = await world.replica()
   expect(await world.put(warm, 'used', 'k')).toMatchObject({ status: 200 })
-  const provider = world.provider()
-  if (provider.name === 'aws-kms') provider.kms.setState('alias/main', 'Disabled')
+  of(world, 'aws-kms').kms.setState('alias/main', 'Disabled')
   expect(await warm.ready()).toMatchObject({ status: 200, dependencies: { 'keys/main': 'degraded' } })
   expect(await world.get(warm, 'used', 'k')).toMatchObject({ status: 200 })
   world.now += HOUR

@@ -1,13 +1,11 @@
 /** The login to Vault by an AWS identity, where what gives AWS credentials is away. */
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, vi } from 'vitest'
-import { openManagers } from '../../src/compose/key-managers.ts'
-import { loadSettings } from '../../src/config/load.ts'
+import { managerOf } from '../helpers/managers-of.ts'
 
 it.each([
   ['does not answer', 'web-identity'],
@@ -22,18 +20,9 @@ it.each([
   vi.stubEnv('AWS_REGION', 'eu-central-1')
   vi.stubEnv('AWS_ENDPOINT_URL_STS', `http://127.0.0.1:${(silent.address() as AddressInfo).port}`)
   vi.stubEnv('AWS_ACCESS_KEY_ID', undefined)
-  const main = {
-    type: 'vault-transit',
-    address: 'http://127.0.0.1:1',
-    keyName: 'main',
-    login: { method: 'aws', auth },
-    timeout: '200ms',
-    retry: { attempts: 1 },
-  }
-  const text = JSON.stringify({ keys: { active: 'main', managers: { main } } })
-  const settings = loadSettings({ configPath: 'sealgate.yaml', env: {}, readFile: () => text })
-  const timing = { now: Date.now, random: () => 0, sleep: async () => undefined }
-  const manager = (await openManagers(settings, { random: randomBytes, timing })).get('main')!
+  const login = { method: 'aws', auth }
+  const where = { type: 'vault-transit', address: 'http://127.0.0.1:1', keyName: 'main' }
+  const manager = await managerOf({ ...where, login, timeout: '200ms' })
   try {
     const hung = new Promise((resolve) => setTimeout(() => resolve('it hangs'), 3_000).unref())
     const found: unknown = await Promise.race([manager.health().catch((error: unknown) => error), hung])

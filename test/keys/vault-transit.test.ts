@@ -2,9 +2,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { VaultTransitKeyManager } from '../../src/keys/vault-transit.ts'
 import { VaultClient } from '../../src/keys/vault-transit/client.ts'
-import { VaultSession } from '../../src/keys/vault-transit/session.ts'
 import { keyManagerContract } from '../contract/key-manager.contract.ts'
+import { failureOf } from '../helpers/failure-of.ts'
 import { VaultServer } from '../helpers/vault-server.ts'
+import { openTransit, type TransitOptions } from '../helpers/vault-world.ts'
 
 const CONTEXT = { namespace: 'backups', day: 20_417 }
 const server = new VaultServer()
@@ -22,26 +23,8 @@ beforeEach(() => {
   server.calls.length = 0
 })
 
-interface Options {
-  readonly alias?: string
-  readonly at?: string
-  readonly timeout?: number
-  readonly namespace?: string
-}
-
-function open(name: string, { alias = 'main', at = address, timeout = 2_000, namespace }: Options = {}) {
-  const client = new VaultClient({ alias, address: at, namespace, timeout, tls: async () => ({}) })
-  const session = new VaultSession({
-    alias,
-    client,
-    auth: { kind: 'file', file: 'token', token: async () => token },
-    now: () => 0,
-    random: () => 0,
-    after: () => () => undefined,
-    onTrouble: () => undefined,
-  })
-  return new VaultTransitKeyManager({ alias, session, key: { mount: 'transit', name, namespace } })
-}
+const open = (name: string, { at = address, ...options }: TransitOptions & { readonly at?: string } = {}) =>
+  openTransit({ address: at, token }, name, { timeout: 2_000, ...options })
 
 keyManagerContract('Vault Transit', {
   tag: 'v',
@@ -50,12 +33,6 @@ keyManagerContract('Vault Transit', {
   bindsContext: true,
   wrapsAtRandom: true,
 })
-
-const failureOf = (call: Promise<unknown>): Promise<unknown> =>
-  call.then(
-    () => 'no failure',
-    (error: unknown) => error,
-  )
 
 describe('the Vault Transit key manager', () => {
   it('makes a key without its plaintext on the way, and proves that it opens, before anybody uses it', async () => {
@@ -138,7 +115,7 @@ describe('the Vault Transit key manager', () => {
     ]) {
       const error = await failureOf(call())
       expect(error).toMatchObject({ kind, message: expect.stringContaining(String(status)) as string })
-      const text = error instanceof Error ? `${error.message}${error.stack}` : ''
+      const text = `${error.message}${error.stack}`
       for (const secret of ['secret-name', token, wrapped.toString()]) expect(text).not.toContain(secret)
       expect(error).not.toHaveProperty('cause')
     }

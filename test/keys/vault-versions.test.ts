@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { KeyManager } from '../../src/keys/key-manager.ts'
 import { keyManagerContract } from '../contract/key-manager.contract.ts'
+import { failureOf } from '../helpers/failure-of.ts'
 import { openVaultWorld, type VaultWorld } from '../helpers/vault-world.ts'
 
 const CONTEXT = { namespace: 'backups', day: 20_417 }
@@ -44,12 +45,9 @@ async function make(kind = RIGHT): Promise<string> {
 
 /** The message of a refusal, and the command in it. */
 async function refusal(call: Promise<unknown>): Promise<{ message: string; command: string }> {
-  const error: unknown = await call.then(
-    () => 'no failure',
-    (caught: unknown) => caught,
-  )
+  const error = await failureOf(call)
   expect(error).toMatchObject({ kind: 'denied' })
-  const message = error instanceof Error ? error.message : ''
+  const { message } = error
   return { message, command: /vault (?:write|secrets) .*$/.exec(message)?.[0] ?? '' }
 }
 

@@ -1,7 +1,7 @@
 /** Not a client but gateways whose master key is in a token: SoftHSM, taken out, slow, with a wrong PIN and with a locked one. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { refused, runContract, within } from '../key-managers.mjs'
+import { OWN_GATEWAYS, refused, runContract, within } from '../key-managers.mjs'
 import { installPkcs11, makeToken } from '../pkcs11.mjs'
 import { assert, sleep, until } from '../shell.mjs'
 
@@ -10,8 +10,7 @@ export const kmsPkcs11 = {
   label: 'PKCS#11: SoftHSM',
   notes:
     'Not a client: key managers of type `pkcs11` with a real software token. SoftHSM neither counts wrong PINs nor is ever slow: a library between the two counts logins, sleeps, and says that the PIN is locked.',
-  leavesNothing: true,
-  cannot: (_options, store) => (store.embedded ? undefined : 'the store has no hand in it'),
+  ...OWN_GATEWAYS,
   install: installPkcs11,
   async run(cx, tool) {
     const folder = join(cx.gateway.folder, 'pkcs11')
