@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { Invalid } from '../errors.ts'
 import { rewrapObject } from '../gateway/steps/rewrap-object.ts'
-import { managerNamed } from '../keys/manager-named.ts'
+import { managerNamed } from '../keys/key-manager.ts'
 import type { CommandContext } from './context.ts'
 import { type JobFlags, runJobCommand, withJobOptions } from './job.ts'
 import { type ReplacementFlags, replacementOf, withReplacementOptions } from './replacement-options.ts'

@@ -5,9 +5,8 @@
  */
 import { Integrity } from '../errors.ts'
 import { kidOf, sameBytes } from '../format/derive.ts'
-import type { KeyManager } from '../keys/key-manager.ts'
 import type { KeyringRecord } from '../keys/keyring.ts'
-import { managerNamed } from '../keys/manager-named.ts'
+import { type KeyManager, managerNamed } from '../keys/key-manager.ts'
 import type { KeyringEntry, StateKeyring } from '../state/keyring.ts'
 
 export interface RewrapParts {

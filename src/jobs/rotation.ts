@@ -4,7 +4,7 @@
  * process may take the next one, whoever died meanwhile.
  */
 import { Invalid, Unavailable } from '../errors.ts'
-import { managerNamed } from '../keys/manager-named.ts'
+import { managerNamed } from '../keys/key-manager.ts'
 import type { Rotation, RotationDocument, RotationPhase } from '../state/rotation-record.ts'
 import type { FoundRotation } from '../state/rotation-store.ts'
 import { alarm } from '../telemetry/channels.ts'

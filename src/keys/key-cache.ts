@@ -1,10 +1,10 @@
 /** Wrapped bucket keys in, open ones out: one unwrap for each at a time, checked against its kid, cached. */
-import { hash } from 'node:crypto'
 import { Integrity, Unavailable } from '../errors.ts'
-import { kidOf, lengthPrefixed, sameBytes } from '../format/derive.ts'
+import { kidOf, sameBytes } from '../format/derive.ts'
 import { takeSecret } from '../secret-bytes.ts'
 import { BoundedCache } from './bounded-cache.ts'
 import type { BucketKey, KeyManager, WrappedBucketKey } from './key-manager.ts'
+import { claimOf } from './keyring.ts'
 import { SingleFlight } from './single-flight.ts'
 
 /** What became of a look for an open key: for who counts. `rejected`: the manager opened something, and it is not that key. */
@@ -109,15 +109,4 @@ export class KeyCache {
     }
     return { tag, alias, day, kid, wrapped: wrapped.wrapped, namespace, key }
   }
-}
-
-/**
- * The name of everything a wrapped key claims to be: SHA-256 over provider, alias, namespace and wrapped bytes, as the
- * format asks, and over day and kid too. With the day, because a key opened once under its true day must not pass for a
- * younger one; with the kid, because a wrong claim must not take the place of a right one. Never the kid alone: kids are
- * public, and whoever names one has not shown that the key manager would open it for this namespace.
- */
-export function claimOf({ tag, alias, day, kid, wrapped }: WrappedBucketKey, namespace: string): string {
-  const parts = [tag, alias, namespace, String(day), kid, wrapped]
-  return hash('sha256', Buffer.concat(parts.map(lengthPrefixed)), 'base64url')
 }

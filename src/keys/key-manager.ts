@@ -3,6 +3,7 @@
  * (docs/format.md, "Envelope" and "Bucket keys"). All keys are 32 bytes.
  */
 
+import { Invalid } from '../errors.ts'
 import type { SecretBytes } from '../secret-bytes.ts'
 
 /** One letter of the envelope's key reference (docs/format.md, provider tags). */
@@ -90,4 +91,11 @@ export interface Succession {
   mayBeNamed(alias: string): boolean
   /** Whether the time in which this manager was still asked for what the keyring does not have is over. */
   isClosed(alias: string): boolean
+}
+
+/** The key manager of that alias. Throws `Invalid` if the settings have none. */
+export function managerNamed(managers: ReadonlyMap<string, KeyManager>, alias: string): KeyManager {
+  const manager = managers.get(alias)
+  if (manager === undefined) throw new Invalid(`there is no key manager "${alias}" in the settings`)
+  return manager
 }

@@ -3,9 +3,10 @@
  * key is in use for a namespace, manager and period. Records carry wrapped keys only, and nothing in them is trusted: an
  * open key counts once its kid has been checked.
  */
+import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { Integrity } from '../errors.ts'
-import { fromBase64url, toBase64url } from '../format/derive.ts'
+import { fromBase64url, lengthPrefixed, toBase64url } from '../format/derive.ts'
 import type { ProviderTag, WrappedBucketKey } from './key-manager.ts'
 
 /** One wrapped bucket key as the keyring keeps it. A newer wrapped form than the one inside envelopes overrides those. */
@@ -83,4 +84,15 @@ function parseJson(text: string): unknown {
     // What the parser says quotes the record.
     throw new Integrity('unwrap failure', 'malformed keyring record: not JSON')
   }
+}
+
+/**
+ * The name of everything a wrapped key claims to be: SHA-256 over provider, alias, namespace and wrapped bytes, as the
+ * format asks, and over day and kid too. With the day, because a key opened once under its true day must not pass for a
+ * younger one; with the kid, because a wrong claim must not take the place of a right one. Never the kid alone: kids are
+ * public, and whoever names one has not shown that the key manager would open it for this namespace.
+ */
+export function claimOf({ tag, alias, day, kid, wrapped }: WrappedBucketKey, namespace: string): string {
+  const parts = [tag, alias, namespace, String(day), kid, wrapped]
+  return hash('sha256', Buffer.concat(parts.map(lengthPrefixed)), 'base64url')
 }

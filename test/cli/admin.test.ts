@@ -25,7 +25,7 @@ describe.each([1, 2])('with %i processes', (workers) => {
   let gateway: Started
   let admin: string
 
-  const lines = (): Line[] => logLines(gateway.stderr()) as Line[]
+  const lines = (): Line[] => logLines(gateway.stderr())
   const audited = (): Line[] => lines().filter((line) => line.audit)
   const ask = (method: string, path: string, token: string, body?: unknown): Promise<Response> =>
     fetch(`${admin}${path}`, {

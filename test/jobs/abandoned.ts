@@ -1,5 +1,4 @@
 /** A gateway whose time stands still until a test moves it, and cleaners beside it. */
-import { randomBytes } from 'node:crypto'
 import {
   CompleteMultipartUploadCommand,
   CreateBucketCommand,
