@@ -120,7 +120,7 @@ export class Participant implements Succession {
     if (age <= STALE_INTERVALS * this.#parts.poll) return this.#sealer(alias)
     // A store that did not tell a moment ago is not asked by each request.
     if (this.#looking === undefined && now - this.#tried < this.#parts.poll) return this.#sealer(alias)
-    return Promise.race([this.#tryToLook(), late()]).then(() => this.#sealer(alias))
+    return patiently(this.#tryToLook()).then(() => this.#sealer(alias))
   }
 
   mayBeNamed(alias: string): boolean {
@@ -139,7 +139,7 @@ export class Participant implements Succession {
     await this.#joining.catch(() => undefined)
     clearTimeout(this.#timer)
     // Whoever drives a rotation finds out by himself; the end does not wait for a store that is away.
-    await Promise.race([this.#parts.replicas.leave(this.#parts.process).catch(() => undefined), late()])
+    await patiently(this.#parts.replicas.leave(this.#parts.process).catch(() => undefined))
   }
 
   async #announce(): Promise<void> {
@@ -262,7 +262,15 @@ export class Participant implements Succession {
   }
 }
 
-const late = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, PATIENCE))
+/** Waits for it, but not for long. */
+async function patiently(work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, PATIENCE)
+  })
+  // A timer that is left behind holds the process.
+  await Promise.race([work, late]).finally(() => clearTimeout(timer))
+}
 
 /** Whether a gateway has something to do for it. */
 export const needsDriving = (rotation: Rotation | undefined): boolean => rotation !== undefined && !isOver(rotation)
