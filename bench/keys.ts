@@ -21,7 +21,7 @@ const MOST_CALLS = 10
 const RECORDS = 1_000
 /** Seconds. */
 const ROTATION_BOUND = 10
-const DEEP_OBJECTS = 2_000
+const DEEP_OBJECTS = 10_000
 const DEEP_ROUNDS = 3
 const DEEP_LEAST = 0.7
 
@@ -139,7 +139,11 @@ async function deep(folder: string): Promise<Row[]> {
   const store = await startMinio(folder)
   const [old, next] = [new KmsServer(), new KmsServer()]
   const data = join(folder, 'deep')
-  const env = { ...managers({ bench: await awsKms(old), next: await awsKms(next) }), ...before(store.endpoint) }
+  const env = {
+    ...managers({ bench: await awsKms(old), next: await awsKms(next) }),
+    ...before(store.endpoint),
+    SEALGATE_BACKEND_PROFILE: 'minio',
+  }
   const gateway = await startWith(data, env)
   try {
     for (const [client, bucket] of [
