@@ -181,7 +181,8 @@ export const keys = z.strictObject({
     .prefault({}),
   cache: z
     .strictObject({
-      lifetime: duration('1h', { least: '1s', most: '30d' }).describe(
+      // A day's key is opened at most eight times: ten calls with those that make it, whatever is stored.
+      lifetime: duration('3h', { least: '1s', most: '30d' }).describe(
         'How long an open bucket key is used without asking its key manager again.',
       ),
       grace: duration('24h', { least: '0s', most: '30d' }).describe(

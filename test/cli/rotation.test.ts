@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createMasterKeysFile } from '../../src/keys/master-keys.ts'
 import { type Ran, type Started, Workplace } from '../helpers/command.ts'
+import { minted } from '../helpers/outputs.ts'
 import { done, jsonLines } from '../helpers/command-output.ts'
 
 let place: Workplace
@@ -25,7 +26,10 @@ afterEach(async () => {
 const masterKeys = (alias: string): string => (alias === 'local' ? 'sealgate-data/master-keys.json' : `${alias}.json`)
 
 function settings(active: string, ...aliases: string[]): void {
-  const managers = Object.fromEntries(aliases.map((alias) => [alias, { type: 'local', file: masterKeys(alias) }]))
+  managed(active, Object.fromEntries(aliases.map((alias) => [alias, { type: 'local', file: masterKeys(alias) }])))
+}
+
+function managed(active: string, managers: object): void {
   const rotation = { poll: '200ms', dualRead: '20s' }
   const allow = [{ buckets: ['*'], actions: 'read-write' }]
   const credentials = [{ accessKey: 'SGTEST', secretKey: 'test-secret-0123', allow }]
@@ -95,21 +99,22 @@ describe('sealgate keys rotate', { timeout: 120_000 }, () => {
   })
 
   test('makes a master key as those of its file are made: from the passphrase in another file', async () => {
-    const passphrase = 'a passphrase of a rotation'
+    const passphrase = minted('the passphrase of a rotation', 'a passphrase of a rotation')
     writeFileSync(place.path('passphrase'), passphrase)
     await createMasterKeysFile(place.path('derived.json'), { random: randomBytes, now: Date.now(), passphrase })
-    const local = { type: 'local', file: 'derived.json', passphraseFile: 'passphrase' }
-    const credentials = [
-      { accessKey: 'SGTEST', secretKey: 'test-secret-0123', allow: [{ buckets: ['*'], actions: 'read-write' }] },
-    ]
-    const rotating = { credentials, keys: { active: 'local', managers: { local } } }
-    writeFileSync(place.path('sealgate.yaml'), JSON.stringify(rotating))
-    await done(keys('rotate', '--generate', '--no-wait'))
-    const { keys: made } = JSON.parse(readFileSync(place.path('derived.json'), 'utf8')) as { keys: object[] }
-    expect(made).toEqual([
+    managed('derived', { derived: { type: 'local', file: 'derived.json', passphraseFile: 'passphrase' } })
+    gateway = await place.serve()
+    await put('before')
+    await done(keys('rotate', '--generate'))
+    await put('after')
+    await gateway.stop()
+    const file = JSON.parse(readFileSync(place.path('derived.json'), 'utf8')) as { active: string; keys: object[] }
+    expect(file.keys).toEqual([
       expect.not.objectContaining({ key: expect.anything() }),
-      expect.objectContaining({ kdf: expect.anything() }),
+      { id: file.active, created: expect.anything(), kdf: expect.anything() },
     ])
+    gateway = await place.serve()
+    expect([await get('before'), await get('after')]).toEqual(['contents', 'contents'])
   })
 
   test('gives up and says so, where a gateway lacks the manager', async () => {

@@ -67,7 +67,7 @@ describe('settings from nothing', () => {
         retired: [],
         rotation: { poll: 5_000, drain: 600_000, dualRead: 2_592_000_000 },
         bucketKey: { lifetime: 86_400_000 },
-        cache: { lifetime: 3_600_000, grace: 86_400_000, entries: 4_096 },
+        cache: { lifetime: 10_800_000, grace: 86_400_000, entries: 4_096 },
       },
       buckets: [],
       fips: false,

@@ -1,12 +1,13 @@
-/** Around a whole run: the bundle that its commands run from, made once, and again when a watcher runs tests again. */
-import { execFileSync } from 'node:child_process'
+/** Around a whole run: the program that its commands run, made once, and again when a watcher runs tests again. */
 import type { TestProject } from 'vitest/node'
-import { BIN } from './command.ts'
+import { bundle } from '../../bin/bundle.mjs'
+import { PROGRAM } from './command.ts'
 
-export function setup(project: TestProject): void {
-  bundle()
-  project.onTestsRerun(async () => bundle())
+export async function setup(project: TestProject): Promise<void> {
+  await make()
+  project.onTestsRerun(make)
 }
 
-/** By the command itself: it bundles what it runs. */
-const bundle = (): void => void execFileSync(process.execPath, [BIN, '--version'])
+async function make(): Promise<void> {
+  process.env[PROGRAM] = await bundle()
+}

@@ -9,8 +9,8 @@ import { keepOutput, minted } from './outputs.ts'
 
 export const BIN = fileURLToPath(new URL('../../bin/sealgate.mjs', import.meta.url))
 
-/** What the command of a checkout bundles anew at each start, which is more than half of what most commands take; test/helpers/bundle-setup.ts makes it once for a run. */
-const BUNDLED = fileURLToPath(new URL('../../node_modules/.cache/sealgate/main.mjs', import.meta.url))
+/** Names what test/helpers/bundle-setup.ts has made once for a run: `BIN` makes it at each start, which is more than half of what most commands take. */
+export const PROGRAM = 'SEALGATE_TEST_PROGRAM'
 
 export interface Ran {
   readonly code: number | null
@@ -38,8 +38,8 @@ export class Workplace {
   readonly #env: Readonly<Record<string, string>>
   readonly #bin: string
 
-  /** Every command gets `env`; the listeners take free ports unless it says otherwise. `bin` is run in place of the bundle of this checkout. */
-  constructor(env: Readonly<Record<string, string>> = {}, bin = BUNDLED) {
+  /** Every command gets `env`; the listeners take free ports unless it says otherwise. `bin` is run in place of the program of this checkout. */
+  constructor(env: Readonly<Record<string, string>> = {}, bin = process.env[PROGRAM] ?? BIN) {
     this.#env = { SEALGATE_SERVER_LISTEN: '127.0.0.1:0', SEALGATE_ADMIN_LISTEN: 'off', ...env }
     this.#bin = bin
   }

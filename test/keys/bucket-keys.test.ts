@@ -3,48 +3,16 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { Denied, Integrity, Unavailable } from '../../src/errors.ts'
 import { kidOf } from '../../src/format/derive.ts'
 import { type BucketKeysOptions, createBucketKeys, type KeyAlarm } from '../../src/keys/bucket-keys.ts'
-import type { BucketKey, BucketKeys, GeneratedKey, KeyContext, KeyManager } from '../../src/keys/key-manager.ts'
+import type { BucketKey, BucketKeys, KeyManager } from '../../src/keys/key-manager.ts'
 import { formatKeyringRecord, type KeyringRecord } from '../../src/keys/keyring.ts'
 import { MemoryKeyManager } from '../../src/keys/memory.ts'
 import { takeSecret } from '../../src/secret-bytes.ts'
+import { CountingManager } from './counting-manager.ts'
 import { FakeKeyring } from './fake-keyring.ts'
 
 const DAY_MS = 86_400_000
 const TODAY = 20_417
 const START = TODAY * DAY_MS + 3_600_000
-
-/** A memory key manager that counts and can fail. */
-class CountingManager implements KeyManager {
-  readonly tag = 'm'
-  readonly alias: string
-  readonly #inner: KeyManager
-  generated = 0
-  unwrapped = 0
-  failure: Error | undefined
-
-  constructor(alias: string) {
-    this.alias = alias
-    this.#inner = new MemoryKeyManager({ alias, random: randomBytes })
-  }
-
-  async generate(context: KeyContext): Promise<GeneratedKey> {
-    this.generated++
-    if (this.failure !== undefined) throw this.failure
-    return this.#inner.generate(context)
-  }
-
-  async unwrap(wrapped: Buffer, context: KeyContext): Promise<Buffer> {
-    this.unwrapped++
-    await new Promise((resolve) => setImmediate(resolve))
-    if (this.failure !== undefined) throw this.failure
-    return this.#inner.unwrap(wrapped, context)
-  }
-
-  wrap = (key: Buffer, context: KeyContext): Promise<Buffer> => this.#inner.wrap(key, context)
-  rewrap = (wrapped: Buffer, context: KeyContext): Promise<Buffer> => this.#inner.rewrap(wrapped, context)
-  health = (): Promise<void> => Promise.resolve()
-  close = (): Promise<void> => this.#inner.close()
-}
 
 let now: number
 let main: CountingManager
