@@ -6,6 +6,7 @@ import type { Finding } from './backends/s3/probe.ts'
 import { adminAccessOf, adminTlsOf } from './compose/admin-access.ts'
 import { openBucketKeys } from './compose/bucket-keys.ts'
 import { keepHouse } from './compose/housekeeping.ts'
+import { gatewaysOf } from './compose/gateway.ts'
 import { CREDENTIALS_FILE, credentialsOf, InEffect, type Live, readLive } from './compose/live.ts'
 import { contacted, probing, withConditionalWrites } from './compose/first-contact.ts'
 import { keyDependencies } from './compose/key-health.ts'
@@ -14,6 +15,7 @@ import { rotating, takePart } from './compose/rotation.ts'
 import { openS3Store } from './compose/s3-store.ts'
 import { timingOf } from './compose/timing.ts'
 import { MemoryStore } from './backends/memory.ts'
+import { instrumented } from './backends/instrumented.ts'
 import type { ObjectStore } from './backends/object-store.ts'
 import { type BucketRule, bucketRule } from './config/bucket-rules.ts'
 import type { Settings } from './config/settings.ts'
@@ -21,8 +23,6 @@ import type { StoreSettings } from './config/store-settings.ts'
 import { Background } from './gateway/background.ts'
 import { waitingConfigurations } from './gateway/configuration/waiting.ts'
 import type { Gateway } from './gateway/gateway.ts'
-import { PlainLookup } from './gateway/plain-lookup.ts'
-import { TailCache } from './gateway/tail-cache.ts'
 import { type AdminApi, createAdminApi } from './admin/api.ts'
 import { type AdminParts, changeAdminServer, createAdminServer, type Dependency } from './http/admin-server.ts'
 import { createAuthoriser } from './http/authoriser.ts'
@@ -32,25 +32,21 @@ import type { Rotations } from './jobs/rotation.ts'
 import type { KeyManager } from './keys/key-manager.ts'
 import { loadChecksums } from './s3/checksum.ts'
 import { AbandonedUploads } from './state/abandoned-uploads.ts'
-import { StateBucketDocuments } from './state/bucket-documents.ts'
 import { StateKeyring } from './state/keyring.ts'
 import { StateStore } from './state/state-store.ts'
 import { Uploads } from './state/uploads.ts'
 import { alarm } from './telemetry/channels.ts'
+import { Meter } from './telemetry/meter.ts'
 
 /** Milliseconds since 1970. */
 export const clock = (): number => Date.now()
 /** The system's CSPRNG. */
 export const random = (bytes: number): Buffer => randomBytes(bytes)
 
-/** Decoded tails kept in memory, in each process. */
-const TAIL_CACHE_BYTES = 32 * 1024 * 1024
-/** S3 names an owner; Sealgate has credentials, not accounts. */
-const OWNER = { id: '5ea16a7e'.repeat(8), displayName: 'sealgate' }
-const DEFAULT_REGION = 'us-east-1'
-
 export interface Components {
   readonly gateway: Gateway
+  /** The same as one request sees it. */
+  readonly gatewayOf: (meter: Meter) => Gateway
   readonly state: StateStore
   readonly abandonedUploads: AbandonedUploads
   readonly keyring: StateKeyring
@@ -90,27 +86,14 @@ export async function openComponents(
   const rules = (bucket: string): BucketRule => bucketRule(inEffect.settings, bucket)
   const uploads = new Uploads({ state, keys, clock, random, managerOf: (bucket) => rules(bucket).manager })
   const abandonedUploads = new AbandonedUploads({ state, keys, keyring })
-  const gateway: Gateway = {
-    store,
-    keys,
-    uploads,
-    documents: store.documents ?? new StateBucketDocuments(state, clock),
-    tails: new TailCache(TAIL_CACHE_BYTES),
-    plain: new PlainLookup(),
-    background,
-    rules,
-    clock,
-    random,
-    owner: OWNER,
-    region: settings.server.region ?? DEFAULT_REGION,
-    limits: { xmlBytes: settings.server.maxXmlBytes, gather: inEffect.gather },
-    checksums: settings.checksums,
-  }
+  const gatewayOf = gatewaysOf(settings, { store, state, inEffect, keys, uploads, background, rules, clock, random })
+  const gateway = gatewayOf(new Meter())
   const stopHousekeeping = housekeeping
     ? keepHouse(gateway, abandonedUploads, () => inEffect.settings)
     : () => undefined
   return {
     gateway,
+    gatewayOf,
     state,
     abandonedUploads,
     keyring,
@@ -125,9 +108,13 @@ export async function openComponents(
       part.stop()
       await background.idle()
       await part.leave().finally(endKeys)
-      await Promise.all([store.close(), stateObjects.close(), ...[...managers.values()].map((one) => one.close())])
+      await closeAll([store, stateObjects, ...managers.values()])
     },
   }
+}
+
+async function closeAll(opened: readonly { readonly close: () => Promise<void> }[]): Promise<void> {
+  await Promise.all(opened.map((one) => one.close()))
 }
 
 const dependenciesOf = (store: ObjectStore, state: ObjectStore): Dependency[] => [
@@ -143,19 +130,21 @@ async function openState(
   await new StateStore(opened, bucket, prefix).ensureBucket()
   const processes = settings.replicas * settings.server.workers
   const stateObjects = await withConditionalWrites(opened, { bucket, prefix, processes }, random)
-  return { stateObjects, state: new StateStore(stateObjects, bucket, prefix) }
+  const observed = instrumented(stateObjects, 'state')(new Meter())
+  return { stateObjects, state: new StateStore(observed, bucket, prefix) }
 }
 
 /** The S3 listener over opened components. */
 export function composeS3Server(
   settings: Settings,
-  { gateway, inEffect }: Components,
+  { gateway, gatewayOf, inEffect }: Components,
   { tls }: Pick<Live, 'tls'> = readLive(settings),
 ): ReturnType<typeof createS3Server> {
   const { server, limits } = settings
   return createS3Server(
     {
       gateway,
+      gatewayOf,
       authoriser: createAuthoriser(inEffect.credentials, {
         hidden: hides(settings),
         publicAccess: (bucket) => bucketRule(inEffect.settings, bucket).public,

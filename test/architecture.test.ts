@@ -18,7 +18,7 @@ const MAY: Record<string, { folders: string[]; packages: string[] }> = {
   'keys/azure-key-vault': { folders: ['format'], packages: ['node:crypto', '@azure/keyvault-keys'] },
   'keys/gcp-kms': { folders: ['format'], packages: ['hash-wasm', 'undici', '@google-cloud/kms'] },
   'keys/pkcs11': { folders: ['format'], packages: ['node:module', 'node:worker_threads'] },
-  backends: { folders: [], packages: [] },
+  backends: { folders: ['telemetry'], packages: [] },
   'backends/local': { folders: [], packages: ['node:fs', 'node:fs/promises', 'node:path', 'node:os', 'lmdb'] },
   'backends/s3': { folders: ['s3'], packages: ['node:net', 'node:stream', 'undici', '@aws-sdk/credential-providers'] },
   state: { folders: ['format', 'keys', 'backends'], packages: [] },
@@ -58,7 +58,7 @@ const PORTS: Record<string, string[]> = {
     'backends/bucket-documents.ts',
     'backends/capabilities.ts',
   ],
-  telemetry: ['telemetry/channels.ts'],
+  telemetry: ['telemetry/channels.ts', 'telemetry/meter.ts'],
 }
 
 /** Those who open stores and keys offline may also import these files behind the ports. */
@@ -94,6 +94,7 @@ const PROVIDERS: Record<string, string[]> = {
     'backends/body.ts',
     'backends/bucket-documents.ts',
     'backends/capabilities.ts',
+    'backends/instrumented.ts',
     'backends/upload-marker.ts',
     'backends/utf8.ts',
   ],

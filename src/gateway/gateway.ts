@@ -10,6 +10,7 @@ import type { OperationName } from '../s3/operation-name.ts'
 import type { FormReply } from '../s3/post-form.ts'
 import type { Query } from '../s3/query.ts'
 import type { Uploads } from '../state/uploads.ts'
+import type { Meter } from '../telemetry/meter.ts'
 import type { Background } from './background.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import type { PlainLookup } from './plain-lookup.ts'
@@ -37,8 +38,9 @@ export interface Owner {
   readonly displayName: string
 }
 
-/** The parts that operations are made of, put together once by `compose.ts`. */
+/** The parts that operations are made of, put together once by `compose.ts`; each request has its own `meter`, and a store that fills it. */
 export interface Gateway {
+  readonly meter: Meter
   readonly store: ObjectStore
   readonly keys: BucketKeys
   readonly uploads: Uploads

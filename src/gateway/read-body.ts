@@ -29,7 +29,7 @@ export async function openWhole(
 ): Promise<Body> {
   if (sealed.kind === 'plain') return stored.body
   const opener = new ObjectOpener({ objectKey: sealed.objectKey, ...(await layoutOf(gateway, sealed, signal)) })
-  return decodeWhole(opener, stored.body)
+  return decodeWhole(gateway, opener, stored.body)
 }
 
 /** The whole plaintext, asked for anew. What is under way when that fails is given up: whoever begins again needs its connection to the store. */
@@ -51,18 +51,22 @@ export async function verifyWhole(
 ): Promise<{ readonly tail: TailRecord; readonly foot: Buffer }> {
   const opener = new ObjectOpener({ objectKey: sealed.objectKey, ...(await layoutOf(gateway, sealed, signal)) })
   const stored = await getSame(gateway, sealed, { first: 0, last: sealed.info.size - 1 }, signal)
-  for await (const _ of decodeWhole(opener, stored.body));
+  for await (const _ of decodeWhole(gateway, opener, stored.body));
   return { tail: opener.tail, foot: opener.foot }
 }
 
-async function* decodeWhole(opener: ObjectOpener, stored: Body): Body {
+async function* decodeWhole({ meter }: Gateway, opener: ObjectOpener, stored: Body): Body {
   try {
     for await (const batch of stored) {
       const plain: Buffer[] = []
+      const begun = performance.now()
       for (const piece of batch) for (const part of opener.push(piece)) plain.push(part)
+      meter.cipherMilliseconds += performance.now() - begun
       if (plain.length > 0) yield plain
     }
+    const begun = performance.now()
     const last = opener.end()
+    meter.cipherMilliseconds += performance.now() - begun
     if (last.length > 0) yield last
   } finally {
     opener.dispose()
@@ -86,7 +90,7 @@ export async function openRange(
   const { layout } = await layoutOf(gateway, sealed, signal)
   const opener = new RangeOpener({ objectKey: sealed.objectKey, layout, ...range })
   const stored = usable ?? (await getSpan(gateway, sealed, layout, range, signal))
-  return decodeRange(opener, stored.body)
+  return decodeRange(gateway, opener, stored.body)
 }
 
 /** Ends a body that nobody will read, and lets go of what the store holds for it. */
@@ -98,11 +102,13 @@ function getSpan(gateway: Gateway, sealed: StoredObject, layout: Layout, range: 
   return getSame(gateway, sealed, storedSpan(layout, range.first, range.last), signal)
 }
 
-async function* decodeRange(opener: RangeOpener, stored: Body): Body {
+async function* decodeRange({ meter }: Gateway, opener: RangeOpener, stored: Body): Body {
   try {
     for await (const batch of stored) {
       const plain: Buffer[] = []
+      const begun = performance.now()
       for (const piece of batch) for (const part of opener.push(piece)) plain.push(part)
+      meter.cipherMilliseconds += performance.now() - begun
       if (plain.length > 0) yield plain
       if (opener.done) break
     }

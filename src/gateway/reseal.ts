@@ -85,7 +85,9 @@ async function* resealed(gateway: Gateway, attempt: Attempt, plaintext: Body): B
   try {
     for await (const batch of plaintext) {
       const out: Buffer[] = []
+      const begun = performance.now()
       for (const piece of batch) for (const part of sealer.update(piece)) out.push(part)
+      gateway.meter.cipherMilliseconds += performance.now() - begun
       if (out.length > 0) yield out
     }
     // The source ends only when all of it has been verified.

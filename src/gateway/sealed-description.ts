@@ -12,6 +12,7 @@ import type { Secret } from '../secret-bytes.ts'
 import type { Encryption } from './encryption.ts'
 import { keepsMd5 } from './etag.ts'
 import type { Gateway } from './gateway.ts'
+import { keyUsed } from './metered.ts'
 import type { Place } from './place.ts'
 
 export interface DescriptionInput {
@@ -54,7 +55,8 @@ export async function sealDescription(
   const { random } = gateway
   const { objectKey, segment, encryption } = input
   const { namespace } = gateway.rules(place.bucket)
-  const bucketKey = input.bucketKey ?? (await gateway.keys.active(namespace, encryption.manager))
+  const bucketKey =
+    input.bucketKey ?? (await keyUsed(gateway.meter, gateway.keys.active(namespace, encryption.manager)))
   const fields = { objectKey, namespace, key: place.key, random }
   const flags = {
     tailFirst: segment === undefined,

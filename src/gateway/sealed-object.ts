@@ -14,6 +14,7 @@ import type { Secret } from '../secret-bytes.ts'
 import { alarm } from '../telemetry/channels.ts'
 import { clientEtag, keepsMd5 } from './etag.ts'
 import type { Gateway } from './gateway.ts'
+import { keyUsed } from './metered.ts'
 import { atVersion, type Place } from './place.ts'
 import { type PlainObject, readPlain } from './plain-object.ts'
 
@@ -82,7 +83,7 @@ async function wrappingKeyOf(
 ): Promise<Buffer> {
   if (!isCustomers(envelope)) {
     if (customerKey !== undefined) throw notApplicable()
-    return (await gateway.keys.open(envelope, namespace)).key
+    return (await keyUsed(gateway.meter, gateway.keys.open(envelope, namespace))).key
   }
   if (customerKey === undefined) {
     throw new S3Error('InvalidRequest', {

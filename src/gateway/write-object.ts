@@ -181,9 +181,12 @@ function sealGathered(
   { pieces, verified }: Extract<Plaintext, { kind: 'gathered' }>,
 ): HeldBody {
   const { sealer } = attempt
+  const begun = performance.now()
   const sealed: Buffer[] = [sealer.header]
   for (const piece of pieces) sealed.push(...sealer.update(piece))
-  return new HeldBody([...sealed, ...sealer.final(), ...ending(gateway, attempt, verified)])
+  sealed.push(...sealer.final(), ...ending(gateway, attempt, verified))
+  gateway.meter.cipherMilliseconds += performance.now() - begun
+  return new HeldBody(sealed)
 }
 
 async function* sealStream(
@@ -198,10 +201,12 @@ async function* sealStream(
     yield [sealer.header]
     for await (const batch of body) {
       const sealed: Buffer[] = []
+      const begun = performance.now()
       for (const piece of batch) {
         verifier.update(piece)
         for (const part of sealer.update(piece)) sealed.push(part)
       }
+      gateway.meter.cipherMilliseconds += performance.now() - begun
       if (sealed.length > 0) yield sealed
     }
     // The last ciphertext bytes leave only now that length, digests and signatures have held.

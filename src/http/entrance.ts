@@ -10,6 +10,7 @@ import type { OperationName } from '../s3/operation-name.ts'
 import type { OperationRow } from '../s3/operation-row.ts'
 import type { FormReply } from '../s3/post-form.ts'
 import { type ScreenOptions, screenOwner, screenRequest } from '../s3/screen.ts'
+import type { AuthKind } from '../telemetry/channels.ts'
 import type { Authoriser, Caller } from './authoriser.ts'
 import { type CustomerKeyRules, screenCustomerKeys } from './customer-keys.ts'
 import { requireLength } from './request-body.ts'
@@ -37,7 +38,7 @@ export interface Arriving {
   /** Opens the body; once. */
   readonly open: (payload: PayloadMode) => RequestBody
   /** Told as soon as it is known, for the log. */
-  readonly trace: { accessKey?: string; key?: string }
+  readonly trace: { accessKey?: string; key?: string; auth?: AuthKind }
 }
 
 /** A request that may run. */
@@ -98,8 +99,9 @@ function admit(
     return { may: authoriser.anonymous, payload: anonymousPayload(wire) }
   }
   const { rawPath, query } = target
-  const { accessKey, payload } = authenticate({ method, rawPath, query, headers: wire }, authContext(parts))
+  const { kind, accessKey, payload } = authenticate({ method, rawPath, query, headers: wire }, authContext(parts))
   trace.accessKey = accessKey
+  trace.auth = kind === 'header' ? 'AuthHeader' : 'QueryString'
   requireBuilt(operation, gateway.store.capabilities.native)
   const may = authoriser.of(accessKey)
   may.operation(operation, row, target, headers)

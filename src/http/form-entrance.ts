@@ -51,7 +51,10 @@ function admitForm(
   const { key, headers, reply } = readPostForm(fields)
   trace.key = key
   const signed = authenticateForm(fields, target.bucket ?? '', authContext(parts))
-  if (signed !== undefined) trace.accessKey = signed.accessKey
+  if (signed !== undefined) {
+    trace.accessKey = signed.accessKey
+    trace.auth = 'PostPolicy'
+  }
   const { authoriser } = parts
   const may = signed === undefined ? authoriser.anonymous : authoriser.of(signed.accessKey)
   may.operation('PostObject', OPERATIONS.PostObject, { ...target, key }, headers)

@@ -3,7 +3,7 @@
  * headers, run it, reply.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Gateway, Operation, OperationRequest, RequestBody } from '../gateway/gateway.ts'
+import type { Gateway, Operation, OperationRequest, OperationResponse, RequestBody } from '../gateway/gateway.ts'
 import { forwardRequest } from '../gateway/forward.ts'
 import { OPERATION_FUNCTIONS } from '../gateway/operations.ts'
 import { parseTarget, type Target } from '../s3/address.ts'
@@ -14,16 +14,21 @@ import { Headers } from '../s3/headers.ts'
 import { isBuilt, OPERATIONS } from '../s3/operation.ts'
 import type { OperationName } from '../s3/operation-name.ts'
 import { withQueryHeaders } from '../s3/screen.ts'
-import { requestDone, type RequestEvent } from '../telemetry/channels.ts'
+import { type AuthKind, requestDone, type RequestEvent } from '../telemetry/channels.ts'
+import { Meter } from '../telemetry/meter.ts'
+import { clientFacts } from './client-facts.ts'
 import { crossOrigin } from './cross-origin.ts'
 import { type Arriving, enter, type EntranceParts } from './entrance.ts'
 import { named, toS3Error } from './failures.ts'
 import { enterByForm } from './form-entrance.ts'
+import { objectFacts } from './object-facts.ts'
 import { objectUrl, type Reached } from './object-url.ts'
 import { type ReplyContext, sendError, sendResponse, sendSlowly } from './reply.ts'
 import { ClientGone, clientIsGone, requestBody } from './request-body.ts'
 
 export interface PipelineParts extends EntranceParts {
+  /** The gateway as one request sees it. */
+  readonly gatewayOf: (meter: Meter) => Gateway
   /** Base domains of virtual-host style. */
   readonly domains: readonly string[]
   /** Where clients reach the listener; see `objectUrl`. */
@@ -35,9 +40,13 @@ export interface PipelineParts extends EntranceParts {
 /** What is known of a request so far, for the log. */
 interface Trace {
   operation: OperationName | 'unknown'
+  readonly meter: Meter
   bucket?: string
   key?: string
   accessKey?: string
+  auth?: AuthKind
+  objectBytes?: number
+  versionId?: string
 }
 
 /** Operations that may take minutes because they move or join data. */
@@ -57,14 +66,16 @@ export async function serve(
   expectsContinue: boolean,
 ): Promise<void> {
   const started = performance.now()
+  const at = parts.gateway.clock()
   const context: ReplyContext = {
     raw,
     res,
     requestId: parts.requestId(),
     hostId: parts.hostId,
     resource: (raw.url ?? '/').split('?', 1)[0] ?? '/',
+    meter: new Meter(),
   }
-  const trace: Trace = { operation: 'unknown' }
+  const trace: Trace = { operation: 'unknown', meter: context.meter }
   let failure: unknown
   let complete = true
   try {
@@ -76,10 +87,14 @@ export async function serve(
   const end = ending(res, failure, complete)
   requestDone.publish({
     requestId: context.requestId,
+    hostId: context.hostId,
+    at,
     method: raw.method ?? '',
+    client: () => clientFacts(raw),
     ...trace,
     ...end,
     milliseconds: performance.now() - started,
+    ...(context.answered === undefined ? {} : { firstByteMilliseconds: context.answered - started }),
   })
 }
 
@@ -122,10 +137,11 @@ async function answer(
   trace.operation = operation
 
   const own = ownFunction(parts.gateway, operation)
-  const open = (payload: PayloadMode): RequestBody =>
-    requestBody(raw, wire, payload, () => {
-      if (expectsContinue) res.writeContinue()
-    })
+  const { meter } = trace
+  const beforeFirstByte = (): void => {
+    if (expectsContinue) res.writeContinue()
+  }
+  const open = (payload: PayloadMode): RequestBody => requestBody(raw, wire, payload, { meter, beforeFirstByte })
   const arriving: Arriving = { operation, method, target, wire, headers, secure: isSecure(raw), open, trace }
   const entered =
     operation === 'PostObject' ? await enterByForm(parts, arriving) : enter(parts, arriving, own !== undefined)
@@ -149,12 +165,18 @@ async function answer(
     signal: gone.signal,
     ...(form === undefined ? {} : { form }),
   }
-  const running = run(parts.gateway, request).catch((error: unknown) => {
+  const running = run(parts.gatewayOf(meter), request).catch((error: unknown) => {
     entered.release?.()
     const missing = toS3Error(error).code === 'NoSuchKey' && !may.mayMiss(bucket, key)
     throw missing ? new S3Error('AccessDenied', { cause: error }) : named(error, bucket, key)
   })
-  return SLOW.has(operation) ? sendSlowly(context, running, toS3Error) : sendResponse(context, may.told(await running))
+  if (SLOW.has(operation)) return sendSlowly(context, running, toS3Error)
+  return reply(context, trace, may.told(await running))
+}
+
+function reply(context: ReplyContext, trace: Trace, response: OperationResponse): Promise<boolean> {
+  Object.assign(trace, objectFacts(trace.operation, response, trace.meter))
+  return sendResponse(context, response)
 }
 
 /** A request of HTTP/1.1 names one host (RFC 9112, 3.2): two readers might disagree about which of several counts. */

@@ -4,6 +4,7 @@ import type { OperationResponse } from '../gateway/gateway.ts'
 import type { S3Error } from '../s3/errors.ts'
 import { renderError } from '../s3/result-xml.ts'
 import { XML_DECLARATION } from '../s3/xml.ts'
+import type { Meter } from '../telemetry/meter.ts'
 import { primed, writeBody } from './response-body.ts'
 
 /** An unread body of at most this many bytes is read and thrown away, so that the connection can serve the next request. */
@@ -20,6 +21,9 @@ export interface ReplyContext {
   readonly requestId: string
   readonly hostId: string
   readonly resource: string
+  readonly meter: Meter
+  /** When the answer began, in the time of `performance.now()`. */
+  answered?: number
   /** What a browser is told of the origin that has asked. */
   crossOrigin?: Readonly<Record<string, string>> | undefined
 }
@@ -34,6 +38,16 @@ function headOf(context: ReplyContext, headers: Readonly<Record<string, string>>
   return head
 }
 
+function begin(context: ReplyContext, status: number, head: Head): void {
+  context.answered = performance.now()
+  context.res.writeHead(status, head)
+}
+
+function counted({ meter }: ReplyContext, text: string): string {
+  meter.sentBytes += Buffer.byteLength(text)
+  return text
+}
+
 /**
  * Sends a response. A body that fails after the status line destroys the connection: a client must never take a torn
  * object for a whole one. Resolves to false if the client had gone; throws what the body threw.
@@ -46,8 +60,8 @@ export async function sendResponse(context: ReplyContext, response: OperationRes
     if (response.headers?.['content-type'] === undefined) head.push('content-type', 'application/xml')
     head.push('content-length', Buffer.byteLength(body))
     const end = settleConnection(context)
-    res.writeHead(response.status, head)
-    end(raw.method === 'HEAD' ? '' : body)
+    begin(context, response.status, head)
+    end(raw.method === 'HEAD' ? '' : counted(context, body))
     return true
   }
   if (body === undefined) {
@@ -56,16 +70,16 @@ export async function sendResponse(context: ReplyContext, response: OperationRes
       head.push('content-length', 0)
     }
     const end = settleConnection(context)
-    res.writeHead(response.status, head)
+    begin(context, response.status, head)
     end('')
     return true
   }
   const stream = await primed(body.stream)
   head.push('content-length', body.length)
   const end = settleConnection(context)
-  res.writeHead(response.status, head)
+  begin(context, response.status, head)
   try {
-    const complete = await writeBody(res, stream)
+    const complete = await writeBody(res, stream, context.meter)
     if (complete) end('')
     return complete
   } catch (error) {
@@ -76,14 +90,14 @@ export async function sendResponse(context: ReplyContext, response: OperationRes
 
 /** Sends an error document; without a body for HEAD and 304 (S3 behaviour 49). */
 export function sendError(context: ReplyContext, error: S3Error): void {
-  const { raw, res } = context
+  const { raw } = context
   const bare = raw.method === 'HEAD' || error.status === 304
   const document = bare ? '' : errorDocument(context, error, true)
   const end = settleConnection(context)
   const head = headOf(context, error.headers)
   if (!bare) head.push('content-type', 'application/xml', 'content-length', Buffer.byteLength(document))
-  res.writeHead(error.status, head)
-  end(document)
+  begin(context, error.status, head)
+  end(counted(context, document))
 }
 
 function errorDocument(context: ReplyContext, error: S3Error, declaration: boolean): string {
@@ -106,15 +120,17 @@ export async function sendSlowly(
   const { res } = context
   const quick = await Promise.race([running, timer(KEEP_ALIVE_AFTER_MILLISECONDS)])
   if (quick !== undefined) return sendResponse(context, quick)
-  res.writeHead(200, headOf(context, { 'content-type': 'application/xml' }))
-  res.write(XML_DECLARATION)
+  begin(context, 200, headOf(context, { 'content-type': 'application/xml' }))
+  res.write(counted(context, XML_DECLARATION))
   const beat = setInterval(() => res.write(' '), KEEP_ALIVE_EVERY_MILLISECONDS)
   try {
     const { body } = await running
-    res.end(typeof body === 'string' ? body.slice(body.startsWith(XML_DECLARATION) ? XML_DECLARATION.length : 0) : '')
+    const rest =
+      typeof body === 'string' ? body.slice(body.startsWith(XML_DECLARATION) ? XML_DECLARATION.length : 0) : ''
+    res.end(counted(context, rest))
     return !res.destroyed
   } catch (error) {
-    res.end(errorDocument(context, toS3Error(error), false))
+    res.end(counted(context, errorDocument(context, toS3Error(error), false)))
     throw error
   } finally {
     clearInterval(beat)

@@ -8,6 +8,7 @@ import { newHasher } from '../s3/checksum.ts'
 import { S3Error } from '../s3/errors.ts'
 import type { Headers } from '../s3/headers.ts'
 import type { OperationRow } from '../s3/operation-row.ts'
+import type { Meter } from '../telemetry/meter.ts'
 
 /** Bytes taken from the socket ahead of the consumer. Larger batches mean fewer, larger writes to the store. */
 const READ_AHEAD_BYTES = 128 * 1024
@@ -23,25 +24,27 @@ export function clientIsGone(error: unknown): boolean {
 }
 
 /**
- * The request's body. `beforeFirstByte` runs when somebody first asks for bytes: that is where `100 Continue` is sent, so
+ * The request's body, which the meter counts decoded. `beforeFirstByte` runs when somebody first asks for bytes: that is where `100 Continue` is sent, so
  * that a request refused from its headers never makes the client send its body (RFC 9110, 10.1.1).
  */
 export function requestBody(
   raw: IncomingMessage,
   headers: Headers,
   payload: PayloadMode,
-  beforeFirstByte: () => void,
+  { meter, beforeFirstByte }: { readonly meter: Meter; readonly beforeFirstByte: () => void },
 ): RequestBody {
   const wire = wireLength(headers)
   const decoder = chunkedDecoder(payload, headers)
   let trailers: Readonly<Record<string, string>> = {}
-  const pieces = readPieces(raw, beforeFirstByte)
+  const pieces = readPieces(raw, beforeFirstByte, (bytes) => {
+    if (decoder === undefined) meter.receivedBytes += bytes
+  })
   const stream =
     decoder === undefined
       ? payload.kind === 'hash' || wire === undefined
         ? checkPlain(pieces, wire, payload)
         : pieces
-      : decodeChunked(pieces, decoder, (found) => {
+      : decodeChunked(pieces, decoder, meter, (found) => {
           trailers = found
         })
   return { length: decoder?.decodedLength ?? wire, stream, trailers: () => trailers }
@@ -79,18 +82,24 @@ async function* checkPlain(pieces: Body, length: number | undefined, payload: Pa
 async function* decodeChunked(
   pieces: Body,
   decoder: AwsChunkedDecoder,
+  meter: Meter,
   done: (trailers: Readonly<Record<string, string>>) => void,
 ): Body {
   for await (const batch of pieces) {
     const decoded: Buffer[] = []
-    for (const piece of batch) for (const part of decoder.push(piece)) decoded.push(part)
+    for (const piece of batch) {
+      for (const part of decoder.push(piece)) {
+        meter.receivedBytes += part.length
+        decoded.push(part)
+      }
+    }
     if (decoded.length > 0) yield decoded
   }
   done(decoder.end().trailers)
 }
 
 /** What arrived, in batches of up to `READ_AHEAD_BYTES`: the pieces of the socket as they are, none joined, none copied. */
-async function* readPieces(raw: IncomingMessage, beforeFirstByte: () => void): Body {
+async function* readPieces(raw: IncomingMessage, beforeFirstByte: () => void, onBytes: (bytes: number) => void): Body {
   let batch: Buffer[] = []
   let held = 0
   let state: 'open' | 'ended' | 'gone' = 'open'
@@ -115,6 +124,7 @@ async function* readPieces(raw: IncomingMessage, beforeFirstByte: () => void): B
     for (;;) {
       if (held > 0) {
         const full = batch
+        onBytes(held)
         batch = []
         held = 0
         raw.resume()

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Body } from '../backends/body.ts'
+import type { Meter } from '../telemetry/meter.ts'
 
 /** Waits until the client took what was written, or went away. */
 function drained(res: ServerResponse): Promise<void> {
@@ -13,15 +14,18 @@ function drained(res: ServerResponse): Promise<void> {
 }
 
 /**
- * Writes a body with back-pressure, one gather write a batch. Returns false if the client went away. Throws what the body
+ * Writes a body with back-pressure, one gather write a batch, and counts it. Returns false if the client went away. Throws what the body
  * throws; the caller must then destroy the connection, never end it (architecture: "Streams").
  */
-export async function writeBody(res: ServerResponse, body: Body): Promise<boolean> {
+export async function writeBody(res: ServerResponse, body: Body, meter: Meter): Promise<boolean> {
   for await (const batch of body) {
     if (res.destroyed) return false
     res.cork()
     let room = true
-    for (const piece of batch) room = res.write(piece)
+    for (const piece of batch) {
+      room = res.write(piece)
+      meter.sentBytes += piece.length
+    }
     res.uncork()
     if (!room && !res.writableNeedDrain) continue
     if (!room) await drained(res)

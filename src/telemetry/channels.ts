@@ -1,13 +1,42 @@
 /**
  * What the core tells whoever listens. The core publishes on `node:diagnostics_channel` and knows no logger, no metric and
- * no trace; without a subscriber a publication costs one comparison. Messages carry no secret: no keys, no signatures, no
- * header values.
+ * no trace; without a subscriber a publication costs one comparison. Messages carry no secret: no keys and no
+ * signatures. What a client wrote into headers and URL comes as it is: whoever writes it down escapes it.
  */
 import { channel } from 'node:diagnostics_channel'
+import type { Meter } from './meter.ts'
+
+/** Who asked, and how, as an access log tells it. */
+export interface ClientFacts {
+  readonly address: string
+  /** Path and query, without what signs a URL (`redactTarget`). */
+  readonly target: string
+  readonly httpVersion: string
+  readonly host: string
+  readonly userAgent: string | undefined
+  readonly referer: string | undefined
+  /** The version of TLS and its cipher suite, as OpenSSL names them. */
+  readonly tls: { readonly version: string; readonly cipher: string } | undefined
+}
+
+/** How a request was authenticated, in the words of S3's access log; anonymous ones are not. */
+export type AuthKind = 'AuthHeader' | 'QueryString' | 'PostPolicy'
 
 /** One finished request on the S3 listener. */
 export interface RequestEvent {
   readonly requestId: string
+  readonly hostId: string
+  /** Milliseconds since 1970: when it began. */
+  readonly at: number
+  /** Put together when somebody asks: not every listener does. */
+  readonly client: () => ClientFacts
+  readonly auth?: AuthKind
+  readonly meter: Meter
+  /** Plaintext bytes of the whole object that was read or written. */
+  readonly objectBytes?: number
+  readonly versionId?: string
+  /** Until the first byte of the answer. */
+  readonly firstByteMilliseconds?: number
   readonly operation: string
   readonly method: string
   readonly bucket?: string
@@ -21,6 +50,20 @@ export interface RequestEvent {
   /** The client went away before the end; not an error of ours. */
   readonly disconnected: boolean
   readonly milliseconds: number
+}
+
+/** One call of a store and what came of it. Of `get` it ends with the answer's head: its body counts in the meter. */
+export interface StoreCallEvent {
+  readonly store: 'backend' | 'state'
+  /** The method of the port to stores. */
+  readonly call: string
+  /** `refused`: the store said no, as it may (no such key, a condition that does not hold). */
+  readonly outcome: 'ok' | 'refused' | 'unavailable' | 'failed'
+  /** In the time of `performance.now()`. */
+  readonly begun: number
+  readonly milliseconds: number
+  /** Of whom it was asked for. */
+  readonly meter: Meter
 }
 
 /** Something an operator should look at although no request failed. */
@@ -116,12 +159,17 @@ export interface KeyFailoverEvent {
 
 interface Channel<T> {
   publish(message: T): void
+  /** Whether anybody listens: what costs something to tell is made only then. */
+  readonly heard: boolean
   subscribe(listener: (message: T) => void): () => void
 }
 
 function typed<T>(name: string): Channel<T> {
   const inner = channel(name)
   return {
+    get heard() {
+      return inner.hasSubscribers
+    },
     publish: (message) => {
       if (inner.hasSubscribers) inner.publish(message)
     },
@@ -135,6 +183,7 @@ function typed<T>(name: string): Channel<T> {
 }
 
 export const requestDone: Channel<RequestEvent> = typed('sealgate:request')
+export const storeCall: Channel<StoreCallEvent> = typed('sealgate:store-call')
 export const plaintextSeen: Channel<PlaintextEvent> = typed('sealgate:plaintext')
 export const plaintextLeft: Channel<PlaintextLeftEvent> = typed('sealgate:plaintext-left')
 export const configurationWaits: Channel<WaitingEvent> = typed('sealgate:configuration-waits')

@@ -7,7 +7,9 @@ import type { FastifyInstance } from 'fastify'
 import type { PublicAccess } from '../../src/access/anonymous.ts'
 import { ALLOW_ALL, type CredentialEntry, createCredentials } from '../../src/access/credentials.ts'
 import { MemoryStore } from '../../src/backends/memory.ts'
+import { instrumented } from '../../src/backends/instrumented.ts'
 import type { ObjectStore } from '../../src/backends/object-store.ts'
+import { Meter } from '../../src/telemetry/meter.ts'
 import { Background } from '../../src/gateway/background.ts'
 import { ByteBudget } from '../../src/gateway/byte-budget.ts'
 import type { BucketRules, Gateway } from '../../src/gateway/gateway.ts'
@@ -92,8 +94,12 @@ export async function prepareGateway(options: TestGatewayOptions = {}): Promise<
       clock,
     })
   const rules = (bucket: string): BucketRules => ({ ...ownRules(bucket), ...options.rules?.(bucket) })
+  const storeOf = instrumented(store, 'backend')
+  const gatewayOf = (meter: Meter): Gateway => ({ ...gateway, meter, store: storeOf(meter) })
+  const meter = new Meter()
   const gateway: Gateway = {
-    store,
+    meter,
+    store: storeOf(meter),
     keys,
     uploads: new Uploads({ state, keys, clock, random, managerOf: (bucket) => rules(bucket).manager }),
     documents: store.documents ?? new StateBucketDocuments(state, clock),
@@ -117,6 +123,7 @@ export async function prepareGateway(options: TestGatewayOptions = {}): Promise<
   const app = createS3Server(
     {
       gateway,
+      gatewayOf,
       authoriser: createAuthoriser(credentials, {
         publicAccess: options.publicAccess ?? (() => 'none'),
         ...(options.hidden === undefined ? {} : { hidden: options.hidden }),

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import type { Body } from '../../src/backends/body.ts'
+import { Meter } from '../../src/telemetry/meter.ts'
 import type { ListedObject, ObjectStore } from '../../src/backends/object-store.ts'
 import { Background } from '../../src/gateway/background.ts'
 import { ByteBudget } from '../../src/gateway/byte-budget.ts'
@@ -97,6 +98,7 @@ export class MultipartWorld {
     const state = new StateStore(of.wrap('state', this.state), STATE)
     const { keys } = this.#options
     return new Client(this, {
+      meter: new Meter(),
       store: of.wrap('backend', this.backend),
       keys,
       uploads: new Uploads({ state, keys, clock, random }),

@@ -49,7 +49,7 @@ export async function storePart(gateway: Gateway, write: PartWrite): Promise<Sto
   })
   const attempt = gateway.uploads.newAttempt()
   const outcome: { verified?: VerifiedPlaintext } = {}
-  const body = sealPart(sealer, write, outcome)
+  const body = sealPart(gateway, sealer, write, outcome)
   const heldBack = length < MIN_SEGMENT_BYTES || partNumber === LAST_PART
   let backendEtag = ''
   try {
@@ -99,16 +99,23 @@ async function stillOpen(gateway: Gateway, { upload, partNumber }: PartWrite, at
   throw noSuchUpload(ref)
 }
 
-async function* sealPart(sealer: SegmentSealer, write: PartWrite, outcome: { verified?: VerifiedPlaintext }): Body {
+async function* sealPart(
+  { meter }: Gateway,
+  sealer: SegmentSealer,
+  write: PartWrite,
+  outcome: { verified?: VerifiedPlaintext },
+): Body {
   const verifier = new PlaintextVerifier(write.claims)
   try {
     yield [sealer.header]
     for await (const batch of write.body) {
       const sealed: Buffer[] = []
+      const begun = performance.now()
       for (const piece of batch) {
         verifier.update(piece)
         for (const part of sealer.update(piece)) sealed.push(part)
       }
+      meter.cipherMilliseconds += performance.now() - begun
       if (sealed.length > 0) yield sealed
     }
     // The last ciphertext bytes leave only now that length, digests and signatures have held.

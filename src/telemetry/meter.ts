@@ -1,0 +1,28 @@
+/** What a request has cost so far, told with its end (`RequestEvent`). */
+
+/** The bucket key that an object was sealed or opened with. */
+export interface KeyUsed {
+  /** The alias of its key manager. */
+  readonly manager: string
+  /** In hex. */
+  readonly kid: string
+}
+
+/** Plain numbers, since the data path fills them in. All bytes are those of bodies; milliseconds are sums. */
+export class Meter {
+  /** Plaintext from the client, decoded. */
+  receivedBytes = 0
+  /** What the answer's body has brought to the client. */
+  sentBytes = 0
+  /** From and to the store. */
+  storeReadBytes = 0
+  storeWrittenBytes = 0
+  storeCalls = 0
+  /** Waiting for the store: for its answers, its bytes, and for it to take ours. */
+  storeMilliseconds = 0
+  /** Sealing, opening and hashing of bodies. */
+  cipherMilliseconds = 0
+  /** Waiting for bucket keys: those that are open already cost nothing. */
+  keyMilliseconds = 0
+  key: KeyUsed | undefined
+}
