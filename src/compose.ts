@@ -35,7 +35,7 @@ import { AbandonedUploads } from './state/abandoned-uploads.ts'
 import { StateKeyring } from './state/keyring.ts'
 import { StateStore } from './state/state-store.ts'
 import { Uploads } from './state/uploads.ts'
-import { alarm } from './telemetry/channels.ts'
+import { alarm, liveNumber } from './telemetry/channels.ts'
 import { Meter } from './telemetry/meter.ts'
 
 /** Milliseconds since 1970. */
@@ -86,6 +86,9 @@ export async function openComponents(
   const rules = (bucket: string): BucketRule => bucketRule(inEffect.settings, bucket)
   const uploads = new Uploads({ state, keys, clock, random, managerOf: (bucket) => rules(bucket).manager })
   const abandonedUploads = new AbandonedUploads({ state, keys, keyring })
+  liveNumber.publish({ what: 'gathered-bytes', read: () => inEffect.gather.used })
+  liveNumber.publish({ what: 'gather-limit', read: () => inEffect.gather.limit })
+  liveNumber.publish({ what: 'background', read: () => background.size })
   const gatewayOf = gatewaysOf(settings, { store, state, inEffect, keys, uploads, background, rules, clock, random })
   const gateway = gatewayOf(new Meter())
   const stopHousekeeping = housekeeping
@@ -141,7 +144,7 @@ export function composeS3Server(
   { tls }: Pick<Live, 'tls'> = readLive(settings),
 ): ReturnType<typeof createS3Server> {
   const { server, limits } = settings
-  return createS3Server(
+  const app = createS3Server(
     {
       gateway,
       gatewayOf,
@@ -165,7 +168,14 @@ export function composeS3Server(
       maxConnections: limits.connections,
     },
   )
+  liveNumber.publish({ what: 'connections', read: () => openConnections(app) })
+  return app
 }
+
+const openConnections = ({ server }: ReturnType<typeof createS3Server>): Promise<number> =>
+  new Promise((resolve) => {
+    server.getConnections((error, count) => resolve(error === null ? count : 0))
+  })
 
 /** Exchanges what is in effect: for requests that begin from now on, and for new connections. Throws `Invalid`, and changes nothing then. */
 export function reload(app: ReturnType<typeof createS3Server>, { inEffect }: Components, live: Live): void {
@@ -203,7 +213,7 @@ export function composeAdminServer(
   {
     answer,
     ...parts
-  }: Pick<AdminParts, 'dependencies' | 'elsewhere' | 'draining' | 'metrics' | 'waiting'> & Pick<AdminApi, 'answer'>,
+  }: Pick<AdminParts, 'dependencies' | 'elsewhere' | 'draining' | 'scrape' | 'waiting'> & Pick<AdminApi, 'answer'>,
 ): ReturnType<typeof createAdminServer> {
   return createAdminServer(
     {

@@ -1,11 +1,11 @@
 /** Work that no request asks for: once an hour, in each process. */
-import { bucketRule } from '../config/bucket-rules.ts'
+import { bucketRule, namedBuckets } from '../config/bucket-rules.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import { cleanUploads } from '../jobs/clean-uploads.ts'
 import { countPlaintext, mixedBuckets } from '../jobs/count-plaintext.ts'
 import type { AbandonedUploads } from '../state/abandoned-uploads.ts'
-import { alarm, plaintextLeft } from '../telemetry/channels.ts'
+import { alarm, plaintextLeft, uploadsSeen } from '../telemetry/channels.ts'
 
 const HOUR_MILLISECONDS = 3_600_000
 
@@ -30,7 +30,9 @@ async function collect(
   { uploads: { abandonedAfter } }: Settings,
   signal: AbortSignal,
 ): Promise<void> {
-  const { whyFailed } = await cleanUploads({ uploads, store, clock }, { abandonedAfter, signal })
+  const found = await cleanUploads({ uploads, store, clock }, { abandonedAfter, signal })
+  const { whyFailed, open, abandoned, leftovers, unreadable, failed, more } = found
+  uploadsSeen.publish({ complete: !more, open, abandoned, leftovers, stuck: unreadable + failed })
   if (whyFailed !== undefined) throw whyFailed
 }
 
@@ -51,8 +53,7 @@ export async function countAll(gateway: Gateway, settings: Settings, signal: Abo
 export async function bucketsToCount({ store }: Gateway, settings: Settings): Promise<string[]> {
   const { buckets } = settings
   if (!buckets.some(({ contents }) => contents === 'mixed')) return []
-  const named = buckets.map(({ match }) => match).filter((match) => !match.includes('*'))
-  return mixedBuckets(store, named, (bucket) => bucketRule(settings, bucket).contents === 'mixed')
+  return mixedBuckets(store, namedBuckets(settings), (bucket) => bucketRule(settings, bucket).contents === 'mixed')
 }
 
 /** What is left in plaintext in one of them. */

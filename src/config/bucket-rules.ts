@@ -30,3 +30,7 @@ export function bucketRule({ buckets, server }: Pick<Settings, 'buckets' | 'serv
     public: entry?.public ?? 'none',
   }
 }
+
+/** The buckets that entries name, not those that fit a pattern. */
+export const namedBuckets = ({ buckets }: Pick<Settings, 'buckets'>): string[] =>
+  buckets.map(({ match }) => match).filter((match) => !match.includes('*'))
