@@ -163,9 +163,11 @@ export interface WaitingEvent {
   readonly bucket: string
 }
 
+export const KEY_CACHE_EVENTS = ['hit', 'miss', 'stale', 'evicted', 'rejected'] as const
+
 /** What came of a look for an open bucket key, or that one left the cache for want of room. `stale`: used although it is old, because its manager is away; `rejected`: the manager opened something else. */
 export interface KeyCacheEvent {
-  readonly event: 'hit' | 'miss' | 'stale' | 'evicted' | 'rejected'
+  readonly event: (typeof KEY_CACHE_EVENTS)[number]
 }
 
 /** What is known of a key manager elsewhere: `open` means that it has not answered and is not asked. */

@@ -48,10 +48,11 @@ test('looks for bucket keys are counted by what came of them, and a key manager 
   metrics = collectMetrics()
   for (const event of ['hit', 'hit', 'stale'] as const) keyCache.publish({ event })
   for (const state of ['open', 'half-open'] as const) keyManager.publish({ manager: 'main', state })
-  expect(await lines('key_cache_total')).toEqual([
-    'sealgate_key_cache_total{event="hit"} 2',
-    'sealgate_key_cache_total{event="stale"} 1',
-  ])
+  expect(await lines('key_cache_total')).toEqual(
+    ['hit"} 2', 'miss"} 0', 'stale"} 1', 'evicted"} 0', 'rejected"} 0'].map(
+      (end) => `sealgate_key_cache_total{event="${end}`,
+    ),
+  )
   expect(await lines('key_manager_open')).toEqual(['sealgate_key_manager_open{manager="main"} 1'])
   keyManager.publish({ manager: 'main', state: 'closed' })
   expect(await lines()).toContain('sealgate_key_manager_open{manager="main"} 0')

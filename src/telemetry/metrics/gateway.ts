@@ -32,6 +32,7 @@ export function showSettings(registry: Registry): readonly (() => void)[] {
     aggregator: 'max',
   })
   successful.set(1)
+  for (const outcome of ['applied', 'refused']) reads.inc({ outcome }, 0)
   return [
     settingsRead.subscribe((event) => {
       const { outcome } = event

@@ -1,6 +1,6 @@
 /** Stored data that is not what was written. */
 import { Counter, type Registry } from 'prom-client'
-import { Integrity, type IntegrityLayer } from '../../errors.ts'
+import { Integrity, INTEGRITY_LAYERS, type IntegrityLayer } from '../../errors.ts'
 import { alarm, requestDone } from '../channels.ts'
 
 /** Longer than any chain of causes of ours. */
@@ -13,15 +13,21 @@ export function countIntegrity(registry: Registry): readonly (() => void)[] {
     name: 'sealgate_integrity_failures_total',
     help: 'Stored data that is not what was written, or does not open, by the layer that refused it, and met by a request or in the background.',
   })
+  // A counter that begins with its first failure does not rise, and nobody is told.
+  for (const layer of INTEGRITY_LAYERS) {
+    for (const met of ['request', 'background']) failures.inc({ kind: kindOf(layer), met }, 0)
+  }
   const count = (cause: unknown, met: string): void => {
     const layer = cause === undefined ? undefined : layerOf(cause)
-    if (layer !== undefined) failures.inc({ kind: layer.replace(' ', '-'), met })
+    if (layer !== undefined) failures.inc({ kind: kindOf(layer), met })
   }
   return [
     requestDone.subscribe(({ cause }) => count(cause, 'request')),
     alarm.subscribe(({ cause }) => count(cause, 'background')),
   ]
 }
+
+const kindOf = (layer: IntegrityLayer): string => layer.replace(' ', '-')
 
 function layerOf(error: unknown): IntegrityLayer | undefined {
   let at = error

@@ -1,6 +1,6 @@
 /** Bucket keys that are open, and calls of the key managers that open them. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import { keyCache, keyCacheSize, keyCall, keyFailover, keyManager } from '../channels.ts'
+import { KEY_CACHE_EVENTS, keyCache, keyCacheSize, keyCall, keyFailover, keyManager } from '../channels.ts'
 import { FastCounter } from './fast.ts'
 
 export function countKeys(registry: Registry): readonly (() => void)[] {
@@ -10,6 +10,8 @@ export function countKeys(registry: Registry): readonly (() => void)[] {
     name: 'sealgate_key_cache_total',
     help: 'Looks for an open bucket key that were a hit, a miss, or stale (used although old, because its key manager is away), what a key manager opened that was rejected because it is another key, and keys evicted for want of room.',
   })
+  // A counter that begins with its first event does not rise, and nobody is told.
+  for (const event of KEY_CACHE_EVENTS) cache.cell(event)
   const breaker = new Gauge({
     registers: [registry],
     labelNames: ['manager'],
