@@ -1,6 +1,7 @@
 /** Metrics, fed by the channels: what there is to tell of one process, and of a cluster of them. */
 import { Registry } from 'prom-client'
 import { BucketLabels } from './metrics/bucket-label.ts'
+import { CLUSTER_METRICS } from './metrics/cluster.ts'
 import { type Scrape, scraping } from './metrics/exposition.ts'
 import { showBuild, showExpiries, showLiveNumbers, showSettings } from './metrics/gateway.ts'
 import { countIntegrity } from './metrics/integrity.ts'
@@ -10,7 +11,7 @@ import { countPlaintext } from './metrics/plaintext.ts'
 import { showProcess } from './metrics/process.ts'
 import { countRequests } from './metrics/requests.ts'
 import { showRotation } from './metrics/rotation.ts'
-import { type Snapshot, snapshotOf } from './metrics/snapshot.ts'
+import { type Description, descriptionsOf, type Snapshot, snapshotOf } from './metrics/snapshot.ts'
 import { countStoreCalls } from './metrics/stores.ts'
 import { countUploads } from './metrics/uploads.ts'
 
@@ -26,6 +27,8 @@ export interface Metrics {
   readonly scrape: Scrape
   /** For the primary of a cluster, which puts those of its workers together. */
   readonly snapshot: () => Promise<Snapshot>
+  /** All metrics that there are. */
+  readonly describe: () => readonly Description[]
   /** Buckets that become labels from now on, as far as there is room. */
   readonly nameBuckets: (names: readonly string[]) => void
   readonly stop: () => void
@@ -58,6 +61,7 @@ export function collectMetrics({
   return {
     scrape: scraping(snapshot),
     snapshot,
+    describe: () => [...descriptionsOf(registry), ...CLUSTER_METRICS],
     nameBuckets: (names) => labels.add(names),
     stop: () => {
       for (const stop of stops) stop()

@@ -166,8 +166,8 @@ test('stored data that is not what was written counts by kind, wherever in the c
   alarm.publish({ what: 'x', detail: {}, cause: new Integrity('metadata failure', 'y') })
   const found = (await samples(metrics)).filter((line) => /^sealgate_integrity.* [1-9]/.test(line))
   expect(found).toEqual([
-    'sealgate_integrity_failures_total{kind="payload-failure",met="request"} 1',
     'sealgate_integrity_failures_total{kind="metadata-failure",met="background"} 1',
+    'sealgate_integrity_failures_total{kind="payload-failure",met="request"} 1',
   ])
 })
 

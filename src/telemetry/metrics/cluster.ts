@@ -3,7 +3,7 @@
  * it last did, and one that has ended keeps what it had counted, so that no counter goes down.
  */
 import { type Scrape, scraping } from './exposition.ts'
-import { lasting, merged, type Snapshot } from './snapshot.ts'
+import { type Description, lasting, merged, type Snapshot } from './snapshot.ts'
 
 export interface ClusterMetrics {
   readonly scrape: Scrape
@@ -43,18 +43,19 @@ export function clusterMetrics({ own, workers }: ClusterParts): ClusterMetrics {
   }
 }
 
-/** Named here too, since no registry has it. */
-export const WORKERS = {
+const WORKERS = {
   name: 'sealgate_workers',
   help: 'Workers by whether they answered this scrape; only where server.workers is above 1.',
-  labels: ['state'],
+  type: 'gauge',
 } as const
 
+/** Those that no registry has. */
+export const CLUSTER_METRICS: readonly Description[] = [{ ...WORKERS, labels: ['state'] }]
+
 function workersOf(all: number, silent: number): Snapshot {
-  const { name, help } = WORKERS
   const values = [
     { labels: { state: 'answered' }, value: all - silent },
     { labels: { state: 'silent' }, value: silent },
   ]
-  return [{ name, help, type: 'gauge', aggregator: 'sum', values }]
+  return [{ ...WORKERS, aggregator: 'sum', values }]
 }

@@ -35,6 +35,22 @@ export async function snapshotOf(registry: Registry): Promise<Snapshot> {
   return (await registry.getMetricsAsJSON()) as unknown as Snapshot
 }
 
+/** What a metric is, whether or not anything has been counted. */
+export interface Description {
+  readonly name: string
+  readonly help: string
+  readonly type: Family['type']
+  readonly labels: readonly string[]
+}
+
+export function descriptionsOf(registry: Registry): readonly Description[] {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what all metrics have, though the types of prom-client keep it to themselves
+  const metrics = registry.getMetricsAsArray() as unknown as readonly (Omit<Description, 'labels'> & {
+    readonly labelNames: readonly string[]
+  })[]
+  return metrics.map(({ name, help, type, labelNames }) => ({ name, help, type, labels: labelNames }))
+}
+
 /** All of them as one. Of two exemplars the newer one stays. */
 export function merged(snapshots: readonly Snapshot[]): Snapshot {
   const families = new Map<string, { readonly family: Family; readonly samples: Map<string, Sample> }>()
