@@ -29,9 +29,11 @@ import { createAuthoriser } from './http/authoriser.ts'
 import { requestIds } from './http/request-id.ts'
 import { changeS3Server, createS3Server } from './http/s3-server.ts'
 import type { Rotations } from './jobs/rotation.ts'
+import { JobWatch } from './jobs/watch-jobs.ts'
 import type { KeyManager } from './keys/key-manager.ts'
 import { loadChecksums } from './s3/checksum.ts'
 import { AbandonedUploads } from './state/abandoned-uploads.ts'
+import { JobRecords } from './state/job-records.ts'
 import { StateKeyring } from './state/keyring.ts'
 import { StateStore } from './state/state-store.ts'
 import { Uploads } from './state/uploads.ts'
@@ -91,8 +93,9 @@ export async function openComponents(
   liveNumber.publish({ what: 'background', read: () => background.size })
   const gatewayOf = gatewaysOf(settings, { store, state, inEffect, keys, uploads, background, rules, clock, random })
   const gateway = gatewayOf(new Meter())
+  const jobs = new JobWatch(new JobRecords({ state, keys, keyring, random }), clock)
   const stopHousekeeping = housekeeping
-    ? keepHouse(gateway, abandonedUploads, () => inEffect.settings)
+    ? keepHouse(gateway, { abandoned: abandonedUploads, jobs, settings: () => inEffect.settings })
     : () => undefined
   return {
     gateway,
