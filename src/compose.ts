@@ -31,13 +31,15 @@ import { createAuthoriser } from './http/authoriser.ts'
 import { requestIds } from './http/request-id.ts'
 import { changeS3Server, createS3Server } from './http/s3-server.ts'
 import type { Rotations } from './jobs/rotation.ts'
+import { JobWatch } from './jobs/watch-jobs.ts'
 import type { KeyManager } from './keys/key-manager.ts'
 import { loadChecksums } from './s3/checksum.ts'
 import { AbandonedUploads } from './state/abandoned-uploads.ts'
+import { JobRecords } from './state/job-records.ts'
 import { StateKeyring } from './state/keyring.ts'
 import { StateStore } from './state/state-store.ts'
 import { Uploads } from './state/uploads.ts'
-import { alarm } from './telemetry/channels.ts'
+import { alarm, liveNumber } from './telemetry/channels.ts'
 import { Meter } from './telemetry/meter.ts'
 
 /** Milliseconds since 1970. */
@@ -88,10 +90,14 @@ export async function openComponents(
   const rules = (bucket: string): BucketRule => bucketRule(inEffect.settings, bucket)
   const uploads = new Uploads({ state, keys, clock, random, managerOf: (bucket) => rules(bucket).manager })
   const abandonedUploads = new AbandonedUploads({ state, keys, keyring })
+  liveNumber.publish({ what: 'gathered-bytes', read: () => inEffect.gather.used })
+  liveNumber.publish({ what: 'gather-limit', read: () => inEffect.gather.limit })
+  liveNumber.publish({ what: 'background', read: () => background.size })
   const gatewayOf = gatewaysOf(settings, { store, state, inEffect, keys, uploads, background, rules, clock, random })
   const gateway = gatewayOf(new Meter())
+  const jobs = new JobWatch(new JobRecords({ state, keys, keyring, random }), clock)
   const stopHousekeeping = housekeeping
-    ? keepHouse(gateway, abandonedUploads, () => inEffect.settings)
+    ? keepHouse(gateway, { abandoned: abandonedUploads, jobs, settings: () => inEffect.settings })
     : () => undefined
   return {
     gateway,
@@ -143,7 +149,7 @@ export function composeS3Server(
   { tls }: Pick<Live, 'tls'> = readLive(settings),
 ): ReturnType<typeof createS3Server> {
   const { server, limits } = settings
-  return createS3Server(
+  const app = createS3Server(
     {
       gateway,
       gatewayOf,
@@ -169,7 +175,14 @@ export function composeS3Server(
       maxConnections: limits.connections,
     },
   )
+  liveNumber.publish({ what: 'connections', read: () => openConnections(app) })
+  return app
 }
+
+const openConnections = ({ server }: ReturnType<typeof createS3Server>): Promise<number> =>
+  new Promise((resolve) => {
+    server.getConnections((error, count) => resolve(error === null ? count : 0))
+  })
 
 /** Exchanges what is in effect: for requests that begin from now on, and for new connections. Throws `Invalid`, and changes nothing then. */
 export function reload(app: ReturnType<typeof createS3Server>, { inEffect }: Components, live: Live): void {
@@ -207,7 +220,7 @@ export function composeAdminServer(
   {
     answer,
     ...parts
-  }: Pick<AdminParts, 'dependencies' | 'elsewhere' | 'draining' | 'metrics' | 'waiting'> & Pick<AdminApi, 'answer'>,
+  }: Pick<AdminParts, 'dependencies' | 'elsewhere' | 'draining' | 'scrape' | 'waiting'> & Pick<AdminApi, 'answer'>,
 ): ReturnType<typeof createAdminServer> {
   return createAdminServer(
     {

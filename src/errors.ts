@@ -49,14 +49,17 @@ export class Denied extends SealgateError {
 }
 
 /** Which layer refused, in the words of the test vectors (docs/format.md, "Test vectors"). */
-export type IntegrityLayer =
-  | 'envelope failure'
-  | 'unwrap failure'
-  | 'commitment failure'
-  | 'metadata failure'
-  | 'tail failure'
-  | 'payload failure'
-  | 'size mismatch'
+export const INTEGRITY_LAYERS = [
+  'envelope failure',
+  'unwrap failure',
+  'commitment failure',
+  'metadata failure',
+  'tail failure',
+  'payload failure',
+  'size mismatch',
+] as const
+
+export type IntegrityLayer = (typeof INTEGRITY_LAYERS)[number]
 
 /** Stored data is not what was written. Clients see one face; `layer` and the message are for the log. */
 export class Integrity extends SealgateError {

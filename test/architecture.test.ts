@@ -8,7 +8,10 @@ const MAY: Record<string, { folders: string[]; packages: string[] }> = {
   format: { folders: [], packages: ['node:crypto'] },
   s3: { folders: [], packages: ['node:crypto', 'node:zlib', 'saxes', 'hash-wasm'] },
   config: { folders: [], packages: ['node:path', 'zod', 'yaml'] },
-  telemetry: { folders: [], packages: ['node:diagnostics_channel', 'pino', 'prom-client'] },
+  telemetry: {
+    folders: [],
+    packages: ['node:diagnostics_channel', 'node:fs', 'node:perf_hooks', 'pino', 'prom-client'],
+  },
   access: { folders: ['s3', 'config'], packages: ['node:crypto'] },
   keys: { folders: ['format'], packages: ['node:crypto', 'node:fs/promises', 'node:path', 'node:util', 'zod'] },
   // Rows of single providers count in place of that of their folder.
@@ -70,6 +73,8 @@ const EXTRA: Record<string, string[]> = {
     'backends/local.ts',
     'telemetry/logger.ts',
     'telemetry/metrics.ts',
+    'telemetry/metrics/cluster.ts',
+    'telemetry/metrics/snapshot.ts',
   ],
 }
 

@@ -1,10 +1,12 @@
 /** Writes the documents that are made from tables: `npm run docs`. Tests keep them equal. */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { jsonSchema, renderConfiguration } from '../../src/config/document.ts'
 import { openApiDocument } from '../../src/admin/openapi.ts'
 import { renderCli } from './cli-document.ts'
+import { dashboardFiles } from './dashboards.ts'
 import { renderEdgeCases } from './edge-cases.ts'
 import { renderErrors } from './errors-document.ts'
+import { withMetrics } from './metrics-table.ts'
 import { renderProfiles } from './profiles-document.ts'
 import { renderS3Compatibility } from './s3-compatibility.ts'
 
@@ -15,8 +17,10 @@ const DOCUMENTS: Readonly<Record<string, string>> = {
   'docs/configuration.schema.json': `${JSON.stringify(jsonSchema(), null, 2)}\n`,
   'docs/edge-cases.md': renderEdgeCases(),
   'docs/errors.md': renderErrors(),
+  'docs/observability.md': withMetrics(readFileSync('docs/observability.md', 'utf8')),
   'docs/profiles.md': renderProfiles(),
   'docs/s3-compatibility.md': renderS3Compatibility(),
+  ...dashboardFiles(),
 }
 
 for (const [path, text] of Object.entries(DOCUMENTS)) {

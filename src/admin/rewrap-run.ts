@@ -1,6 +1,6 @@
 /** The run that wraps the bucket keys of the keyring anew: one at a time, behind the answer that has begun it. */
 import { type RewrapReport, rewrapKeyring } from '../jobs/rewrap-keyring.ts'
-import { alarm, audit } from '../telemetry/channels.ts'
+import { alarm, audit, jobSeen } from '../telemetry/channels.ts'
 import type { AdminCaller } from './call.ts'
 import { AdminRefusal } from './refusal.ts'
 import type { AdminParts } from './parts.ts'
@@ -78,9 +78,13 @@ export class RewrapRun {
     const { from, to, dryRun } = begun
     const { signal } = this.#stop
     const counts = { ...begun.counts }
+    const tell = (running: number): void =>
+      jobSeen.publish({ job: 'rewrap-keyring', running, begun: begun.startedAt, bytes: 0, counts: { ...counts } })
+    tell(1)
     const end = (state: RewrapState['state']): void => {
       this.#state = { ...begun, state, counts, endedAt: this.#parts.clock() }
       const result = state === 'done' && counts.failed === 0 ? 'done' : 'failed'
+      tell(0)
       audit.publish({ ...caller, what: OPERATION, target: targetOf(begun), result, detail: { state, ...counts } })
     }
     let why: unknown
@@ -94,6 +98,7 @@ export class RewrapRun {
           counts[outcome] += 1
           why ??= cause
           this.#state = { ...begun, counts: { ...counts } }
+          tell(1)
         },
       })
       counts.unreadable = done.unreadable

@@ -33,7 +33,7 @@ export function openBucketKeys(
     cacheSeconds: cache.lifetime / 1_000,
     graceSeconds: cache.grace / 1_000,
     onCache: (event) => keyCache.publish({ event }),
-    onCacheSize: (entries) => keyCacheSize.publish({ entries }),
+    onCacheSize: (entries, oldest) => keyCacheSize.publish({ entries, oldest }),
     onAlarm: ({ kind, namespace, kid, cause }) => {
       alarm.publish({ what: `key alarm: ${kind}`, detail: { namespace, kid: kid?.toString('hex') ?? '' }, cause })
     },

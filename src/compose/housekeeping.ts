@@ -1,22 +1,31 @@
-/** Work that no request asks for: once an hour, in each process. */
-import { bucketRule } from '../config/bucket-rules.ts'
+/** Work that no request asks for: once an hour, or every few minutes, in each process. */
+import { bucketRule, namedBuckets } from '../config/bucket-rules.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import { cleanUploads } from '../jobs/clean-uploads.ts'
 import { countPlaintext, mixedBuckets } from '../jobs/count-plaintext.ts'
+import type { JobWatch } from '../jobs/watch-jobs.ts'
 import type { AbandonedUploads } from '../state/abandoned-uploads.ts'
-import { alarm, plaintextLeft } from '../telemetry/channels.ts'
+import { alarm, plaintextLeft, uploadsSeen } from '../telemetry/channels.ts'
 
 const HOUR_MILLISECONDS = 3_600_000
+const JOBS_MILLISECONDS = 120_000
+
+export interface HouseParts {
+  readonly abandoned: AbandonedUploads
+  readonly jobs: JobWatch
+  readonly settings: () => Settings
+}
 
 /** Begins. Returns what stops it. */
-export function keepHouse(gateway: Gateway, abandoned: AbandonedUploads, settings: () => Settings): () => void {
+export function keepHouse(gateway: Gateway, { abandoned, jobs, settings }: HouseParts): () => void {
   const stop = new AbortController()
   const { signal } = stop
   const stops = [
-    hourly(gateway, 'forget completed uploads', signal, () => gateway.uploads.expireDone(signal)),
-    hourly(gateway, 'collect all abandoned uploads', signal, () => collect(gateway, abandoned, settings(), signal)),
-    hourly(gateway, 'count what is left in plaintext', signal, () => countAll(gateway, settings(), signal)),
+    regularly(gateway, 'forget completed uploads', signal, () => gateway.uploads.expireDone(signal)),
+    regularly(gateway, 'collect all abandoned uploads', signal, () => collect(gateway, abandoned, settings(), signal)),
+    regularly(gateway, 'count what is left in plaintext', signal, () => countAll(gateway, settings(), signal)),
+    regularly(gateway, 'see how far jobs are', signal, () => jobs.look(), JOBS_MILLISECONDS),
   ]
   return () => {
     stop.abort()
@@ -30,7 +39,9 @@ async function collect(
   { uploads: { abandonedAfter } }: Settings,
   signal: AbortSignal,
 ): Promise<void> {
-  const { whyFailed } = await cleanUploads({ uploads, store, clock }, { abandonedAfter, signal })
+  const found = await cleanUploads({ uploads, store, clock }, { abandonedAfter, signal })
+  const { whyFailed, open, abandoned, leftovers, unreadable, failed, more } = found
+  uploadsSeen.publish({ complete: !more, open, abandoned, leftovers, stuck: unreadable + failed })
   if (whyFailed !== undefined) throw whyFailed
 }
 
@@ -51,8 +62,7 @@ export async function countAll(gateway: Gateway, settings: Settings, signal: Abo
 export async function bucketsToCount({ store }: Gateway, settings: Settings): Promise<string[]> {
   const { buckets } = settings
   if (!buckets.some(({ contents }) => contents === 'mixed')) return []
-  const named = buckets.map(({ match }) => match).filter((match) => !match.includes('*'))
-  return mixedBuckets(store, named, (bucket) => bucketRule(settings, bucket).contents === 'mixed')
+  return mixedBuckets(store, namedBuckets(settings), (bucket) => bucketRule(settings, bucket).contents === 'mixed')
 }
 
 /** What is left in plaintext in one of them. */
@@ -63,12 +73,13 @@ export function countIn(gateway: Gateway, bucket: string, signal: AbortSignal) {
   })
 }
 
-/** Runs `work` every hour from a minute of its own: replicas that start together should not do the same together. Never twice at once. A run that the signal ends has not failed. */
-function hourly(
+/** Runs `work` every so often, from a moment of its own: replicas that start together should not do the same together. Never twice at once. A run that the signal ends has not failed. */
+function regularly(
   { background, random }: Gateway,
   what: string,
   signal: AbortSignal,
   work: () => Promise<void>,
+  milliseconds = HOUR_MILLISECONDS,
 ): () => void {
   let running = false
   const once = async (): Promise<void> => {
@@ -86,9 +97,9 @@ function hourly(
   let later = setTimeout(
     () => {
       run()
-      later = setInterval(run, HOUR_MILLISECONDS).unref()
+      later = setInterval(run, milliseconds).unref()
     },
-    (random(2).readUInt16BE() / 0x10000) * HOUR_MILLISECONDS,
+    (random(2).readUInt16BE() / 0x10000) * milliseconds,
   ).unref()
   return () => clearTimeout(later)
 }

@@ -8,7 +8,7 @@ import { type Profile, PROFILES } from '../backends/s3/profiles.ts'
 import { Transport } from '../backends/s3/transport.ts'
 import type { S3StoreSettings } from '../config/store-settings.ts'
 import { Denied } from '../errors.ts'
-import { alarm } from '../telemetry/channels.ts'
+import { alarm, liveNumber, storeAttempt } from '../telemetry/channels.ts'
 import { awsCredentialsOf } from './aws-credentials.ts'
 import { readText } from './read-text.ts'
 import { timingOf } from './timing.ts'
@@ -25,15 +25,19 @@ export interface S3StoreContext {
 /** Opens nothing yet: the first request does. Throws `Invalid` for files that cannot be read. */
 export function openS3Store(settings: S3StoreSettings, context: S3StoreContext, profile?: Profile): S3Store {
   const { role } = context
+  const transport = openTransport(settings, role)
+  liveNumber.publish({ what: 'store-requests', of: role, read: () => transport.load.open })
+  liveNumber.publish({ what: 'store-queue', of: role, read: () => transport.load.queued })
   const client = new StoreClient({
     endpoint: settings.endpoint,
     region: settings.region,
     pathStyle: settings.pathStyle,
     bucketOwner: settings.bucketOwner,
-    transport: openTransport(settings, role),
+    transport,
     credentials: openCredentials(settings, context),
     retry: settings.retry,
     timing: timingOf(context),
+    onAttempt: (attempt) => storeAttempt.publish({ store: role, ...attempt }),
   })
   return new S3Store({ client, profile: profile ?? PROFILES[settings.profile], region: settings.region })
 }

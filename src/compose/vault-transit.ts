@@ -11,7 +11,7 @@ import { type CallerIdentity, vaultAuth } from '../keys/vault-transit/auth.ts'
 import { VaultClient, type VaultTls } from '../keys/vault-transit/client.ts'
 import { VaultSession } from '../keys/vault-transit/session.ts'
 import { signRequest } from '../s3/auth/sign.ts'
-import { alarm } from '../telemetry/channels.ts'
+import { alarm, expirySeen } from '../telemetry/channels.ts'
 import { awsCredentialsOf } from './aws-credentials.ts'
 import { readText } from './read-text.ts'
 
@@ -40,6 +40,7 @@ export function openVaultTransit(alias: string, settings: VaultSettings, timing:
       const timer = setTimeout(() => void work(), milliseconds).unref()
       return () => clearTimeout(timer)
     },
+    onToken: (at) => expirySeen.publish({ what: 'token', name: alias, at }),
     onTrouble: (what) => alarm.publish({ what: `a key manager loses Vault: ${what}`, detail: { manager: alias } }),
   })
   return new VaultTransitKeyManager({ alias, session, key: { mount, name: keyName, namespace } })

@@ -9,6 +9,7 @@ import { z } from 'zod'
 import { admin } from './admin-settings.ts'
 import { corsRules, publicAccess, publicUrls } from './browser-settings.ts'
 import { alias, keys } from './key-settings.ts'
+import { metrics } from './metrics-settings.ts'
 import { usageLimits } from './rate-settings.ts'
 import { count, duration, listenAddress, path, quantity, region, secret, size, switchedOff } from './shapes.ts'
 import { backend, state, type StoreSettings } from './store-settings.ts'
@@ -245,6 +246,7 @@ export const settingsSchema = z.strictObject({
   ).optional(),
   checksums: checksums.prefault({}).describe('Checksums of objects.'),
   limits: limits.prefault({}).describe('What one process may use.'),
+  metrics: metrics.prefault({}).describe('What `/metrics` of the admin listener tells apart.'),
   log: log.prefault({}).describe('The log, JSON lines on standard error.'),
 })
 

@@ -11,6 +11,11 @@ export class Background {
     this.#running.add(running)
   }
 
+  /** What runs now. */
+  get size(): number {
+    return this.#running.size
+  }
+
   /** Resolves once nothing runs. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running)

@@ -10,6 +10,11 @@ export class ByteBudget {
     this.limit = limit
   }
 
+  /** Held now. */
+  get used(): number {
+    return this.#used
+  }
+
   /** For one body, which counts as it arrives: an announcement costs its client nothing, and may take nothing from the others. */
   open(): HeldBytes {
     return new HeldBytes((bytes) => this.#take(bytes))

@@ -44,7 +44,8 @@ export interface AdminParts {
   /** True from the moment shutdown begins: load balancers send nothing new. */
   readonly draining: () => boolean
   readonly report: (dependency: string, error: unknown) => void
-  readonly metrics: { readonly contentType: string; readonly text: () => Promise<string> }
+  /** Answers a scrape; `accept` is the header. */
+  readonly scrape: (accept: string | undefined) => Promise<{ readonly contentType: string; readonly text: string }>
   /** Without it there is no `/v1`. */
   readonly api?: AdminApiParts
 }
@@ -71,7 +72,7 @@ const SPARE_MILLISECONDS = 500
 
 /**
  * `GET /healthz` is 200 while the process lives; `GET /readyz` is 200 if every dependency answers or can be spared, else 503, with one line for
- * each, and, as a detail, how many buckets have configurations that nothing acts on yet; `GET /metrics` is Prometheus' text format.
+ * each, and, as a detail, how many buckets have configurations that nothing acts on yet; `GET /metrics` is Prometheus' text format, or OpenMetrics.
  */
 export function createAdminServer(parts: AdminParts, tls?: AdminTlsOptions): FastifyInstance {
   const app = fastify({ logger: false, serverFactory: (handler) => createServer(handler, tls) })
@@ -86,9 +87,10 @@ export function createAdminServer(parts: AdminParts, tls?: AdminTlsOptions): Fas
     const status = parts.draining() ? 'draining' : ready ? 'ok' : 'failing'
     return { status, dependencies: [...results, ...elsewhere], ...(waiting.length === 0 ? {} : { waiting }) }
   })
-  app.get('/metrics', async (_request, reply) => {
-    reply.type(parts.metrics.contentType)
-    return parts.metrics.text()
+  app.get('/metrics', async ({ headers }, reply) => {
+    const { contentType, text } = await parts.scrape(headers.accept)
+    reply.type(contentType)
+    return text
   })
   if (parts.api !== undefined) {
     addApi(app, parts.api, tls)

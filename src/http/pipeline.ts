@@ -15,7 +15,7 @@ import { Headers } from '../s3/headers.ts'
 import { isBuilt, OPERATIONS } from '../s3/operation.ts'
 import type { OperationName } from '../s3/operation-name.ts'
 import { withQueryHeaders } from '../s3/screen.ts'
-import { type AuthKind, requestDone, type RequestEvent } from '../telemetry/channels.ts'
+import { type AuthKind, requestBegun, requestDone, type RequestEvent } from '../telemetry/channels.ts'
 import { Meter } from '../telemetry/meter.ts'
 import { clientFacts } from './client-facts.ts'
 import { crossOrigin } from './cross-origin.ts'
@@ -83,6 +83,9 @@ export async function serve(
   const trace: Trace = { operation: 'unknown', meter: context.meter }
   let failure: unknown
   let complete = true
+  if (requestBegun.heard) {
+    requestBegun.publish({ meter: context.meter, header: (name) => raw.headers[name]?.toString() })
+  }
   try {
     complete = await answer(parts, context, trace, expectsContinue)
   } catch (error) {

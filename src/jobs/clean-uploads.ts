@@ -58,6 +58,8 @@ export interface DueUpload {
 export interface CleanUploadsReport {
   /** Uploads looked at. */
   readonly examined: number
+  /** Of them: those that clients may go on with. */
+  readonly open: number
   /** Uploads deleted, or found by a dry run. */
   readonly abandoned: number
   readonly leftovers: number
@@ -99,7 +101,10 @@ export async function cleanUploads(
     if (signal?.aborted === true) return tally.end(true)
     tally.examined += 1
     const kind = dueKind(upload, parts.clock(), abandonedAfter)
-    if (kind === undefined) continue
+    if (kind === undefined) {
+      if (upload.created && !upload.completed) tally.open += 1
+      continue
+    }
     if (tally.collected >= limit || tally.unavailable >= UNAVAILABLE_PER_RUN) return tally.end(true)
     batch.push({ id: upload.id, kind, outcome: 'found', changed: upload.changed })
     if (batch.length >= Math.min(PARALLEL, limit - tally.collected)) await collectBatch()
@@ -163,6 +168,7 @@ const asError = (error: unknown): Error => (error instanceof Error ? error : new
 
 class Tally {
   examined = 0
+  open = 0
   /** How many failed because something did not answer. */
   unavailable = 0
   readonly #counts = { abandoned: 0, leftovers: 0, unreadable: 0, failed: 0 }
@@ -197,6 +203,7 @@ class Tally {
     }
     return {
       examined: this.examined,
+      open: this.open,
       ...this.#counts,
       ...(whyUnreadable === undefined ? {} : { whyUnreadable }),
       ...(whyFailed === undefined ? {} : { whyFailed }),

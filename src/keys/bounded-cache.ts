@@ -2,6 +2,7 @@
 
 interface Entry<V> {
   readonly value: V
+  readonly added: number
   readonly expires: number
   /** When it may not even be used for want of something better. */
   readonly ends: number
@@ -32,9 +33,10 @@ export class BoundedCache<V> {
   }
 
   set(key: string, value: V, lifetime: number, grace = 0): void {
-    const expires = this.#clock() + lifetime
+    const added = this.#clock()
+    const expires = added + lifetime
     this.#entries.delete(key)
-    this.#entries.set(key, { value, expires, ends: expires + grace })
+    this.#entries.set(key, { value, added, expires, ends: expires + grace })
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= this.#limit) break
       this.#entries.delete(oldest)
@@ -68,6 +70,14 @@ export class BoundedCache<V> {
     const { expires = 0, ends = 0 } = this.#entries.get(key) ?? {}
     const now = this.#clock()
     return { fresh: expires - now, stale: ends - now }
+  }
+
+  /** Milliseconds since the entry was set that was set first; 0 without any. */
+  get oldest(): number {
+    const now = this.#clock()
+    let oldest = 0
+    for (const { added } of this.#entries.values()) oldest = Math.max(oldest, now - added)
+    return oldest
   }
 
   delete(key: string): void {

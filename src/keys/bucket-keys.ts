@@ -46,7 +46,7 @@ export interface BucketKeysOptions {
   readonly graceSeconds?: number
   readonly onAlarm?: (alarm: KeyAlarm) => void
   readonly onCache?: (event: CacheEvent) => void
-  readonly onCacheSize?: (entries: number) => void
+  readonly onCacheSize?: (entries: number, oldest: () => number) => void
 }
 
 const HOUR = 3_600

@@ -20,8 +20,8 @@ export interface KeyCacheOptions {
   /** Milliseconds for which a key is used after that while its manager is unavailable. */
   readonly grace: number
   readonly onCache: (event: CacheEvent) => void
-  /** Told how many keys are kept, whenever one was added. */
-  readonly onSize: (entries: number) => void
+  /** Told how many keys are kept, whenever one was added; `oldest` says for how many milliseconds the oldest of them has been open. */
+  readonly onSize: (entries: number, oldest: () => number) => void
 }
 
 export class KeyCache {
@@ -30,6 +30,7 @@ export class KeyCache {
   // holder (docs/decisions/0015-secrets-end.md).
   readonly #cache: BoundedCache<BucketKey>
   readonly #flights = new SingleFlight<BucketKey>()
+  readonly #oldest = (): number => this.#cache.oldest
 
   constructor(options: KeyCacheOptions) {
     this.#options = options
@@ -78,13 +79,13 @@ export class KeyCache {
   keep(key: BucketKey): BucketKey {
     const { cacheLifetime, grace } = this.#options
     this.#cache.set(claimOf(key, key.namespace), key, cacheLifetime, grace)
-    this.#options.onSize(this.#cache.size)
+    this.#options.onSize(this.#cache.size, this.#oldest)
     return key
   }
 
   forgetExpired(): void {
     this.#cache.forgetEnded()
-    this.#options.onSize(this.#cache.size)
+    this.#options.onSize(this.#cache.size, this.#oldest)
   }
 
   /** Ends all keys that it holds. */

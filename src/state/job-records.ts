@@ -45,6 +45,16 @@ export interface JobRecord {
   readonly lease: { readonly owner: string; readonly until: number } | undefined
 }
 
+/** A record by its path, unopened. */
+export interface JobEntry {
+  readonly path: string
+  readonly job: string
+  /** Shards of one run have it in common. */
+  readonly run: string
+  readonly etag: string
+  readonly lastModified: Date
+}
+
 export interface JobRecordsParts extends SealedRecordParts {
   readonly state: StateStore
   readonly keys: BucketKeys
@@ -61,6 +71,16 @@ export class JobRecords {
 
   constructor(parts: JobRecordsParts) {
     this.#parts = parts
+  }
+
+  /** All of them. */
+  async *all(): AsyncGenerator<JobEntry> {
+    for await (const page of this.#parts.state.pages('jobs/')) {
+      for (const { path, etag, lastModified } of page) {
+        const [, job, run] = /^jobs\/([a-z-]{1,64})\/([0-9a-f]{16})\/[^/]+$/.exec(path) ?? []
+        if (job !== undefined && run !== undefined) yield { path, job, run, etag, lastModified }
+      }
+    }
   }
 
   /** What lies at a path, and its ETag; `undefined` if nothing does. */

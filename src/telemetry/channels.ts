@@ -22,6 +22,13 @@ export interface ClientFacts {
 /** How a request was authenticated, in the words of S3's access log; anonymous ones are not. */
 export type AuthKind = 'AuthHeader' | 'QueryString' | 'PostPolicy'
 
+/** A request on the S3 listener begins; every one of them ends with `requestDone`. Whoever traces it says so in its meter. */
+export interface RequestBegunEvent {
+  readonly meter: Meter
+  /** As the client wrote it; several of one name are joined by commas. */
+  readonly header: (name: 'traceparent' | 'tracestate') => string | undefined
+}
+
 /** One finished request on the S3 listener. */
 export interface RequestEvent {
   readonly requestId: string
@@ -32,11 +39,15 @@ export interface RequestEvent {
   readonly client: () => ClientFacts
   readonly auth?: AuthKind
   readonly meter: Meter
+  /** Of the trace that it is part of, if it is sampled. */
+  readonly traceId?: string
   /** Plaintext bytes of the whole object that was read or written. */
   readonly objectBytes?: number
   readonly versionId?: string
   /** Until the first byte of the answer. */
   readonly firstByteMilliseconds?: number
+  /** From the last byte of the request to the first one of the answer. */
+  readonly turnAroundMilliseconds?: number
   readonly operation: string
   readonly method: string
   readonly bucket?: string
@@ -64,6 +75,63 @@ export interface StoreCallEvent {
   readonly milliseconds: number
   /** Of whom it was asked for. */
   readonly meter: Meter
+}
+
+/** One request to an S3 store: a call is one or several. */
+export interface StoreAttemptEvent {
+  readonly store: StoreCallEvent['store']
+  readonly outcome: 'answered' | 'refused' | 'unanswered'
+  /** Why it is sent anew, if it is: nobody answered, the store asks for it, or something of ours was put right. */
+  readonly again?: 'unanswered' | 'transient' | 'credentials' | 'region' | 'clock'
+}
+
+/** What an hourly look at all multipart uploads found. */
+export interface UploadsSeenEvent {
+  /** Whether it has seen all of them. */
+  readonly complete: boolean
+  /** Those that clients may go on with. */
+  readonly open: number
+  /** Deleted, because their clients had gone; and what crashes had left of some. */
+  readonly abandoned: number
+  readonly leftovers: number
+  /** Due, and still there. */
+  readonly stuck: number
+}
+
+/** How far a job over keys or objects is, or how it ended. */
+export interface JobSeenEvent {
+  readonly job: string
+  /** Processes that are at it. */
+  readonly running: number
+  /** Milliseconds since 1970. */
+  readonly begun: number
+  readonly bytes: number
+  /** By what came of them. */
+  readonly counts: Readonly<Record<string, number>>
+}
+
+/** Something that ends by itself. */
+export interface ExpiryEvent {
+  readonly what: 'certificate' | 'token'
+  /** The listener, or the alias of the key manager. */
+  readonly name: string
+  /** Milliseconds since 1970; `undefined` if it has no end any more. */
+  readonly at: number | undefined
+}
+
+/** The settings were read: at the start, or anew. `refused`: the old ones stay. */
+export interface SettingsReadEvent {
+  readonly outcome: 'started' | 'applied' | 'refused'
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
+
+/** A number that can be asked for at any time. Told once, when there is something to ask; a later one takes its place. */
+export interface LiveNumberEvent {
+  readonly what: 'connections' | 'gathered-bytes' | 'gather-limit' | 'background' | 'store-requests' | 'store-queue'
+  /** The store that it is about. */
+  readonly of?: StoreCallEvent['store']
+  readonly read: () => number | Promise<number>
 }
 
 /** Something an operator should look at although no request failed. */
@@ -95,9 +163,11 @@ export interface WaitingEvent {
   readonly bucket: string
 }
 
+export const KEY_CACHE_EVENTS = ['hit', 'miss', 'stale', 'evicted', 'rejected'] as const
+
 /** What came of a look for an open bucket key, or that one left the cache for want of room. `stale`: used although it is old, because its manager is away; `rejected`: the manager opened something else. */
 export interface KeyCacheEvent {
-  readonly event: 'hit' | 'miss' | 'stale' | 'evicted' | 'rejected'
+  readonly event: (typeof KEY_CACHE_EVENTS)[number]
 }
 
 /** What is known of a key manager elsewhere: `open` means that it has not answered and is not asked. */
@@ -140,6 +210,8 @@ export interface RotationEvent {
 /** How many open bucket keys this process keeps. */
 export interface KeyCacheSizeEvent {
   readonly entries: number
+  /** Milliseconds since that of them was opened which was opened first; 0 without any. For whoever asks later. */
+  readonly oldest: () => number
 }
 
 /** One call of a key manager elsewhere and what came of it. `not-asked`: it has not answered before, and nobody was let through. */
@@ -182,8 +254,15 @@ function typed<T>(name: string): Channel<T> {
   }
 }
 
+export const requestBegun: Channel<RequestBegunEvent> = typed('sealgate:request-begun')
 export const requestDone: Channel<RequestEvent> = typed('sealgate:request')
 export const storeCall: Channel<StoreCallEvent> = typed('sealgate:store-call')
+export const storeAttempt: Channel<StoreAttemptEvent> = typed('sealgate:store-attempt')
+export const liveNumber: Channel<LiveNumberEvent> = typed('sealgate:live-number')
+export const settingsRead: Channel<SettingsReadEvent> = typed('sealgate:settings-read')
+export const expirySeen: Channel<ExpiryEvent> = typed('sealgate:expiry')
+export const uploadsSeen: Channel<UploadsSeenEvent> = typed('sealgate:uploads')
+export const jobSeen: Channel<JobSeenEvent> = typed('sealgate:job')
 export const plaintextSeen: Channel<PlaintextEvent> = typed('sealgate:plaintext')
 export const plaintextLeft: Channel<PlaintextLeftEvent> = typed('sealgate:plaintext-left')
 export const configurationWaits: Channel<WaitingEvent> = typed('sealgate:configuration-waits')

@@ -97,7 +97,7 @@ export class AdminListener {
         waiting: async () => [],
         draining: () => false,
         report: () => undefined,
-        metrics: { contentType: 'text/plain', text: async () => 'up 1\n' },
+        scrape: async () => ({ contentType: 'text/plain', text: 'up 1\n' }),
         api: { access: createAdminAccess(tokens), answer: this.api.answer, clock },
       },
       tls,

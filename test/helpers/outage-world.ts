@@ -114,7 +114,7 @@ export class OutageWorld {
       waiting: async () => [],
       draining: () => false,
       report: () => undefined,
-      metrics: { contentType: 'text/plain', text: async () => '' },
+      scrape: async () => ({ contentType: 'text/plain', text: '' }),
     })
     const ready = async () => {
       const answer = await admin.inject('/readyz')
@@ -163,7 +163,8 @@ export class OutageWorld {
 
   /** The value of a metric by its name and labels, as they stand in the text. */
   async metric(name: string): Promise<number> {
-    const line = (await this.#metrics.text()).split('\n').find((one) => one.startsWith(`${name} `))
+    const { text } = await this.#metrics.scrape(undefined)
+    const line = text.split('\n').find((one) => one.startsWith(`${name} `))
     return line === undefined ? 0 : Number(line.slice(name.length + 1))
   }
 

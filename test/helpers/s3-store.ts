@@ -1,7 +1,7 @@
 /** Our S3 backend, pointed at any server. */
 import { S3Store } from '../../src/backends/s3.ts'
 import type { TransportOptions } from '../../src/backends/s3/agent.ts'
-import { StoreClient } from '../../src/backends/s3/client.ts'
+import { type Attempt, StoreClient } from '../../src/backends/s3/client.ts'
 import { StoreCredentials } from '../../src/backends/s3/credentials.ts'
 import { type Profile, PROFILES } from '../../src/backends/s3/profiles.ts'
 import type { RetryPolicy, Timing } from '../../src/attempts.ts'
@@ -20,6 +20,10 @@ export interface S3StoreOptions {
   readonly copyRequestLimit?: number
   /** Told of every request that is sent. */
   readonly onSend?: (request: TransportRequest) => void
+  /** Told of what came of each. */
+  readonly onAttempt?: (attempt: Attempt) => void
+  /** Told of what carries them. */
+  readonly onTransport?: (transport: Transport) => void
 }
 
 class ToldTransport extends Transport {
@@ -39,14 +43,17 @@ class ToldTransport extends Transport {
 export function s3Store(options: S3StoreOptions): S3Store {
   const { endpoint, profile, retry, timing, idleTimeout = 10_000, region = 'us-east-1', copyRequestLimit } = options
   const fixed = { accessKeyId: ACCESS_KEY, secretAccessKey: SECRET_KEY }
+  const transport = new ToldTransport(
+    { connections: options.connections ?? 64, connectTimeout: 2_000, idleTimeout, tls: { insecure: false } },
+    options.onSend ?? (() => undefined),
+  )
+  options.onTransport?.(transport)
   const client = new StoreClient({
     endpoint,
     region,
     pathStyle: true,
-    transport: new ToldTransport(
-      { connections: options.connections ?? 64, connectTimeout: 2_000, idleTimeout, tls: { insecure: false } },
-      options.onSend ?? (() => undefined),
-    ),
+    transport,
+    onAttempt: options.onAttempt ?? (() => undefined),
     credentials:
       options.credentials ??
       new StoreCredentials({ provider: async () => fixed, check: () => undefined, now: () => Date.now() }),

@@ -240,7 +240,7 @@ describe('what nothing acts on', () => {
       draining: () => false,
       waiting: () => (failing ? Promise.reject(new Error('the store is away')) : waitingConfigurations(gateway.store)),
       report: () => undefined,
-      metrics: { contentType: 'text/plain', text: () => Promise.resolve('') },
+      scrape: async () => ({ contentType: 'text/plain', text: '' }),
     })
     const answer = await admin.inject('/readyz')
     return { status: answer.statusCode, body: answer.json<unknown>() }

@@ -52,7 +52,17 @@ export interface ClientParts {
   readonly credentials: StoreCredentials
   readonly retry: RetryPolicy
   readonly timing: Timing
+  /** Is told of each request, and of why it is sent anew if it is. */
+  readonly onAttempt?: (attempt: Attempt) => void
 }
+
+export interface Attempt {
+  readonly outcome: 'answered' | 'refused' | 'unanswered'
+  readonly again?: 'unanswered' | 'transient' | Remedy
+}
+
+/** What about us has to change before the same request can succeed. */
+type Remedy = 'credentials' | 'region' | 'clock'
 
 const ERROR_BYTES = 1024 * 1024
 const SKEW_MILLISECONDS = 60_000
@@ -129,29 +139,33 @@ export class StoreClient {
     const progress: Progress = { begun: false, signedWith: undefined }
     for (;;) {
       const outcome = await this.#attempt(call, progress)
-      if (outcome.kind === 'answered') return outcome
+      if (outcome.kind === 'answered') return this.#told(outcome)
       // Also for a body that is spent: the client's next request should not fail for the same cause.
       const remedy = outcome.kind === 'failed' ? await this.#remedy(call, outcome.failure, progress) : undefined
       if (remedy === 'credentials') credentials.forget(progress.signedWith)
       const repeatable = call.replayable === true || call.body === undefined || !progress.begun
-      if (!repeatable) return outcome
+      if (!repeatable) return this.#told(outcome)
       if (remedy !== undefined && !mended.has(remedy)) {
         // A cause that we can mend ourselves: once, and at once.
         mended.add(remedy)
+        this.#told(outcome, remedy)
         continue
       }
-      if (outcome.kind === 'failed' && !isTransient(outcome.failure)) return outcome
+      if (outcome.kind === 'failed' && !isTransient(outcome.failure)) return this.#told(outcome)
       const asked = outcome.kind === 'failed' ? outcome.failure.headers['retry-after'] : undefined
-      if (!(await attempts.again(retryAfter(asked, timing.now())))) return outcome
+      if (!(await attempts.again(retryAfter(asked, timing.now())))) return this.#told(outcome)
+      this.#told(outcome, outcome.kind === 'failed' ? 'transient' : 'unanswered')
     }
   }
 
-  /** What about us has to change before the same request can succeed. Learns regions and the store's clock on the way. */
-  async #remedy(
-    { bucket }: StoreCall,
-    failure: Failure,
-    { signedWith }: Progress,
-  ): Promise<'credentials' | 'region' | 'clock' | undefined> {
+  #told(outcome: Outcome, again?: Attempt['again']): Outcome {
+    const kind = outcome.kind === 'failed' ? 'refused' : outcome.kind
+    this.#parts.onAttempt?.({ outcome: kind, ...(again === undefined ? {} : { again }) })
+    return outcome
+  }
+
+  /** Learns regions and the store's clock on the way. */
+  async #remedy({ bucket }: StoreCall, failure: Failure, { signedWith }: Progress): Promise<Remedy | undefined> {
     if (isStaleCredential(failure)) return 'credentials'
     if (mayBeSkew(failure, this.#parts.timing.now() + this.#skew)) {
       const theirs = Date.parse(failure.headers['date'] ?? '')

@@ -53,6 +53,8 @@ const READ_AHEAD_BYTES = 256 * 1024
 export class Transport {
   readonly #handedOn: Dispatcher
   readonly #others: Dispatcher
+  /** Requests that have a connection, and those that wait for one. */
+  readonly load = { open: 0, queued: 0 }
   /** Tasks that have a connection of `#handedOn`, or wait for one. */
   readonly #reading = new WeakSet<AbortSignal>()
 
@@ -66,8 +68,17 @@ export class Transport {
     return new Promise((resolve, reject) => {
       const { signal: task } = request
       const first = request.handedOn === true && (task === undefined || !this.#reading.has(task))
-      const exchange = new Exchange(request, resolve, reject, () => {
-        if (first && task !== undefined) this.#reading.delete(task)
+      const { load } = this
+      load.queued += 1
+      const exchange = new Exchange(request, resolve, reject, {
+        begun: () => {
+          load.queued -= 1
+          load.open += 1
+        },
+        settled: (begun) => {
+          load[begun ? 'open' : 'queued'] -= 1
+          if (first && task !== undefined) this.#reading.delete(task)
+        },
       })
       if (task?.aborted === true) return exchange.onResponseError(undefined, reasonOf(task))
       if (first && task !== undefined) this.#reading.add(task)
@@ -95,6 +106,13 @@ export class Transport {
 /** Made once: each exchange ends, and few have anybody who waits. */
 const ENDED = new Error('the exchange has ended')
 
+interface ExchangeEvents {
+  /** It has a connection. */
+  readonly begun: () => void
+  /** Once. */
+  readonly settled: (begun: boolean) => void
+}
+
 /** One request on its way: undici's handler. */
 class Exchange implements Dispatcher.DispatchHandler {
   /** undici takes any iterable, which its types do not say. */
@@ -102,7 +120,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #resolve: (response: TransportResponse) => void
   readonly #reject: (error: unknown) => void
   readonly #signal: AbortSignal | undefined
-  readonly #onSettled: () => void
+  readonly #on: ExchangeEvents
   readonly #onAbort: () => void
   #controller: Dispatcher.DispatchController | undefined
   #received: Incoming | undefined
@@ -115,7 +133,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     { body, signal }: TransportRequest,
     resolve: (response: TransportResponse) => void,
     reject: (error: unknown) => void,
-    onSettled: () => void,
+    on: ExchangeEvents,
   ) {
     const sent = (): Readable =>
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see `body`
@@ -124,7 +142,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#resolve = resolve
     this.#reject = reject
     this.#signal = signal
-    this.#onSettled = onSettled
+    this.#on = on
     this.#onAbort = () => {
       if (signal === undefined) return
       // One that still waits for a connection has no controller; it is dropped when its turn comes.
@@ -137,6 +155,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     // Thrown, it spares the connection, on which nothing was sent yet.
     if (this.#signal?.aborted === true) throw reasonOf(this.#signal)
+    if (this.#controller === undefined) this.#on.begun()
     this.#controller = controller
     // Whatever becomes of the request now, its body cannot be begun again.
     if (this.body !== null && !Buffer.isBuffer(this.body)) this.#begun = true
@@ -181,8 +200,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #settle(): void {
+    if (!this.#ended) this.#on.settled(this.#controller !== undefined)
     this.#ended = true
-    this.#onSettled()
     this.#interrupt(ENDED)
     this.#signal?.removeEventListener('abort', this.#onAbort)
   }

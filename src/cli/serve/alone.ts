@@ -6,12 +6,13 @@ import {
   reload,
   reloadAdmin,
 } from '../../compose.ts'
+import { tellExpiries } from '../../compose/expiries.ts'
 import type { Live } from '../../compose/live.ts'
 import { drain } from '../../http/shutdown.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
-import { collectMetrics } from '../../telemetry/metrics.ts'
 import { type CommandContext, print } from '../context.ts'
 import { listen } from './listen.ts'
+import { openMetrics } from './metrics.ts'
 import { keepReloading, type Start } from './reloading.ts'
 import { reportAtStart } from './report-waiting.ts'
 import { welcome } from './welcome.ts'
@@ -21,18 +22,27 @@ export async function serveAlone(context: CommandContext, { configPath, files, l
   const { settings } = live
   const logger = createLogger(settings.log.level, context.stderr)
   const stopLog = logChannels(logger)
-  const metrics = collectMetrics()
+  const metrics = openMetrics(settings)
   const components = await openComponents(settings, { housekeeping: true, live })
   const app = composeS3Server(settings, components, live)
   let draining = false
   const { dependencies, waiting } = components
   const api = composeAdminApi(components)
   const { answer } = api
-  const admin = composeAdminServer(live, { dependencies, waiting, draining: () => draining, metrics, answer })
+  const admin = composeAdminServer(live, {
+    dependencies,
+    waiting,
+    draining: () => draining,
+    scrape: metrics.scrape,
+    answer,
+  })
   reportAtStart(components)
+  tellExpiries(live)
   const apply = (next: Live): void => {
     reload(app, components, next)
     reloadAdmin(admin, next)
+    metrics.apply(next.settings)
+    tellExpiries(next)
   }
   const stopReloading = keepReloading({ context, configPath, logger, apply }, { live, files })
   try {

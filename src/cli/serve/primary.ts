@@ -1,13 +1,16 @@
 import { composeAdminServer, reloadAdmin } from '../../compose.ts'
+import { tellExpiries } from '../../compose/expiries.ts'
 import type { Live } from '../../compose/live.ts'
 import { Unavailable } from '../../errors.ts'
 import type { Found, WaitingCount } from '../../http/admin-server.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
-import { clusterMetrics } from '../../telemetry/metrics.ts'
+import { clusterMetrics } from '../../telemetry/metrics/cluster.ts'
 import { type CommandContext, print } from '../context.ts'
 import { relayTo } from './admin-relay.ts'
 import { askOne, checkWorkers, foundByWorkers } from './health.ts'
 import { listen } from './listen.ts'
+import { openMetrics } from './metrics.ts'
+import { askMetrics } from './metrics-relay.ts'
 import { keepReloading, type Start } from './reloading.ts'
 import { welcome } from './welcome.ts'
 import { Workers } from './workers.ts'
@@ -22,18 +25,25 @@ export async function servePrimary(context: CommandContext, { configPath, files,
   const dependencies = [{ name: 'workers', check: () => checkWorkers(workers.all, settings.server.workers) }]
   const waiting = (): Promise<readonly WaitingCount[]> => askOne(workers.all)
   const elsewhere = (): Promise<readonly Found[]> => foundByWorkers(workers.all)
-  const metrics = clusterMetrics()
+  const own = openMetrics(settings)
+  const metrics = clusterMetrics({
+    own: own.snapshot,
+    workers: () => new Map([...workers.listening].map((worker) => [worker.id, () => askMetrics(worker)])),
+  })
+  workers.onGone((worker) => metrics.forget(worker.id))
+  tellExpiries(live)
   const answer = relayTo(workers.listening)
   const admin = composeAdminServer(live, {
     dependencies,
     elsewhere,
     waiting,
     draining: () => draining,
-    metrics,
+    scrape: metrics.scrape,
     answer,
   })
   const apply = async (next: Live): Promise<void> => {
     reloadAdmin(admin, next)
+    tellExpiries(next)
     await workers.reload(next)
   }
   const stopReloading = keepReloading({ context, configPath, logger, apply }, { live, files })
@@ -53,6 +63,7 @@ export async function servePrimary(context: CommandContext, { configPath, files,
     await stopReloading()
     await workers.stop(settings.server.shutdownGrace)
     await admin.close()
+    own.stop()
     stopLog()
   }
 }

@@ -1,10 +1,11 @@
 /** Reads the settings anew when a file of theirs has changed, or when the process is told to (SIGHUP). */
 import { type Stats, unwatchFile, watchFile } from 'node:fs'
 import { resolve } from 'node:path'
+import { clock } from '../../compose.ts'
 import { filesOf, type Live, readLive } from '../../compose/live.ts'
 import { mergeSettings } from '../../config/reload.ts'
 import type { Settings } from '../../config/settings.ts'
-import { alarm } from '../../telemetry/channels.ts'
+import { alarm, settingsRead } from '../../telemetry/channels.ts'
 import type { createLogger } from '../../telemetry/logger.ts'
 import { type CommandContext, settingsOf } from '../context.ts'
 
@@ -77,6 +78,7 @@ export function keepReloading(parts: ReloadingParts, start: Omit<Start, 'configP
     }
   }
   look(start.files)
+  settingsRead.publish({ outcome: 'started', at: clock() })
   // What has changed since it was read, while stores were opened, is older than what the first look knows.
   soon = setTimeout(() => isStale(parts, live) && reload(CHANGED), QUIET_MILLISECONDS)
   parts.context.onHangup(() => reload('SIGHUP'))
@@ -107,10 +109,12 @@ async function reloadOnce({ context, configPath, logger, apply }: ReloadingParts
     const live = readLive(settings)
     await apply(live)
     logger.level = settings.log.level
+    settingsRead.publish({ outcome: 'applied', at: clock() })
     logger.info({ changed: [...changed, ...exchanged(old, live)], why }, 'the settings were read anew')
     if (waiting.length > 0) logger.warn({ settings: waiting }, 'these settings have changed and wait for a restart')
     return { live, files }
   } catch (cause) {
+    settingsRead.publish({ outcome: 'refused', at: clock() })
     alarm.publish({ what: 'the settings were not read anew: the old ones stay', detail: { why }, cause })
     return { live: old, files }
   }

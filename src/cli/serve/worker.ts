@@ -4,11 +4,12 @@ import { type Components, composeAdminApi, composeS3Server, openComponents, relo
 import type { Live } from '../../compose/live.ts'
 import { drain } from '../../http/shutdown.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
-import { collectMetrics } from '../../telemetry/metrics.ts'
 import type { CommandContext } from '../context.ts'
 import { answerAdmin } from './admin-relay.ts'
 import { answerHealth } from './health.ts'
 import { listen } from './listen.ts'
+import { type ServingMetrics, openMetrics } from './metrics.ts'
+import { answerMetrics } from './metrics-relay.ts'
 import { HELLO, isTold, STOP, type Told, type WorkerMessage } from './messages.ts'
 import { reportAtStart } from './report-waiting.ts'
 
@@ -30,11 +31,12 @@ async function serveAs(context: CommandContext, primary: Primary, live: Live): P
   const { settings } = live
   const logger = createLogger(settings.log.level, context.stderr)
   const stopLog = logChannels(logger)
-  const metrics = collectMetrics({ worker: true })
+  const metrics = openMetrics(settings)
+  process.on('message', (message) => void answerMetrics(message, metrics))
   try {
     const components = await openComponents(settings, { housekeeping: true, live })
     try {
-      if (!primary.stopped) await serveUntilStopped(context, primary, { live, components, logger })
+      if (!primary.stopped) await serveUntilStopped(context, primary, { live, components, logger, metrics })
     } finally {
       await components.close()
     }
@@ -48,12 +50,13 @@ interface Serving {
   readonly live: Live
   readonly components: Components
   readonly logger: ReturnType<typeof createLogger>
+  readonly metrics: ServingMetrics
 }
 
 async function serveUntilStopped(
   context: CommandContext,
   primary: Primary,
-  { live, components, logger }: Serving,
+  { live, components, logger, metrics }: Serving,
 ): Promise<void> {
   const { server } = live.settings
   const app = composeS3Server(live.settings, components, live)
@@ -63,6 +66,7 @@ async function serveUntilStopped(
   const apply = (next: Live): void => {
     reload(app, components, next)
     logger.level = next.settings.log.level
+    metrics.apply(next.settings)
   }
   primary.serves({ components, api, apply })
   try {

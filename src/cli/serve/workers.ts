@@ -20,6 +20,7 @@ export class Workers {
   readonly #answers = new EventEmitter()
   #live: Live
   #round = 0
+  #gone: (worker: Worker) => void = () => undefined
   #stopping = false
 
   /** `live` is what they begin with. */
@@ -37,6 +38,11 @@ export class Workers {
     return this.#listening
   }
 
+  /** Calls `listener` with each that has ended. */
+  onGone(listener: (worker: Worker) => void): void {
+    this.#gone = listener
+  }
+
   /** The address that it serves at; `undefined` if it ended before it did. */
   fork(): Promise<string | undefined> {
     const worker = cluster.fork()
@@ -44,6 +50,7 @@ export class Workers {
     worker.on('exit', (code) => {
       this.#all.delete(worker)
       this.#listening.delete(worker)
+      this.#gone(worker)
       if (this.#stopping) return
       this.#logger.error({ code }, 'a worker ended; starting another')
       setTimeout(() => this.#stopping || void this.fork(), REPLACED_AFTER_MILLISECONDS)

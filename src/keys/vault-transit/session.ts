@@ -22,6 +22,8 @@ export interface SessionParts {
   readonly after: (milliseconds: number, work: () => Promise<void>) => () => void
   /** Of what somebody should look at while the token is still good. */
   readonly onTrouble: (what: string) => void
+  /** Of when the token that is used from now on ends, in milliseconds since 1970; `undefined` without an end. */
+  readonly onToken?: (ends: number | undefined) => void
 }
 
 interface Held {
@@ -186,6 +188,7 @@ export class VaultSession {
     if (this.#closed) throw this.#closedError()
     if (this.#held?.token !== held.token) this.#troubled = false
     this.#held = held
+    this.#parts.onToken?.(held.expires === Number.POSITIVE_INFINITY ? undefined : held.expires)
     this.#plan(held, (held.expires - this.#parts.now()) * RENEWAL_SHARE)
     return held
   }
