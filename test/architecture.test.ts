@@ -8,7 +8,17 @@ const MAY: Record<string, { folders: string[]; packages: string[] }> = {
   format: { folders: [], packages: ['node:crypto'] },
   s3: { folders: [], packages: ['node:crypto', 'node:zlib', 'saxes', 'hash-wasm'] },
   config: { folders: [], packages: ['node:path', 'zod', 'yaml'] },
-  telemetry: { folders: [], packages: ['node:diagnostics_channel', 'pino', 'prom-client'] },
+  telemetry: {
+    folders: [],
+    packages: [
+      'node:crypto',
+      'node:diagnostics_channel',
+      'pino',
+      'prom-client',
+      // Its types alone: compose/ loads it for who traces.
+      '@opentelemetry/exporter-trace-otlp-proto',
+    ],
+  },
   access: { folders: ['s3', 'config'], packages: ['node:crypto'] },
   keys: { folders: ['format'], packages: ['node:crypto', 'node:fs/promises', 'node:path', 'node:util', 'zod'] },
   // Rows of single providers count in place of that of their folder.

@@ -17,6 +17,7 @@ import { rmCommand } from './rm.ts'
 import { scrubCommand } from './scrub.ts'
 import { serveCommand } from './serve.ts'
 import { uploadsCommand } from './uploads.ts'
+import { VERSION } from './version.ts'
 
 /** What the exit code of a command says. */
 export const EXIT_CODES = {
@@ -29,8 +30,6 @@ export const EXIT_CODES = {
 
 const EXIT_LINE =
   '\nExit codes: 0 done, 1 failed, 2 wrong arguments or settings, 3 no answer or no room, 4 damaged data or wrong key\n'
-
-export const VERSION = '0.1.0'
 
 export function createProgram(context: CommandContext): Command {
   const codes = Object.entries(EXIT_CODES).map(([code, meaning]) => `  ${code}  ${meaning}`)

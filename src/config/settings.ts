@@ -11,6 +11,7 @@ import { corsRules, publicAccess, publicUrls } from './browser-settings.ts'
 import { alias, keys } from './key-settings.ts'
 import { count, duration, listenAddress, path, quantity, region, secret, size, switchedOff } from './shapes.ts'
 import { backend, state, type StoreSettings } from './store-settings.ts'
+import { telemetry } from './telemetry-settings.ts'
 import { DURATION_PATTERN, parseDuration } from './units.ts'
 
 const domainName = z
@@ -223,6 +224,7 @@ export const settingsSchema = z.strictObject({
   checksums: checksums.prefault({}).describe('Checksums of objects.'),
   limits: limits.prefault({}).describe('What one process may use.'),
   log: log.prefault({}).describe('The log, JSON lines on standard error.'),
+  telemetry: telemetry.prefault({}).describe('What is told to programs elsewhere.'),
 })
 
 /** Settings after the schema, before defaults that depend on other settings. */

@@ -14,7 +14,7 @@ import { Headers } from '../s3/headers.ts'
 import { isBuilt, OPERATIONS } from '../s3/operation.ts'
 import type { OperationName } from '../s3/operation-name.ts'
 import { withQueryHeaders } from '../s3/screen.ts'
-import { type AuthKind, requestDone, type RequestEvent } from '../telemetry/channels.ts'
+import { type AuthKind, requestBegun, requestDone, type RequestEvent } from '../telemetry/channels.ts'
 import { Meter } from '../telemetry/meter.ts'
 import { clientFacts } from './client-facts.ts'
 import { crossOrigin } from './cross-origin.ts'
@@ -47,6 +47,7 @@ interface Trace {
   auth?: AuthKind
   objectBytes?: number
   versionId?: string
+  traceId?: string
 }
 
 /** Operations that may take minutes because they move or join data. */
@@ -76,6 +77,7 @@ export async function serve(
     meter: new Meter(),
   }
   const trace: Trace = { operation: 'unknown', meter: context.meter }
+  beginTrace(raw, trace)
   let failure: unknown
   let complete = true
   try {
@@ -96,6 +98,14 @@ export async function serve(
     milliseconds: performance.now() - started,
     ...(context.answered === undefined ? {} : { firstByteMilliseconds: context.answered - started }),
   })
+}
+
+function beginTrace({ headers }: IncomingMessage, trace: Trace): void {
+  if (!requestBegun.heard) return
+  const { meter } = trace
+  const header = (name: string): string | undefined => headers[name]?.toString()
+  requestBegun.publish({ meter, header })
+  if (meter.trace?.sampled === true) trace.traceId = meter.trace.traceId
 }
 
 /** How a request ended, for the log. */

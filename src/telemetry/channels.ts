@@ -22,6 +22,13 @@ export interface ClientFacts {
 /** How a request was authenticated, in the words of S3's access log; anonymous ones are not. */
 export type AuthKind = 'AuthHeader' | 'QueryString' | 'PostPolicy'
 
+/** A request on the S3 listener begins. Whoever traces it says so in its meter. */
+export interface RequestBegunEvent {
+  readonly meter: Meter
+  /** As the client wrote it; several of one name are joined by commas. */
+  readonly header: (name: 'traceparent' | 'tracestate') => string | undefined
+}
+
 /** One finished request on the S3 listener. */
 export interface RequestEvent {
   readonly requestId: string
@@ -32,6 +39,8 @@ export interface RequestEvent {
   readonly client: () => ClientFacts
   readonly auth?: AuthKind
   readonly meter: Meter
+  /** In hex, if its spans are told to a collector. */
+  readonly traceId?: string
   /** Plaintext bytes of the whole object that was read or written. */
   readonly objectBytes?: number
   readonly versionId?: string
@@ -64,6 +73,24 @@ export interface StoreCallEvent {
   readonly milliseconds: number
   /** Of whom it was asked for. */
   readonly meter: Meter
+  /** Its span, in hex, if the store was told of it. */
+  readonly spanId?: string
+}
+
+/** A request that is traced has waited for a bucket key. */
+export interface KeyWaitEvent {
+  readonly meter: Meter
+  /** In the time of `performance.now()`. */
+  readonly begun: number
+  readonly milliseconds: number
+  /** Absent if there was none. */
+  readonly manager?: string
+}
+
+/** What became of spans. `dropped`: there was no room for them; `failed`: the collector did not take them. */
+export interface SpansEvent {
+  readonly outcome: 'exported' | 'dropped' | 'failed'
+  readonly spans: number
 }
 
 /** Something an operator should look at although no request failed. */
@@ -182,6 +209,7 @@ function typed<T>(name: string): Channel<T> {
   }
 }
 
+export const requestBegun: Channel<RequestBegunEvent> = typed('sealgate:request-begun')
 export const requestDone: Channel<RequestEvent> = typed('sealgate:request')
 export const storeCall: Channel<StoreCallEvent> = typed('sealgate:store-call')
 export const plaintextSeen: Channel<PlaintextEvent> = typed('sealgate:plaintext')
@@ -195,3 +223,5 @@ export const keyManager: Channel<KeyManagerEvent> = typed('sealgate:key-manager'
 export const keyCall: Channel<KeyCallEvent> = typed('sealgate:key-call')
 export const keyFailover: Channel<KeyFailoverEvent> = typed('sealgate:key-failover')
 export const audit: Channel<AuditEvent> = typed('sealgate:audit')
+export const keyWait: Channel<KeyWaitEvent> = typed('sealgate:key-wait')
+export const spans: Channel<SpansEvent> = typed('sealgate:spans')

@@ -10,6 +10,7 @@ import {
   plaintextSeen,
   ROTATION_PHASES,
   rotationSeen,
+  spans as spansTold,
 } from './channels.ts'
 
 export interface Metrics {
@@ -48,6 +49,7 @@ export function collectMetrics({ worker = false }: { readonly worker?: boolean }
     ...countKeys(registry),
     ...countKeyCalls(registry),
     ...showRotation(registry),
+    ...countSpans(registry),
     plaintextSeen.subscribe(({ bucket }) => seen.inc({ bucket: label(bucket) })),
     plaintextLeft.subscribe((event) => {
       const labels = { bucket: label(event.bucket) }
@@ -126,6 +128,16 @@ function showRotation(registry: Registry): readonly (() => void)[] {
     for (const outcome of ['total', 'examined', 'rewrapped', 'failed'] as const) keys.set({ outcome }, event[outcome])
   })
   return [stop]
+}
+
+function countSpans(registry: Registry): readonly (() => void)[] {
+  const counter = new Counter({
+    registers: [registry],
+    labelNames: ['outcome'],
+    name: 'sealgate_trace_spans_total',
+    help: 'Spans that the collector has taken (exported), has not taken (failed), or that found no room in the queue (dropped).',
+  })
+  return [spansTold.subscribe(({ outcome, spans }) => counter.inc({ outcome }, spans))]
 }
 
 /** Seconds: from a token in this machine to what the longest timeout allows. */

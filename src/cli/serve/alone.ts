@@ -3,10 +3,12 @@ import {
   composeAdminServer,
   composeS3Server,
   openComponents,
+  random,
   reload,
   reloadAdmin,
 } from '../../compose.ts'
 import type { Live } from '../../compose/live.ts'
+import { openTracing } from '../../compose/tracing.ts'
 import { drain } from '../../http/shutdown.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
 import { collectMetrics } from '../../telemetry/metrics.ts'
@@ -14,6 +16,7 @@ import { type CommandContext, print } from '../context.ts'
 import { listen } from './listen.ts'
 import { keepReloading, type Start } from './reloading.ts'
 import { reportAtStart } from './report-waiting.ts'
+import { VERSION } from '../version.ts'
 import { welcome } from './welcome.ts'
 
 /** One process: both listeners over the same components. */
@@ -23,6 +26,14 @@ export async function serveAlone(context: CommandContext, { configPath, files, l
   const stopLog = logChannels(logger)
   const metrics = collectMetrics()
   const components = await openComponents(settings, { housekeeping: true, live })
+  const endTracing = await openTracing({
+    settings: () => components.inEffect.settings,
+    version: VERSION,
+    random,
+  }).catch(async (error: unknown) => {
+    await components.close()
+    throw error
+  })
   const app = composeS3Server(settings, components, live)
   let draining = false
   const { dependencies, waiting } = components
@@ -47,6 +58,7 @@ export async function serveAlone(context: CommandContext, { configPath, files, l
     await api.close()
     await admin.close()
     await app.close()
+    await endTracing()
     await components.close()
     metrics.stop()
     stopLog()
