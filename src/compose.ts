@@ -11,6 +11,7 @@ import { CREDENTIALS_FILE, credentialsOf, InEffect, type Live, readLive } from '
 import { contacted, probing, withConditionalWrites } from './compose/first-contact.ts'
 import { keyDependencies } from './compose/key-health.ts'
 import { openManagers } from './compose/key-managers.ts'
+import { profilerOf } from './compose/profiler.ts'
 import { rotating, takePart } from './compose/rotation.ts'
 import { openS3Store } from './compose/s3-store.ts'
 import { timingOf } from './compose/timing.ts'
@@ -193,6 +194,7 @@ export function composeAdminApi({
     uploads: abandonedUploads,
     store: gateway.store,
     abandonedAfter: () => inEffect.settings.uploads.abandonedAfter,
+    profiler: () => profilerOf(inEffect.settings, clock),
     clock,
   })
 }

@@ -13,6 +13,14 @@ const MAY: Record<string, { folders: string[]; packages: string[] }> = {
     packages: [
       'node:crypto',
       'node:diagnostics_channel',
+      'node:inspector',
+      'node:inspector/promises',
+      'node:perf_hooks',
+      'node:timers/promises',
+      'node:util',
+      'node:v8',
+      'node:zlib',
+      'pprof-format',
       'pino',
       'prom-client',
       // Its types alone: compose/ loads it for who traces.

@@ -13,6 +13,7 @@ import { drain } from '../../http/shutdown.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
 import { collectMetrics } from '../../telemetry/metrics.ts'
 import { type CommandContext, print } from '../context.ts'
+import { answerAlone } from './admin-relay.ts'
 import { listen } from './listen.ts'
 import { keepReloading, type Start } from './reloading.ts'
 import { reportAtStart } from './report-waiting.ts'
@@ -38,7 +39,7 @@ export async function serveAlone(context: CommandContext, { configPath, files, l
   let draining = false
   const { dependencies, waiting } = components
   const api = composeAdminApi(components)
-  const { answer } = api
+  const answer = answerAlone(api)
   const admin = composeAdminServer(live, { dependencies, waiting, draining: () => draining, metrics, answer })
   reportAtStart(components)
   const apply = (next: Live): void => {
