@@ -89,31 +89,45 @@ export function instrumented(store: ObjectStore, role: StoreCallEvent['store']):
     }
 
     /** Runs one call, and tells of it. */
-    async follow<T>(call: string, run: (target: ObjectStore) => Promise<T>, sent?: Sent): Promise<T> {
-      const meter = this.#meter
-      const carried = meter.trace?.carry?.()
-      const begun = performance.now()
-      let outcome: StoreCallEvent['outcome'] = 'ok'
-      try {
-        return await run(carried === undefined ? store : (store.carrying?.(carried.headers) ?? store))
-      } catch (error) {
-        outcome = outcomeOf(error)
-        throw error
-      } finally {
-        // While it waits for our bytes the store is not what takes time.
-        const milliseconds = performance.now() - begun - (sent?.waited ?? 0)
-        meter.storeCalls += 1
-        meter.storeMilliseconds += milliseconds
-        if (storeCall.heard) {
-          const span = carried === undefined ? {} : { spanId: carried.spanId }
-          storeCall.publish({ store: role, call, outcome, begun, milliseconds, meter, ...span })
-        }
-      }
+    follow<T>(call: string, run: (target: ObjectStore) => Promise<T>, sent?: Sent): Promise<T> {
+      return followed({ store, role, meter: this.#meter, call, sent }, run)
     }
   }
   Object.assign(View.prototype, plainMethods(store), forwardMethod(store))
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the other methods were put into its prototype
   return (meter) => new View(meter) as unknown as ObjectStore
+}
+
+interface Followed {
+  readonly store: ObjectStore
+  readonly role: StoreCallEvent['store']
+  readonly meter: Meter
+  readonly call: string
+  readonly sent: Sent | undefined
+}
+
+async function followed<T>(
+  { store, role, meter, call, sent }: Followed,
+  run: (target: ObjectStore) => Promise<T>,
+): Promise<T> {
+  const carried = meter.trace?.carry?.()
+  const begun = performance.now()
+  let outcome: StoreCallEvent['outcome'] = 'ok'
+  try {
+    return await run(carried === undefined ? store : (store.carrying?.(carried.headers) ?? store))
+  } catch (error) {
+    outcome = outcomeOf(error)
+    throw error
+  } finally {
+    // While it waits for our bytes the store is not what takes time.
+    const milliseconds = performance.now() - begun - (sent?.waited ?? 0)
+    meter.storeCalls += 1
+    meter.storeMilliseconds += milliseconds
+    if (storeCall.heard) {
+      const span = carried === undefined ? {} : { spanId: carried.spanId }
+      storeCall.publish({ store: role, call, outcome, begun, milliseconds, meter, ...span })
+    }
+  }
 }
 
 /** Of which the methods below are part. */

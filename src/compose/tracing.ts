@@ -15,6 +15,9 @@ const CLOSE_MILLISECONDS = 3_000
 /** The newest that run on Node 20. */
 const GRPC_PACKAGES = ['@opentelemetry/exporter-trace-otlp-grpc@0.223.1', '@grpc/grpc-js@1.14.7']
 
+/** Of `ExportResultCode`. */
+const SUCCESS = 0
+
 interface TracingParts {
   /** As they are now. */
   readonly settings: () => Settings
@@ -63,7 +66,8 @@ function sender(exporter: Exporter, parts: OtlpParts): SendSpans {
     new Promise((resolve, reject) => {
       const spans = batch.map((span) => otlpSpan(span, parts))
       exporter.export(spans, ({ code, error }) => {
-        if (code === 0) resolve()
+        // oxlint-disable-next-line typescript/no-unsafe-enum-comparison -- the enumeration is code, in a package that is not ours to load
+        if (code === SUCCESS) resolve()
         else reject(error ?? new Error('the collector gave no reason'))
       })
     })

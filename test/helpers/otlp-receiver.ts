@@ -1,5 +1,5 @@
 /** What receives spans over OTLP, as a collector does: over HTTP or gRPC. */
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
 import protobuf from 'protobufjs'
@@ -94,15 +94,16 @@ function decode(bytes: Uint8Array, into: Pick<OtlpReceiver, 'spans' | 'resources
 
 export async function receiveHttp(): Promise<OtlpReceiver> {
   const received: Omit<OtlpReceiver, 'endpoint' | 'close'> = { spans: [], resources: [], headers: [], refuse: false }
-  const server = createServer(async (request, response: ServerResponse) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const pieces: Buffer[] = []
     for await (const piece of request) pieces.push(piece)
     const wrong = request.url !== '/v1/traces' || request.headers['content-type'] !== 'application/x-protobuf'
-    if (received.refuse || wrong) return response.writeHead(wrong ? 404 : 400).end()
+    if (received.refuse || wrong) return void response.writeHead(wrong ? 404 : 400).end()
     received.headers.push(request.headers)
     decode(Buffer.concat(pieces), received)
-    return response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end()
-  })
+    response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end()
+  }
+  const server = createServer((request, response) => void answer(request, response))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   return Object.assign(received, {

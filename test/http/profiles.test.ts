@@ -30,11 +30,9 @@ function veryBusyFunction(milliseconds: number): number {
 }
 
 async function busyUntil<T>(work: Promise<T>): Promise<T> {
-  let done = false
-  void work.finally(() => {
-    done = true
-  })
-  while (!done) {
+  const done = new AbortController()
+  void work.finally(() => done.abort())
+  while (!done.signal.aborted) {
     veryBusyFunction(20)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }

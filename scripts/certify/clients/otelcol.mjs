@@ -168,9 +168,9 @@ async function profiles(cx, folder) {
     return bytes
   }
   const busy = async (kind) => {
-    let done = false
-    const taken = take(kind).finally(() => (done = true))
-    while (!done) await putAndGet(gateway, 5)
+    const done = new AbortController()
+    const taken = take(kind).finally(() => done.abort())
+    while (!done.signal.aborted) await putAndGet(gateway, 5)
     return taken
   }
   const tops = []

@@ -21,6 +21,7 @@ export function otlpSpan(
 ): ReadableSpan {
   return {
     name,
+    // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- types alone are loaded here, and an enumeration is code
     kind: KINDS[kind],
     spanContext: () => ({ traceId, spanId, traceFlags: SAMPLED }),
     ...(parent === undefined
@@ -29,6 +30,7 @@ export function otlpSpan(
     startTime: hrTime(begun),
     endTime: hrTime(begun + milliseconds),
     duration: hrTime(milliseconds),
+    // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- as above
     status: { code: failed ? ERROR : UNSET },
     attributes,
     links: [],
