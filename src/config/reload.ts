@@ -12,7 +12,7 @@ export interface Merged {
 }
 
 /** Groups that take effect as a whole. */
-const LIVE = ['buckets', 'credentials', 'limits', 'log'] as const
+const LIVE = ['buckets', 'bucketsFolder', 'credentials', 'limits', 'log'] as const
 
 /** The settings in effect after a reload. */
 export function mergeSettings(current: Settings, next: Settings): Merged {
@@ -30,6 +30,7 @@ export function mergeSettings(current: Settings, next: Settings): Merged {
     buckets: waits ? current.buckets : next.buckets,
     admin,
     credentials: next.credentials,
+    bucketsFolder: waits ? current.bucketsFolder : next.bucketsFolder,
     limits: next.limits,
     log: next.log,
   }

@@ -3,6 +3,7 @@
  * headers, run it, reply.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { EndUse } from '../access/usage.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse, RequestBody } from '../gateway/gateway.ts'
 import { forwardRequest } from '../gateway/forward.ts'
 import { OPERATION_FUNCTIONS } from '../gateway/operations.ts'
@@ -33,9 +34,13 @@ export interface PipelineParts extends EntranceParts {
   readonly domains: readonly string[]
   /** Where clients reach the listener; see `objectUrl`. */
   readonly publicUrls: readonly string[]
+  readonly admission: Admission
   readonly requestId: () => string
   readonly hostId: string
 }
+
+/** Admits a request of a credential (`undefined`: of nobody's) in a bucket ('': in none), or throws `SlowDown`. What it returns ends the use. */
+export type Admission = (accessKey: string | undefined, bucket: string) => EndUse | undefined
 
 /** What is known of a request so far, for the log. */
 interface Trace {
@@ -86,6 +91,7 @@ export async function serve(
     failure = error
     if (!res.headersSent && !res.destroyed) sendError(context, toS3Error(error))
   }
+  context.endUse?.(context.meter.receivedBytes + context.meter.sentBytes)
   const end = ending(res, failure, complete)
   requestDone.publish({
     requestId: context.requestId,
@@ -156,6 +162,7 @@ async function answer(
   const entered =
     operation === 'PostObject' ? await enterByForm(parts, arriving) : enter(parts, arriving, own !== undefined)
 
+  context.endUse = parts.admission(trace.accessKey, target.bucket ?? '')
   const run = own ?? forwardRequest
   const gone = new AbortController()
   res.on('close', () => gone.abort(CLOSED))

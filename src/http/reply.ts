@@ -1,5 +1,6 @@
 /** A result or an error becomes status, headers and body; here and nowhere else. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { EndUse } from '../access/usage.ts'
 import type { OperationResponse } from '../gateway/gateway.ts'
 import type { S3Error } from '../s3/errors.ts'
 import { renderError } from '../s3/result-xml.ts'
@@ -24,6 +25,8 @@ export interface ReplyContext {
   readonly meter: Meter
   /** When the answer began, in the time of `performance.now()`. */
   answered?: number
+  /** What it has used counts from its end on. */
+  endUse?: EndUse | undefined
   /** What a browser is told of the origin that has asked. */
   crossOrigin?: Readonly<Record<string, string>> | undefined
 }
