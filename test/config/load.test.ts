@@ -55,7 +55,7 @@ describe('settings from nothing', () => {
         shutdownGrace: 30_000,
         workers: 1,
       },
-      admin: { listen: { host: '127.0.0.1', port: 8081 }, tokens: [] },
+      admin: { listen: { host: '127.0.0.1', port: 8081 }, tokens: [], profiling: false },
       backend: { type: 'local', path: 'sealgate-data/objects' },
       uploads: { abandonedAfter: 604_800_000 },
       replicas: 1,

@@ -86,16 +86,20 @@ function keySpans({ keyWaits }: FollowedRequest, { recent }: Making, child: Chil
       failed: manager === undefined,
       attributes: manager === undefined ? { 'error.type': 'no-key' } : { 'sealgate.key.manager': manager },
     })
-    const calls = recent.filter(
-      (one) =>
-        (manager === undefined || one.manager === manager) &&
-        one.ended <= begun + milliseconds + SLACK &&
-        one.ended - one.milliseconds >= begun - SLACK,
-    )
+    const calls = recent
+      .filter(
+        (one) =>
+          (manager === undefined || one.manager === manager) &&
+          one.ended <= begun + milliseconds + SLACK &&
+          one.ended - one.milliseconds >= begun - SLACK,
+      )
+      .slice(0, MOST_CALLS)
     return [wait, ...calls.map((one) => keyCallSpan(one, wait.spanId, child))]
   })
 }
 
+/** Of one wait. */
+const MOST_CALLS = 8
 /** The clock of key calls counts whole milliseconds. */
 const SLACK = 1
 

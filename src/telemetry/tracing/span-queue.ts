@@ -11,6 +11,7 @@ export interface SpanQueueOptions {
   readonly endpoint: string
   /** Spans kept at most, those under way included. */
   readonly most?: number
+  /** Spans sent at once: the longest make less than the 4 MiB that a collector takes over gRPC. */
   readonly batch?: number
   /** How long a span waits for others. */
   readonly delayMilliseconds?: number
@@ -29,7 +30,7 @@ export class SpanQueue {
   #failing = false
   #closed = false
 
-  constructor({ send, endpoint, most = 4_096, batch = 512, delayMilliseconds = 2_000 }: SpanQueueOptions) {
+  constructor({ send, endpoint, most = 4_096, batch = 256, delayMilliseconds = 2_000 }: SpanQueueOptions) {
     this.#send = send
     this.#endpoint = endpoint
     this.#most = most
