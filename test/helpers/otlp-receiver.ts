@@ -1,8 +1,10 @@
 /** What receives spans over OTLP, as a collector does: over HTTP or gRPC. */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
 import protobuf from 'protobufjs'
+import { pem } from './pem.ts'
 
 export interface ReceivedSpan {
   readonly name: string
@@ -92,7 +94,12 @@ function decode(bytes: Uint8Array, into: Pick<OtlpReceiver, 'spans' | 'resources
   }
 }
 
-export async function receiveHttp(): Promise<OtlpReceiver> {
+/** The certificate of the tests, for `localhost`. */
+export interface ReceiverOptions {
+  readonly secure?: boolean
+}
+
+export async function receiveHttp({ secure = false }: ReceiverOptions = {}): Promise<OtlpReceiver> {
   const received: Omit<OtlpReceiver, 'endpoint' | 'close'> = { spans: [], resources: [], headers: [], refuse: false }
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const pieces: Buffer[] = []
@@ -103,11 +110,12 @@ export async function receiveHttp(): Promise<OtlpReceiver> {
     decode(Buffer.concat(pieces), received)
     response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end()
   }
-  const server = createServer((request, response) => void answer(request, response))
+  const listener = (request: IncomingMessage, response: ServerResponse): void => void answer(request, response)
+  const server = secure ? createSecureServer({ cert: pem('cert'), key: pem('key') }, listener) : createServer(listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   return Object.assign(received, {
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: addressOf(port, secure),
     close: async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
@@ -115,7 +123,7 @@ export async function receiveHttp(): Promise<OtlpReceiver> {
   })
 }
 
-export async function receiveGrpc(): Promise<OtlpReceiver> {
+export async function receiveGrpc({ secure = false }: ReceiverOptions = {}): Promise<OtlpReceiver> {
   const received: Omit<OtlpReceiver, 'endpoint' | 'close'> = { spans: [], resources: [], headers: [], refuse: false }
   const server = new Server()
   server.addService(
@@ -139,13 +147,19 @@ export async function receiveGrpc(): Promise<OtlpReceiver> {
       },
     },
   )
+  const credentials = secure
+    ? ServerCredentials.createSsl(null, [
+        { cert_chain: Buffer.from(pem('cert')), private_key: Buffer.from(pem('key')) },
+      ])
+    : ServerCredentials.createInsecure()
   const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
-    ),
+    server.bindAsync('127.0.0.1:0', credentials, (error, bound) => (error === null ? resolve(bound) : reject(error))),
   )
   return Object.assign(received, {
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: addressOf(port, secure),
     close: async () => server.forceShutdown(),
   })
 }
+
+const addressOf = (port: number, secure: boolean): string =>
+  secure ? `https://localhost:${port}` : `http://127.0.0.1:${port}`

@@ -18,6 +18,7 @@ import {
 } from '../../src/telemetry/channels.ts'
 import { startGateway, type TestGateway, type TestGatewayOptions } from '../helpers/gateway.ts'
 import { type OtlpReceiver, type ReceivedSpan, receiveGrpc, receiveHttp } from '../helpers/otlp-receiver.ts'
+import { pemFile } from '../helpers/pem.ts'
 import { s3Store } from '../helpers/s3-store.ts'
 import { SOURCES } from '../helpers/sources.ts'
 
@@ -324,6 +325,21 @@ describe('the collector', () => {
     await putAndGet(here)
     await here.told()
     expect(here.collector.headers[0]).toMatchObject({ 'x-team': 'blue' })
+  })
+
+  test.each([
+    ['http', receiveHttp],
+    ['grpc', receiveGrpc],
+  ] as const)('over %s and TLS is told where its authority is trusted, and nowhere else', async (protocol, receive) => {
+    const secure = () => receive({ secure: true })
+    const trusted = await world({ protocol, caFile: pemFile('cert') }, {}, secure)
+    await putAndGet(trusted)
+    expect((await trusted.told()).map(({ name }) => name)).toContain('S3/GetObject')
+    const counted = heard<SpansEvent>(spans)
+    const other = await world({ protocol, timeout: '1s' }, {}, secure)
+    await putAndGet(other)
+    expect(await other.told()).toEqual([])
+    await expect.poll(() => counted.map(({ outcome }) => outcome)).toContain('failed')
   })
 
   test('that refuses costs spans, which are counted, one alarm, and no request', async () => {
