@@ -24,7 +24,7 @@ export async function bundle() {
     bundle: true,
     write: false,
     // Hundreds of small files take longer to find than to run. What is native, optional or seldom needed stays where it is.
-    external: ['lmdb', 'pkcs11js', 'esbuild', '@aws-sdk/*', '@azure/*', '@google-cloud/*'],
+    external: ['lmdb', 'pkcs11js', 'esbuild', '@aws-sdk/*', '@azure/*', '@google-cloud/*', '@opentelemetry/*', '@grpc/*', 'pprof-format'],
     // For libraries that are CommonJS.
     banner: { js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);" },
     platform: 'node',

@@ -13,6 +13,7 @@ import { contacted, probing, withConditionalWrites } from './compose/first-conta
 import { keyDependencies } from './compose/key-health.ts'
 import { openManagers } from './compose/key-managers.ts'
 import { mayUse } from './compose/operations.ts'
+import { profilerOf } from './compose/profiler.ts'
 import { rotating, takePart } from './compose/rotation.ts'
 import { openS3Store } from './compose/s3-store.ts'
 import { timingOf } from './compose/timing.ts'
@@ -210,6 +211,7 @@ export function composeAdminApi({
     uploads: abandonedUploads,
     store: gateway.store,
     abandonedAfter: () => inEffect.settings.uploads.abandonedAfter,
+    profiler: () => profilerOf(inEffect.settings, clock),
     clock,
   })
 }

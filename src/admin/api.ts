@@ -3,6 +3,7 @@ import { Denied, Invalid, Unavailable } from '../errors.ts'
 import { countKeyring, type KeyringCount } from '../jobs/count-keyring.ts'
 import { alarm } from '../telemetry/channels.ts'
 import { type AdminAnswer, type AnswerAdmin, refuse } from './call.ts'
+import { Content } from './content.ts'
 import type { AdminParts } from './parts.ts'
 import { AdminRefusal } from './refusal.ts'
 import { RewrapRun } from './rewrap-run.ts'
@@ -38,7 +39,9 @@ export function createAdminApi(parts: AdminParts): AdminApi {
       if (route === undefined) return refuse('NotFound')
       if (stop.signal.aborted) return refuse('Unavailable', RETRY_SECONDS)
       try {
-        return { status: route.status, body: await route.run(world, input, caller) }
+        const found = await route.run(world, input, caller)
+        if (found instanceof Content) return { status: route.status, body: undefined, content: found }
+        return { status: route.status, body: found }
       } catch (error) {
         return answerOf(error, operation)
       }

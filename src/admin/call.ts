@@ -1,4 +1,5 @@
 /** A call of the admin API and its answer, as plain data: they go from process to process. */
+import type { Content } from './content.ts'
 import { ADMIN_ERRORS, AdminRefusal, type AdminErrorCode } from './refusal.ts'
 
 /** Who calls: as the audit says it, and from where. */
@@ -20,12 +21,16 @@ export interface AdminCall {
   readonly operation: string
   readonly input: AdminInput
   readonly caller: AdminCaller
+  /** Which of several processes is to do it, from 1; any, where it is absent. */
+  readonly worker?: number
 }
 
 export interface AdminAnswer {
   readonly status: number
   /** JSON. */
   readonly body: unknown
+  /** In place of the body. Whoever has it reads it, or leaves it. */
+  readonly content?: Content
   /** Set if it was not done. */
   readonly code?: AdminErrorCode
   /** Seconds after which it is worth to ask again. */

@@ -74,10 +74,16 @@ function operation(route: Route) {
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(hasBody ? { requestBody: { required: false, content } } : {}),
     responses: {
-      [route.status]: response(route.status === 202 ? 'Begun.' : 'Done.', schemaOf(route.answer, 'output')),
+      [route.status]: answerOf(route),
       ...refusals(codes),
     },
   }
+}
+
+/** Bytes have no schema (OpenAPI 3.1, 4.8.14.2). */
+function answerOf({ content, status, answer }: Route) {
+  if (content !== undefined) return { description: 'Done.', content: { [content]: {} } }
+  return response(status === 202 ? 'Begun.' : 'Done.', schemaOf(answer, 'output'))
 }
 
 function parametersOf(schema: z.ZodType, place: 'path' | 'query') {

@@ -2,6 +2,7 @@
 import type { ObjectStore } from '../backends/object-store.ts'
 import type { Rotations } from '../jobs/rotation.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
+import type { Profiler } from './profiler.ts'
 import type { AbandonedUploads } from '../state/abandoned-uploads.ts'
 import type { StateKeyring } from '../state/keyring.ts'
 
@@ -16,6 +17,8 @@ export interface AdminParts {
   readonly store: Pick<ObjectStore, 'abortUpload'>
   /** See `cleanUploads`. */
   readonly abandonedAfter: () => number | false
+  /** `undefined` while profiling is off. */
+  readonly profiler: () => Profiler | undefined
   /** Milliseconds since 1970. */
   readonly clock: () => number
 }

@@ -1,6 +1,7 @@
 /** One operation of the admin API: its address, the schemas of what comes and goes, and what it does. */
 import { z } from 'zod'
 import type { AdminCaller, AdminInput } from './call.ts'
+import type { Content } from './content.ts'
 import { type AdminErrorCode, AdminRefusal } from './refusal.ts'
 import type { AdminWorld } from './world.ts'
 
@@ -19,8 +20,14 @@ export interface Route {
   readonly status: 200 | 202
   readonly answer: z.ZodType
   readonly refusals: readonly AdminErrorCode[]
-  /** Whether it changes something. */
-  readonly changes: boolean
+  /** Media type of an answer that is no JSON: `run` returns `Content` then. */
+  readonly content?: string
+  /** Whether the listener does it, and others like it, one at a time. */
+  readonly alone: boolean
+  /** Whether the audit hears of it: it changes something, or shows what nobody else sees. */
+  readonly audited: boolean
+  /** Which of several processes does it; any, where it is absent. Throws as `target` does. */
+  readonly worker?: (input: AdminInput) => number
   /** What it is about, for the audit. Throws `AdminRefusal` for input that its schemas do not take. */
   readonly target: (input: AdminInput) => string
   /** Throws as `target` does, and inner errors. */
@@ -36,12 +43,16 @@ interface Definition<P, Q, B, A extends z.ZodType> {
   readonly query: z.ZodType<Q>
   readonly body: z.ZodType<B>
   readonly status?: 202
-  readonly answer: A
+  readonly content?: string
+  readonly alone?: true
+  readonly worker?: (input: Checked<P, Q, B>) => number
+  /** Absent where there is `content`. */
+  readonly answer?: A
   /** Beside those that every operation has. */
   readonly refusals?: readonly AdminErrorCode[]
-  /** Of an operation that changes something. */
+  /** Of an operation that is audited. */
   readonly target?: (input: Checked<P, Q, B>) => string
-  readonly run: (world: AdminWorld, input: Checked<P, Q, B>, caller: AdminCaller) => Promise<z.input<A>>
+  readonly run: (world: AdminWorld, input: Checked<P, Q, B>, caller: AdminCaller) => Promise<z.input<A> | Content>
 }
 
 interface Checked<P, Q, B> {
@@ -53,8 +64,20 @@ interface Checked<P, Q, B> {
 /** For whatever takes none. */
 export const NONE = z.strictObject({})
 
-export function route<P, Q, B, A extends z.ZodType>(definition: Definition<P, Q, B, A>): Route {
-  const { params, query, body, status = 200, refusals = [], target, run, ...rest } = definition
+export function route<P, Q, B, A extends z.ZodType = typeof NONE>(definition: Definition<P, Q, B, A>): Route {
+  const {
+    params,
+    query,
+    body,
+    status = 200,
+    answer = NONE,
+    refusals = [],
+    alone = false,
+    target,
+    worker,
+    run,
+    ...rest
+  } = definition
   const check = (input: AdminInput): Checked<P, Q, B> => ({
     params: parse(params, input.params),
     query: parse(query, input.query),
@@ -66,8 +89,11 @@ export function route<P, Q, B, A extends z.ZodType>(definition: Definition<P, Q,
     query,
     body,
     status,
+    answer,
     refusals,
-    changes: target !== undefined,
+    alone,
+    audited: target !== undefined,
+    ...(worker === undefined ? {} : { worker: (input: AdminInput) => worker(check(input)) }),
     target: (input) => {
       const checked = check(input)
       return target?.(checked) ?? ''

@@ -66,45 +66,31 @@ export function instrumented(store: ObjectStore, role: StoreCallEvent['store']):
     }
 
     async get(...[bucket, key, options]: Parameters<ObjectStore['get']>): Promise<GetResult> {
-      const result = await this.follow('get', () => store.get(bucket, key, options))
+      const result = await this.follow('get', (target) => target.get(bucket, key, options))
       return { ...result, body: new Received(result.body, this.#meter) }
     }
 
     put(...[bucket, key, body, options]: Parameters<ObjectStore['put']>): ReturnType<ObjectStore['put']> {
       const sent = new Sent(body, this.#meter)
-      return this.follow('put', () => store.put(bucket, key, sent.body, options), sent)
+      return this.follow('put', (target) => target.put(bucket, key, sent.body, options), sent)
     }
 
     putPart(
       ...[upload, number, body, options]: Parameters<ObjectStore['putPart']>
     ): ReturnType<ObjectStore['putPart']> {
       const sent = new Sent(body, this.#meter)
-      return this.follow('putPart', () => store.putPart(upload, number, sent.body, options), sent)
+      return this.follow('putPart', (target) => target.putPart(upload, number, sent.body, options), sent)
     }
 
     async forwarded(request: ForwardRequest, forward: Forward): Promise<ForwardResponse> {
       this.#meter.storeWrittenBytes += request.body.length
-      const response = await this.follow('forward', () => forward(request))
+      const response = await this.follow('forward', (target) => target.forward?.(request) ?? forward(request))
       return { ...response, body: new Received(response.body, this.#meter) }
     }
 
     /** Runs one call, and tells of it. */
-    async follow<T>(call: string, run: () => Promise<T>, sent?: Sent): Promise<T> {
-      const meter = this.#meter
-      const begun = performance.now()
-      let outcome: StoreCallEvent['outcome'] = 'ok'
-      try {
-        return await run()
-      } catch (error) {
-        outcome = outcomeOf(error)
-        throw error
-      } finally {
-        // While it waits for our bytes the store is not what takes time.
-        const milliseconds = performance.now() - begun - (sent?.waited ?? 0)
-        meter.storeCalls += 1
-        meter.storeMilliseconds += milliseconds
-        if (storeCall.heard) storeCall.publish({ store: role, call, outcome, begun, milliseconds, meter })
-      }
+    follow<T>(call: string, run: (target: ObjectStore) => Promise<T>, sent?: Sent): Promise<T> {
+      return followed({ store, role, meter: this.#meter, call, sent }, run)
     }
   }
   Object.assign(View.prototype, plainMethods(store), forwardMethod(store))
@@ -112,9 +98,41 @@ export function instrumented(store: ObjectStore, role: StoreCallEvent['store']):
   return (meter) => new View(meter) as unknown as ObjectStore
 }
 
+interface Followed {
+  readonly store: ObjectStore
+  readonly role: StoreCallEvent['store']
+  readonly meter: Meter
+  readonly call: string
+  readonly sent: Sent | undefined
+}
+
+async function followed<T>(
+  { store, role, meter, call, sent }: Followed,
+  run: (target: ObjectStore) => Promise<T>,
+): Promise<T> {
+  const carried = meter.trace?.carry?.()
+  const begun = performance.now()
+  let outcome: StoreCallEvent['outcome'] = 'ok'
+  try {
+    return await run(carried === undefined ? store : (store.carrying?.(carried.headers) ?? store))
+  } catch (error) {
+    outcome = outcomeOf(error)
+    throw error
+  } finally {
+    // While it waits for our bytes the store is not what takes time.
+    const milliseconds = performance.now() - begun - (sent?.waited ?? 0)
+    meter.storeCalls += 1
+    meter.storeMilliseconds += milliseconds
+    if (storeCall.heard) {
+      const span = carried === undefined ? {} : { spanId: carried.spanId }
+      storeCall.publish({ store: role, call, outcome, begun, milliseconds, meter, ...span })
+    }
+  }
+}
+
 /** Of which the methods below are part. */
 interface Following {
-  follow<T>(call: string, run: () => Promise<T>): Promise<T>
+  follow<T>(call: string, run: (target: ObjectStore) => Promise<T>): Promise<T>
   forwarded(request: ForwardRequest, forward: Forward): Promise<ForwardResponse>
 }
 
@@ -125,7 +143,7 @@ function plainMethods(store: ObjectStore): Record<string, Method> {
     const method = store[name] as Method | undefined
     if (method === undefined) continue
     methods[name] = function (this: Following, ...args: unknown[]) {
-      return this.follow(name, () => method.apply(store, args))
+      return this.follow(name, (target) => method.apply(target, args))
     }
   }
   return methods

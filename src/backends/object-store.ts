@@ -285,6 +285,9 @@ export interface ObjectStore {
   readonly name: string
   readonly capabilities: Capabilities
 
+  /** Of stores over HTTP: the same store, whose requests carry these headers too, unsigned. */
+  carrying?(headers: Readonly<Record<string, string>>): ObjectStore
+
   /** In UTF-8 order of names. */
   listBuckets(): Promise<readonly BucketInfo[]>
   /** Refuses `bucket-exists`. */

@@ -6,7 +6,7 @@ import { type Body, HeldBody } from './body.ts'
 import type { Capabilities } from './capabilities.ts'
 import { type ObjectStore, StoreError } from './object-store.ts'
 import type * as port from './object-store.ts'
-import { readBounded, type StoreCall, type StoreClient, unbroken } from './s3/client.ts'
+import { readBounded, type StoreCall, type StoreRequests, unbroken } from './s3/client.ts'
 import {
   listQuery,
   partsQuery,
@@ -44,7 +44,7 @@ import type { TransportResponse } from './s3/transport.ts'
 import { beforeLast, documentBody, objectBody, withLength } from './s3/upload-body.ts'
 
 export interface S3StoreParts {
-  readonly client: StoreClient
+  readonly client: StoreRequests
   readonly profile: Profile
   readonly region: string
   /** Bytes beyond which a copy is made in parts; 5 GiB on every store. Tests take less. */
@@ -56,7 +56,7 @@ const COPY_REQUEST_BYTES = 5 * 1024 ** 3
 export class S3Store implements ObjectStore {
   readonly name = 's3'
   readonly capabilities: Capabilities
-  readonly #client: StoreClient
+  readonly #client: StoreRequests
   readonly #profile: Profile
   readonly #region: string
   readonly #copyRequestLimit: number
@@ -71,12 +71,15 @@ export class S3Store implements ObjectStore {
 
   /** The same store over the same connections, known better. */
   withProfile(profile: Profile): S3Store {
-    return new S3Store({
-      client: this.#client,
-      profile,
-      region: this.#region,
-      copyRequestLimit: this.#copyRequestLimit,
-    })
+    return this.#over(this.#client, profile)
+  }
+
+  carrying(headers: Readonly<Record<string, string>>): S3Store {
+    return this.#over(this.#client.carrying(headers), this.#profile)
+  }
+
+  #over(client: StoreRequests, profile: Profile): S3Store {
+    return new S3Store({ client, profile, region: this.#region, copyRequestLimit: this.#copyRequestLimit })
   }
 
   async listBuckets(): Promise<readonly port.BucketInfo[]> {

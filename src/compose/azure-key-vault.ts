@@ -6,7 +6,7 @@ import type { ManagerSettings } from '../config/settings.ts'
 import { AzureKeyVaultKeyManager } from '../keys/azure-key-vault.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
 import { AzureSessions } from './azure-sessions.ts'
-import { loadOptional } from './optional-packages.ts'
+import { loadOptional, managerOf } from './optional-packages.ts'
 import { readAnew, readText } from './read-text.ts'
 
 type AzureSettings = ManagerSettings<'azure-key-vault'>
@@ -22,8 +22,10 @@ export async function openAzureKeyVault(
   random: (bytes: number) => Buffer,
 ): Promise<KeyManager> {
   const { vaultUrl, keyName, formerKeyNames, caFile, timeout } = settings
-  const [identity, { KeyClient, CryptographyClient }] = await loadOptional(alias, settings.type, PACKAGES, async () =>
-    Promise.all([import('@azure/identity'), import('@azure/keyvault-keys')]),
+  const [identity, { KeyClient, CryptographyClient }] = await loadOptional(
+    managerOf(alias, settings.type),
+    PACKAGES,
+    async () => Promise.all([import('@azure/identity'), import('@azure/keyvault-keys')]),
   )
   const common = {
     // Whoever asks the manager decides what is tried again.

@@ -5,7 +5,7 @@ import { Denied, Invalid } from '../errors.ts'
 import { Transport } from '../keys/gcp-kms/transport.ts'
 import { type GcpCalls, GcpKmsKeyManager } from '../keys/gcp-kms.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
-import { loadOptional } from './optional-packages.ts'
+import { loadOptional, managerOf } from './optional-packages.ts'
 import { readAnew, readText } from './read-text.ts'
 
 type GcpSettings = ManagerSettings<'gcp-kms'>
@@ -26,8 +26,7 @@ export async function openGcpKms(
 ): Promise<KeyManager> {
   const { keyName, formerKeyNames, endpoint, credentialsFile, caFile, timeout } = settings
   const { KeyManagementServiceClient } = await loadOptional(
-    alias,
-    settings.type,
+    managerOf(alias, settings.type),
     PACKAGES,
     async () => import('@google-cloud/kms'),
   )

@@ -40,6 +40,12 @@ export const admin = z.strictObject({
     'Bearer token of the admin API, with the name `admin`. The API is off without a token or `tls.clientCaFile`; beyond loopback it needs `tls`.',
   ).optional(),
   tokens: z.array(namedToken).default([]).describe('Bearer tokens of several people or programs.'),
+  profiling: z
+    .boolean('write true or false')
+    .default(false)
+    .describe(
+      'Let administrators look into the processes (`/v1/profile` of the admin API). A heap snapshot holds secrets.',
+    ),
   tls: tls
     .optional()
     .describe('Serve HTTPS. With `clientCaFile` a client certificate lets in to the admin API, and a token does too.'),

@@ -15,6 +15,7 @@ export function checkParsed(settings: ParsedSettings): Problem[] {
     ...checkListeners(settings),
     ...checkFips(settings),
     ...checkAdmin(settings),
+    ...checkTracing(settings),
   ]
 }
 
@@ -242,6 +243,15 @@ function checkListeners({ server, admin }: ParsedSettings): Problem[] {
   if (admin.listen === false || admin.listen.port === 0) return []
   if (admin.listen.port !== server.listen.port || admin.listen.host !== server.listen.host) return []
   return [{ path: ['admin', 'listen'], hint: 'is the address of the S3 listener; take another port, or off' }]
+}
+
+function checkTracing({ telemetry: { tracing } }: ParsedSettings): Problem[] {
+  const path = ['telemetry', 'tracing']
+  const { endpoint, objectNames, hashKey, headers } = tracing
+  const problems = headers.length === 0 ? [] : checkInTheClear(path, 'endpoint', endpoint)
+  if (objectNames !== 'hash' || hashKey !== undefined) return problems
+  const hint = 'hash needs hashKey or hashKeyFile: anybody could guess names from hashes without a key'
+  return [...problems, { path: [...path, 'objectNames'], value: objectNames, hint }]
 }
 
 function checkAdmin({ admin }: ParsedSettings): Problem[] {

@@ -19,6 +19,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   'buckets.[].namespace': 'backups-of-2026',
   'buckets.[].keys': 'vault',
   'admin.tokens.[].name': 'deployment',
+  'telemetry.tracing.headers.[].name': 'x-api-key',
   'state.type': 's3',
   accessKey: 'backup',
   accessKeyId: 'AKIAIOSFODNN7EXAMPLE',

@@ -33,8 +33,10 @@ export function mergeSettings(current: Settings, next: Settings): Merged {
   const { cors } = next.server
   // What was checked with an address is not right for another: a token must not begin to count where it is sent in the clear.
   const admin = sameAdminListener(current.admin, next.admin) ? next.admin : current.admin
+  const { sampleRatio } = next.telemetry.tracing
   const settings: Settings = {
     ...current,
+    telemetry: { ...current.telemetry, tracing: { ...current.telemetry.tracing, sampleRatio } },
     server: { ...current.server, cors, ...(tls === undefined ? {} : { tls }) },
     buckets: waits ? current.buckets : next.buckets,
     admin,
@@ -52,6 +54,7 @@ export function mergeSettings(current: Settings, next: Settings): Merged {
       ...(same(cors, current.server.cors) ? [] : ['server.cors']),
       ...(same(tls, current.server.tls) ? [] : ['server.tls']),
       ...(same(admin, current.admin) ? [] : ['admin']),
+      ...(sampleRatio === current.telemetry.tracing.sampleRatio ? [] : ['telemetry.tracing.sampleRatio']),
     ],
     waiting: [...new Set(waiting)],
   }

@@ -13,6 +13,7 @@ import { metrics } from './metrics-settings.ts'
 import { usageLimits } from './rate-settings.ts'
 import { count, duration, listenAddress, path, quantity, region, secret, size, switchedOff } from './shapes.ts'
 import { backend, state, type StoreSettings } from './store-settings.ts'
+import { telemetry } from './telemetry-settings.ts'
 import { DURATION_PATTERN, parseDuration } from './units.ts'
 
 const domainName = z
@@ -248,6 +249,7 @@ export const settingsSchema = z.strictObject({
   limits: limits.prefault({}).describe('What one process may use.'),
   metrics: metrics.prefault({}).describe('What `/metrics` of the admin listener tells apart.'),
   log: log.prefault({}).describe('The log, JSON lines on standard error.'),
+  telemetry: telemetry.prefault({}).describe('What is told to programs elsewhere.'),
 })
 
 /** Settings after the schema, before defaults that depend on other settings. */

@@ -1,7 +1,9 @@
 /** The admin API below `/v1`: nothing of a request is read before it is known who sent it. */
 import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
 import { type AdminAnswer, type AdminCaller, type AdminInput, type AnswerAdmin, refuse } from '../admin/call.ts'
+import { Content } from '../admin/content.ts'
 import { openApiDocument } from '../admin/openapi.ts'
 import { AdminRefusal } from '../admin/refusal.ts'
 import type { Route } from '../admin/route.ts'
@@ -37,6 +39,7 @@ export function adminRoutes(app: FastifyInstance, gate: AdminGate, answer: Answe
     exposeHeadRoute: false,
     handler: async (_request, reply) => send(reply, { status: 200, body: openApiDocument() }),
   })
+  const alone = new OneAtATime(answer)
   for (const route of ADMIN_ROUTES) {
     app.route({
       method: route.method,
@@ -52,19 +55,20 @@ export function adminRoutes(app: FastifyInstance, gate: AdminGate, answer: Answe
         const caller = callers.get(raw)
         if (caller === undefined) return send(reply, refuse('Unauthorized'))
         const input = { params, query, ...(body === undefined ? {} : { body }) }
-        return send(reply, await call(route, input, caller, answer))
+        return send(reply, await call(route, input, caller, route.alone ? alone.answer : answer))
       },
     })
   }
 }
 
-/** What changes something is told whatever comes of it. */
+/** What is audited is told whatever comes of it. */
 async function call(route: Route, input: AdminInput, caller: AdminCaller, answer: AnswerAdmin): Promise<AdminAnswer> {
   let target: string
   let given: AdminAnswer
   try {
     target = route.target(input)
-    given = await answer({ operation: route.operation, input, caller })
+    const worker = route.worker?.(input)
+    given = await answer({ operation: route.operation, input, caller, ...(worker === undefined ? {} : { worker }) })
   } catch (error) {
     if (!(error instanceof AdminRefusal)) throw error
     target = targetOf(input.params)
@@ -74,9 +78,9 @@ async function call(route: Route, input: AdminInput, caller: AdminCaller, answer
   return given
 }
 
-/** For the audit, where it was to change something. */
-function tell({ changes, operation }: Route, caller: AdminCaller, target: string, { status, code }: AdminAnswer): void {
-  if (!changes) return
+/** For the audit, where it is of interest there. */
+function tell({ audited, operation }: Route, caller: AdminCaller, target: string, { status, code }: AdminAnswer): void {
+  if (!audited) return
   const result = code === undefined ? (status === 202 ? 'begun' : 'done') : status < 500 ? 'refused' : 'failed'
   audit.publish({ ...caller, what: operation, target, result, ...(code === undefined ? {} : { code }) })
 }
@@ -84,7 +88,47 @@ function tell({ changes, operation }: Route, caller: AdminCaller, target: string
 /** Of what is not as it should be. */
 const targetOf = (params: unknown): string => JSON.stringify(params).slice(0, MAX_TARGET)
 
-function send(reply: FastifyReply, { status, body, code, retryAfter }: AdminAnswer): FastifyReply {
+/** What may be under way only once, until its answer has been read, or left. */
+class OneAtATime {
+  readonly #answer: AnswerAdmin
+  #busy = false
+
+  constructor(answer: AnswerAdmin) {
+    this.#answer = answer
+  }
+
+  readonly answer: AnswerAdmin = async (call) => {
+    if (this.#busy) return refuse(new AdminRefusal('Conflict', 'Another one is under way: one at a time.'))
+    this.#busy = true
+    let content: Content | undefined
+    try {
+      const given = await this.#answer(call)
+      content = given.content
+      return content === undefined ? given : { ...given, content: this.#untilRead(content) }
+    } finally {
+      if (content === undefined) this.#busy = false
+    }
+  }
+
+  #untilRead({ type, name, pieces }: Content): Content {
+    const stream = Readable.from(pieces, { objectMode: false })
+    stream.once('close', () => {
+      this.#busy = false
+    })
+    return new Content(type, name, stream)
+  }
+}
+
+function sendContent(reply: FastifyReply, status: number, { type, name, pieces }: Content): FastifyReply {
+  const stream = pieces instanceof Readable ? pieces : Readable.from(pieces, { objectMode: false })
+  return reply
+    .code(status)
+    .headers({ 'content-type': type, 'content-disposition': `attachment; filename="${name}"` })
+    .send(stream)
+}
+
+function send(reply: FastifyReply, { status, body, content, code, retryAfter }: AdminAnswer): FastifyReply {
+  if (content !== undefined) return sendContent(reply, status, content)
   if (code === 'Unauthorized') reply.header('www-authenticate', 'Bearer realm="sealgate"')
   // A body that nobody will read must not be waited for.
   if (code !== undefined) reply.header('connection', 'close')

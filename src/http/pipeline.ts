@@ -52,6 +52,7 @@ interface Trace {
   auth?: AuthKind
   objectBytes?: number
   versionId?: string
+  traceId?: string
 }
 
 /** Operations that may take minutes because they move or join data. */
@@ -81,6 +82,7 @@ export async function serve(
     meter: new Meter(),
   }
   const trace: Trace = { operation: 'unknown', meter: context.meter }
+  beginTrace(raw, trace)
   let failure: unknown
   let complete = true
   if (requestBegun.heard) {
@@ -105,6 +107,14 @@ export async function serve(
     milliseconds: performance.now() - started,
     ...(context.answered === undefined ? {} : { firstByteMilliseconds: context.answered - started }),
   })
+}
+
+function beginTrace({ headers }: IncomingMessage, trace: Trace): void {
+  if (!requestBegun.heard) return
+  const { meter } = trace
+  const header = (name: string): string | undefined => headers[name]?.toString()
+  requestBegun.publish({ meter, header })
+  if (meter.trace?.sampled === true) trace.traceId = meter.trace.traceId
 }
 
 /** How a request ended, for the log. */

@@ -75,6 +75,24 @@ export interface StoreCallEvent {
   readonly milliseconds: number
   /** Of whom it was asked for. */
   readonly meter: Meter
+  /** Its span, in hex, if the store was told of it. */
+  readonly spanId?: string
+}
+
+/** A request that is traced has waited for a bucket key. */
+export interface KeyWaitEvent {
+  readonly meter: Meter
+  /** In the time of `performance.now()`. */
+  readonly begun: number
+  readonly milliseconds: number
+  /** Absent if there was none. */
+  readonly manager?: string
+}
+
+/** What became of spans. `dropped`: there was no room for them; `failed`: the collector did not take them. */
+export interface SpansEvent {
+  readonly outcome: 'exported' | 'dropped' | 'failed'
+  readonly spans: number
 }
 
 /** One request to an S3 store: a call is one or several. */
@@ -274,3 +292,5 @@ export const keyManager: Channel<KeyManagerEvent> = typed('sealgate:key-manager'
 export const keyCall: Channel<KeyCallEvent> = typed('sealgate:key-call')
 export const keyFailover: Channel<KeyFailoverEvent> = typed('sealgate:key-failover')
 export const audit: Channel<AuditEvent> = typed('sealgate:audit')
+export const keyWait: Channel<KeyWaitEvent> = typed('sealgate:key-wait')
+export const spans: Channel<SpansEvent> = typed('sealgate:spans')

@@ -36,7 +36,8 @@ function levelOf(event: RequestEvent): 'debug' | 'info' | 'warn' | 'error' {
 /** Writes every request, every alarm, every audit event and every configuration that waits for what acts on it to `logger`. Returns the function that stops it. */
 export function logChannels(logger: Logger): () => void {
   const stopRequests = requestDone.subscribe((event) => {
-    const { requestId, operation, method, bucket, key, accessKey, status, code, disconnected, milliseconds } = event
+    const { requestId, operation, method, bucket, key, accessKey, status, code, disconnected, milliseconds, traceId } =
+      event
     logger[levelOf(event)](
       {
         requestId,
@@ -48,6 +49,7 @@ export function logChannels(logger: Logger): () => void {
         status,
         code,
         ...(disconnected ? { disconnected } : {}),
+        ...(traceId === undefined ? {} : { traceId }),
         ms: Math.round(milliseconds * 10) / 10,
         ...(event.cause === undefined ? {} : { why: reasons(event.cause) }),
         ...(status === 500 && event.cause instanceof Error ? { stack: event.cause.stack } : {}),

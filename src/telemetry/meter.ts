@@ -8,6 +8,16 @@ export interface KeyUsed {
   readonly kid: string
 }
 
+/** Of which trace a request is part, decided when it begins. */
+export interface RequestTrace {
+  /** In hex. */
+  readonly traceId: string
+  /** Whether its spans are told to a collector. */
+  readonly sampled: boolean
+  /** For one call of the store: the headers that tell the store of it, and its own span, in hex. `undefined`: the store is not told. */
+  readonly carry: (() => { readonly spanId: string; readonly headers: Readonly<Record<string, string>> }) | undefined
+}
+
 /** Plain numbers, since the data path fills them in. All bytes are those of bodies; milliseconds are sums. */
 export class Meter {
   /** Plaintext from the client, decoded. */
@@ -25,4 +35,6 @@ export class Meter {
   /** Waiting for bucket keys: those that are open already cost nothing. */
   keyMilliseconds = 0
   key: KeyUsed | undefined
+  /** Set by who traces. */
+  trace: RequestTrace | undefined
 }

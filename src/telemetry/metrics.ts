@@ -12,6 +12,7 @@ import { showProcess } from './metrics/process.ts'
 import { countRequests } from './metrics/requests.ts'
 import { showRotation } from './metrics/rotation.ts'
 import { type Description, descriptionsOf, type Snapshot, snapshotOf } from './metrics/snapshot.ts'
+import { countSpans } from './metrics/spans.ts'
 import { countStoreCalls } from './metrics/stores.ts'
 import { countUploads } from './metrics/uploads.ts'
 
@@ -50,6 +51,7 @@ export function collectMetrics({
     ...countPlaintext(registry, labels),
     ...countKeys(registry),
     ...showRotation(registry),
+    ...countSpans(registry),
     ...countUploads(registry),
     ...showJobs(registry),
     ...showSettings(registry),

@@ -55,7 +55,7 @@ describe('settings from nothing', () => {
         shutdownGrace: 30_000,
         workers: 1,
       },
-      admin: { listen: { host: '127.0.0.1', port: 8081 }, tokens: [] },
+      admin: { listen: { host: '127.0.0.1', port: 8081 }, tokens: [], profiling: false },
       backend: { type: 'local', path: 'sealgate-data/objects' },
       uploads: { abandonedAfter: 604_800_000 },
       replicas: 1,
@@ -74,6 +74,19 @@ describe('settings from nothing', () => {
       checksums: { default: 'small', onGet: 'always' },
       limits: { gatherBytes: 268_435_456, connections: 4_096 },
       log: { level: 'info' },
+      metrics: { buckets: 200, series: 5_000 },
+      telemetry: {
+        tracing: {
+          protocol: 'http',
+          sampleRatio: 0.01,
+          trustParent: false,
+          propagate: false,
+          objectNames: 'redact',
+          serviceName: 'sealgate',
+          headers: [],
+          timeout: 10_000,
+        },
+      },
     })
   })
 
@@ -337,6 +350,14 @@ credentials: [{ accessKey: a/b, secretKey: quite-secret, ${ALLOW} }]
     ['server: []', 'server: the value is refused'],
     ['admin: { listen: on }', 'admin.listen: "on" is refused: write host:port, for example 127.0.0.1:8081, or off'],
     ['admin: { listen: "127.0.0.1:8080" }', 'is the address of the S3 listener'],
+    ['telemetry: { tracing: { endpoint: collector } }', 'write http:// or https://'],
+    ['telemetry: { tracing: { sampleRatio: 2 } }', 'write a number from 0 to 1'],
+    ['telemetry: { tracing: { objectNames: hash } }', 'hash needs hashKey or hashKeyFile'],
+    [
+      'telemetry: { tracing: { endpoint: http://collector:4318, headers: [{ name: api-key, value: abc }] } }',
+      'in the clear',
+    ],
+    ['telemetry: { tracing: { headers: [{ name: "a b", value: abc }] } }', 'write the name of a header'],
     ['admin: { token: short }', 'admin.token: the value is refused: a token is 32 to 256 characters'],
     [
       'admin: { listen: "[::]:8081", token: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa }',

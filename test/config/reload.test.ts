@@ -27,6 +27,15 @@ describe('a reload', () => {
     expect(settings).toEqual(load(yaml))
   })
 
+  test('of the share of requests that is traced takes effect, and where they are told waits', () => {
+    const { settings, changed, waiting } = merged(
+      '',
+      'telemetry: { tracing: { sampleRatio: 0.5, endpoint: http://127.0.0.1:4318 } }',
+    )
+    expect([changed, waiting]).toEqual([['telemetry.tracing.sampleRatio'], ['telemetry.tracing.endpoint']])
+    expect(settings).toEqual(load('telemetry: { tracing: { sampleRatio: 0.5 } }'))
+  })
+
   test('of anything else waits, and is named without its value', () => {
     const yaml = [
       'data: ./other',

@@ -7,6 +7,7 @@ import type { FastifyInstance } from 'fastify'
 import { createAdminAccess } from '../../src/access/admin-access.ts'
 import { type AdminApi, createAdminApi } from '../../src/admin/api.ts'
 import { MemoryStore } from '../../src/backends/memory.ts'
+import { profilerOf } from '../../src/compose/profiler.ts'
 import { type Rotating, rotating } from '../../src/compose/rotation.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { type AdminTlsOptions, createAdminServer } from '../../src/http/admin-server.ts'
@@ -44,6 +45,7 @@ export interface AdminListenerOptions {
 
 export class AdminListener {
   now = Date.UTC(2026, 0, 1)
+  profiling = false
   readonly events: AuditEvent[] = []
   readonly backend = new MemoryStore({ now: () => new Date(this.now) })
   readonly managers: ReadonlyMap<string, KeyManager>
@@ -88,6 +90,7 @@ export class AdminListener {
       uploads: new AbandonedUploads({ state, keys: this.#keys, keyring: this.keyring }),
       store: this.backend,
       abandonedAfter: () => 7 * 24 * 3_600_000,
+      profiler: () => profilerOf({ admin: { ...settings.admin, profiling: this.profiling } }, clock),
       clock,
     })
     this.#secure = tls !== undefined

@@ -10,6 +10,7 @@ import { kmsKmip } from './kms-kmip.mjs'
 import { kmsPkcs11 } from './kms-pkcs11.mjs'
 import { kmsVault } from './kms-vault.mjs'
 import { mc } from './mc.mjs'
+import { otelcol } from './otelcol.mjs'
 import { pgbackrest } from './pgbackrest.mjs'
 import { rclone } from './rclone.mjs'
 import { protocol } from './protocol.mjs'
@@ -29,4 +30,4 @@ const TOOLS = [awsCli, rclone, s5cmd, mc, s3cmd, s3fs]
 const KEY_MANAGERS = [kmsAws, kmsPkcs11, kmsVault, kmsKmip]
 const BACKUPS = [restic, duplicity, barman, pgbackrest]
 
-export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader, scaleOut, differential, protocol, ...KEY_MANAGERS, statusPage]
+export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader, scaleOut, differential, protocol, ...KEY_MANAGERS, otelcol, statusPage]

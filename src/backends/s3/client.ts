@@ -31,6 +31,8 @@ export interface StoreCall {
   /** Undecoded; in place of `query`. */
   readonly rawQuery?: string
   readonly headers?: Readonly<Record<string, string>>
+  /** Sent beside what is signed: whoever stands between may change them. */
+  readonly unsigned?: Readonly<Record<string, string>>
   /** Called once for each attempt. */
   readonly body?: () => OutgoingBody
   /** The body can be begun again. One without a body always can. */
@@ -81,6 +83,9 @@ interface Progress {
   signedWith: SigningCredentials | undefined
 }
 
+/** What a store asks of its client. */
+export type StoreRequests = Pick<StoreClient, 'send' | 'sendAndRead' | 'forward' | 'carrying' | 'close'>
+
 export class StoreClient {
   readonly #parts: ClientParts
   /** Regions that the store named, by bucket. */
@@ -126,6 +131,17 @@ export class StoreClient {
     // What the store refuses us, it does not refuse the client: its words are about our account.
     if (error instanceof Unavailable || error instanceof Denied) throw error
     return { status, headers, body: new HeldBody([document]), refused: nativeAnswer(outcome.failure) }
+  }
+
+  /** The same client, whose requests carry these headers too. */
+  carrying(unsigned: Readonly<Record<string, string>>): StoreRequests {
+    return {
+      send: (call) => this.send({ ...call, unsigned }),
+      sendAndRead: (call, read) => this.sendAndRead({ ...call, unsigned }, read),
+      forward: (call) => this.forward({ ...call, unsigned }),
+      carrying: (others) => this.carrying(others),
+      close: () => this.close(),
+    }
   }
 
   async close(): Promise<void> {
@@ -235,7 +251,7 @@ export class StoreClient {
         method: call.method,
         origin,
         path,
-        headers,
+        headers: call.unsigned === undefined ? headers : { ...headers, ...call.unsigned },
         ...(outgoing.body === undefined ? {} : { body: outgoing.body }),
         signal: call.signal,
         handedOn: call.examine === undefined,

@@ -4,7 +4,7 @@ import { taggingOf, withoutDirectives } from '../../s3/copied-tags.ts'
 import { unquoteEtag } from '../../s3/etag.ts'
 import { childText } from '../../s3/xml.ts'
 import { type CopyOptions, type CopySource, type ObjectStore, StoreError, type WriteResult } from '../object-store.ts'
-import { readBounded, type StoreClient } from './client.ts'
+import { readBounded, type StoreRequests } from './client.ts'
 import { readDocument } from './documents.ts'
 import { failureIn } from './errors.ts'
 import { copySourceHeaders } from './headers.ts'
@@ -22,7 +22,7 @@ export interface PartCopy {
 const PARALLEL = 4
 
 /** Begins an upload, copies its parts and completes it; what goes wrong leaves no upload behind. */
-export async function copyInParts(store: ObjectStore, client: StoreClient, copy: PartCopy): Promise<WriteResult> {
+export async function copyInParts(store: ObjectStore, client: StoreRequests, copy: PartCopy): Promise<WriteResult> {
   const { target, options } = copy
   const uploadId = await store.createUpload(target.bucket, target.key, {
     metadata: options.metadata,
@@ -65,7 +65,7 @@ async function completedBefore(
 }
 
 async function copyParts(
-  client: StoreClient,
+  client: StoreRequests,
   { source, target, options, partBytes }: PartCopy,
   uploadId: string,
 ): Promise<{ partNumber: number; etag: string }[]> {
@@ -96,7 +96,7 @@ interface OnePart extends Pick<PartCopy, 'source' | 'target' | 'options'> {
   readonly last: number
 }
 
-function copyPart(client: StoreClient, part: OnePart): Promise<string> {
+function copyPart(client: StoreRequests, part: OnePart): Promise<string> {
   const { source, target, options, uploadId, partNumber, first, last } = part
   return client.sendAndRead(
     {
@@ -124,7 +124,7 @@ function copyPart(client: StoreClient, part: OnePart): Promise<string> {
 }
 
 /** An upload knows nothing of a source: its tags are read, unless the copy brings its own. */
-async function uploadAttributes(client: StoreClient, { source, options, tags }: PartCopy) {
+async function uploadAttributes(client: StoreRequests, { source, options, tags }: PartCopy) {
   const given = options.attributes ?? {}
   const attributes = withoutDirectives(given)
   if (!tags || given['x-amz-tagging-directive'] === 'REPLACE') return attributes

@@ -2,7 +2,9 @@
 import type { Worker } from 'node:cluster'
 import type { AdminApi } from '../../admin/api.ts'
 import { type AdminAnswer, type AdminCall, type AnswerAdmin, refuse } from '../../admin/call.ts'
+import { AdminRefusal } from '../../admin/refusal.ts'
 import { alarm } from '../../telemetry/channels.ts'
+import { type ContentHead, contentOf, leave, Offered } from './admin-content.ts'
 
 interface Question {
   readonly admin: number
@@ -12,7 +14,9 @@ interface Question {
 interface Answer {
   readonly admin: number
   /** Absent if the worker does not serve yet: nothing was done. */
-  readonly answer?: AdminAnswer
+  readonly answer?: Omit<AdminAnswer, 'content'>
+  /** Of an answer that is no JSON. */
+  readonly content?: ContentHead
 }
 
 /** How long a call may take. What it has begun goes on. */
@@ -22,11 +26,23 @@ const MOST = 64
 
 /** In a worker: does what the primary hands on. `api` is absent until it serves. */
 export async function answerAdmin(message: unknown, api: AdminApi | undefined): Promise<void> {
-  if (!isQuestion(message)) return
+  if (offered.hear(message) || !isQuestion(message)) return
   const { admin, call } = message
-  const answer = await api?.answer(call)
-  process.send?.({ admin, ...(answer === undefined ? {} : { answer }) } satisfies Answer)
+  const given = await api?.answer(call)
+  if (given === undefined) return void process.send?.({ admin } satisfies Answer)
+  const { content, ...answer } = given
+  const head = content === undefined ? {} : { content: offered.add(admin, content) }
+  process.send?.({ admin, answer, ...head } satisfies Answer)
 }
+
+const offered = new Offered()
+
+/** In a gateway of one process. */
+export function answerAlone({ answer }: AdminApi): AnswerAdmin {
+  return async (call) => ((call.worker ?? 1) === 1 ? answer(call) : NO_WORKER)
+}
+
+const NO_WORKER = refuse(new AdminRefusal('NotFound', 'There are not so many worker processes.'))
 
 const isQuestion = (message: unknown): message is Question =>
   typeof message === 'object' && message !== null && 'admin' in message && 'call' in message
@@ -35,7 +51,9 @@ const isQuestion = (message: unknown): message is Question =>
 export function relayTo(workers: ReadonlySet<Worker>): AnswerAdmin {
   const relay = new Relay()
   return async (call) => {
-    for (const worker of workers) {
+    const asked = call.worker === undefined ? [...workers] : [...workers].slice(call.worker - 1, call.worker)
+    if (call.worker !== undefined && asked.length === 0) return NO_WORKER
+    for (const worker of asked) {
       const answer = await relay.ask(worker, call)
       if (answer !== undefined) return answer
     }
@@ -79,8 +97,12 @@ class Relay {
   #hear(worker: Worker): void {
     if (this.#heard.has(worker)) return
     this.#heard.add(worker)
-    worker.on('message', ({ admin, answer }: Partial<Answer>) => {
-      if (admin !== undefined) this.#asked.get(admin)?.end(answer)
+    worker.on('message', ({ admin, answer, content }: Partial<Answer>) => {
+      if (admin === undefined) return
+      const asked = this.#asked.get(admin)
+      if (asked === undefined && content !== undefined) leave(worker, admin)
+      const own = answer === undefined || content === undefined ? {} : { content: contentOf(worker, admin, content) }
+      asked?.end(answer === undefined ? undefined : { ...answer, ...own })
     })
     worker.on('exit', () => {
       // Whether it was done nobody can tell: it is not done again by another.

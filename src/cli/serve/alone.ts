@@ -3,18 +3,22 @@ import {
   composeAdminServer,
   composeS3Server,
   openComponents,
+  random,
   reload,
   reloadAdmin,
 } from '../../compose.ts'
 import { tellExpiries } from '../../compose/expiries.ts'
 import type { Live } from '../../compose/live.ts'
+import { openTracing } from '../../compose/tracing.ts'
 import { drain } from '../../http/shutdown.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
 import { type CommandContext, print } from '../context.ts'
+import { answerAlone } from './admin-relay.ts'
 import { listen } from './listen.ts'
 import { openMetrics } from './metrics.ts'
 import { keepReloading, type Start } from './reloading.ts'
 import { reportAtStart } from './report-waiting.ts'
+import { VERSION } from '../version.ts'
 import { welcome } from './welcome.ts'
 
 /** One process: both listeners over the same components. */
@@ -24,11 +28,19 @@ export async function serveAlone(context: CommandContext, { configPath, files, l
   const stopLog = logChannels(logger)
   const metrics = openMetrics(settings)
   const components = await openComponents(settings, { housekeeping: true, live })
+  const endTracing = await openTracing({
+    settings: () => components.inEffect.settings,
+    version: VERSION,
+    random,
+  }).catch(async (error: unknown) => {
+    await components.close()
+    throw error
+  })
   const app = composeS3Server(settings, components, live)
   let draining = false
   const { dependencies, waiting } = components
   const api = composeAdminApi(components)
-  const { answer } = api
+  const answer = answerAlone(api)
   const admin = composeAdminServer(live, {
     dependencies,
     waiting,
@@ -57,6 +69,7 @@ export async function serveAlone(context: CommandContext, { configPath, files, l
     await api.close()
     await admin.close()
     await app.close()
+    await endTracing()
     await components.close()
     metrics.stop()
     stopLog()

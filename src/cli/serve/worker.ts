@@ -1,7 +1,8 @@
 import cluster from 'node:cluster'
 import type { AdminApi } from '../../admin/api.ts'
-import { type Components, composeAdminApi, composeS3Server, openComponents, reload } from '../../compose.ts'
+import { type Components, composeAdminApi, composeS3Server, openComponents, random, reload } from '../../compose.ts'
 import type { Live } from '../../compose/live.ts'
+import { openTracing } from '../../compose/tracing.ts'
 import { drain } from '../../http/shutdown.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
 import type { CommandContext } from '../context.ts'
@@ -10,6 +11,7 @@ import { answerHealth } from './health.ts'
 import { listen } from './listen.ts'
 import { type ServingMetrics, openMetrics } from './metrics.ts'
 import { answerMetrics } from './metrics-relay.ts'
+import { VERSION } from '../version.ts'
 import { HELLO, isTold, STOP, type Told, type WorkerMessage } from './messages.ts'
 import { reportAtStart } from './report-waiting.ts'
 
@@ -59,6 +61,7 @@ async function serveUntilStopped(
   { live, components, logger, metrics }: Serving,
 ): Promise<void> {
   const { server } = live.settings
+  const endTracing = await openTracing({ settings: () => components.inEffect.settings, version: VERSION, random })
   const app = composeS3Server(live.settings, components, live)
   // The others have the same store.
   if (cluster.worker?.id === 1) reportAtStart(components)
@@ -75,6 +78,7 @@ async function serveUntilStopped(
     await drain(app, server.shutdownGrace)
   } finally {
     await app.close()
+    await endTracing()
     await api.close()
   }
 }
