@@ -8,7 +8,21 @@ const MAY: Record<string, { folders: string[]; packages: string[] }> = {
   format: { folders: [], packages: ['node:crypto'] },
   s3: { folders: [], packages: ['node:crypto', 'node:zlib', 'saxes', 'hash-wasm'] },
   config: { folders: [], packages: ['node:path', 'zod', 'yaml'] },
-  telemetry: { folders: [], packages: ['node:diagnostics_channel', 'pino', 'prom-client'] },
+  telemetry: {
+    folders: [],
+    packages: [
+      'node:crypto',
+      'node:diagnostics_channel',
+      'node:dgram',
+      'node:fs/promises',
+      'node:net',
+      'node:path',
+      'node:tls',
+      'pino',
+      'prom-client',
+      'undici',
+    ],
+  },
   access: { folders: ['s3', 'config'], packages: ['node:crypto'] },
   keys: { folders: ['format'], packages: ['node:crypto', 'node:fs/promises', 'node:path', 'node:util', 'zod'] },
   // Rows of single providers count in place of that of their folder.
@@ -58,7 +72,7 @@ const PORTS: Record<string, string[]> = {
     'backends/bucket-documents.ts',
     'backends/capabilities.ts',
   ],
-  telemetry: ['telemetry/channels.ts', 'telemetry/meter.ts'],
+  telemetry: ['telemetry/channels.ts', 'telemetry/meter.ts', 'telemetry/passage.ts'],
 }
 
 /** Those who open stores and keys offline may also import these files behind the ports. */
@@ -68,6 +82,8 @@ const EXTRA: Record<string, string[]> = {
     'keys/secret-file.ts',
     'keys/local.ts',
     'backends/local.ts',
+    'telemetry/access-log.ts',
+    'telemetry/line-file.ts',
     'telemetry/logger.ts',
     'telemetry/metrics.ts',
   ],

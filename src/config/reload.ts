@@ -12,7 +12,7 @@ export interface Merged {
 }
 
 /** Groups that take effect as a whole. */
-const LIVE = ['buckets', 'credentials', 'limits', 'log'] as const
+const LIVE = ['buckets', 'credentials', 'limits'] as const
 
 /** The settings in effect after a reload. */
 export function mergeSettings(current: Settings, next: Settings): Merged {
@@ -29,7 +29,8 @@ export function mergeSettings(current: Settings, next: Settings): Merged {
     admin,
     credentials: next.credentials,
     limits: next.limits,
-    log: next.log,
+    // Files that are open stay as they are.
+    log: { ...current.log, level: next.log.level },
   }
   const changed = LIVE.filter((group) => !same(settings[group], current[group]))
   const waiting = [...differing(settings, next)].map((path) => (path.startsWith('buckets') ? 'buckets' : path))
@@ -37,6 +38,7 @@ export function mergeSettings(current: Settings, next: Settings): Merged {
     settings,
     changed: [
       ...changed,
+      ...(settings.log.level === current.log.level ? [] : ['log.level']),
       ...(same(cors, current.server.cors) ? [] : ['server.cors']),
       ...(same(tls, current.server.tls) ? [] : ['server.tls']),
       ...(same(admin, current.admin) ? [] : ['admin']),

@@ -11,6 +11,7 @@ import { drain } from '../../http/shutdown.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
 import { collectMetrics } from '../../telemetry/metrics.ts'
 import { type CommandContext, print } from '../context.ts'
+import { keepAccessLog, openAccessLines } from './access-lines.ts'
 import { listen } from './listen.ts'
 import { keepReloading, type Start } from './reloading.ts'
 import { reportAtStart } from './report-waiting.ts'
@@ -22,6 +23,8 @@ export async function serveAlone(context: CommandContext, { configPath, files, l
   const logger = createLogger(settings.log.level, context.stderr)
   const stopLog = logChannels(logger)
   const metrics = collectMetrics()
+  const access = openAccessLines(settings, context.stdout)
+  const endAccessLog = keepAccessLog(settings, access.write)
   const components = await openComponents(settings, { housekeeping: true, live })
   const app = composeS3Server(settings, components, live)
   let draining = false
@@ -48,6 +51,8 @@ export async function serveAlone(context: CommandContext, { configPath, files, l
     await admin.close()
     await app.close()
     await components.close()
+    await endAccessLog()
+    await access.close()
     metrics.stop()
     stopLog()
   }

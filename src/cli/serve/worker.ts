@@ -6,6 +6,7 @@ import { drain } from '../../http/shutdown.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
 import { collectMetrics } from '../../telemetry/metrics.ts'
 import type { CommandContext } from '../context.ts'
+import { handToPrimary, keepAccessLog } from './access-lines.ts'
 import { answerAdmin } from './admin-relay.ts'
 import { answerHealth } from './health.ts'
 import { listen } from './listen.ts'
@@ -31,6 +32,7 @@ async function serveAs(context: CommandContext, primary: Primary, live: Live): P
   const logger = createLogger(settings.log.level, context.stderr)
   const stopLog = logChannels(logger)
   const metrics = collectMetrics({ worker: true })
+  const endAccessLog = keepAccessLog(settings, handToPrimary())
   try {
     const components = await openComponents(settings, { housekeeping: true, live })
     try {
@@ -39,6 +41,7 @@ async function serveAs(context: CommandContext, primary: Primary, live: Live): P
       await components.close()
     }
   } finally {
+    await endAccessLog()
     metrics.stop()
     stopLog()
   }
