@@ -48,7 +48,7 @@ export class Denied extends SealgateError {
   }
 }
 
-/** Which layer refused, in the words of the test vectors (docs/format.md, "Test vectors"). */
+/** Which layer refused, in the words of the test vectors (docs/format.md, "Test vectors"); or that the audit log is not what was written. */
 export type IntegrityLayer =
   | 'envelope failure'
   | 'unwrap failure'
@@ -57,6 +57,7 @@ export type IntegrityLayer =
   | 'tail failure'
   | 'payload failure'
   | 'size mismatch'
+  | 'audit chain failure'
 
 /** Stored data is not what was written. Clients see one face; `layer` and the message are for the log. */
 export class Integrity extends SealgateError {

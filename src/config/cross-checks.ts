@@ -15,6 +15,7 @@ export function checkParsed(settings: ParsedSettings): Problem[] {
     ...checkListeners(settings),
     ...checkFips(settings),
     ...checkAdmin(settings),
+    ...checkLogs(settings),
   ]
 }
 
@@ -242,6 +243,35 @@ function checkListeners({ server, admin }: ParsedSettings): Problem[] {
   if (admin.listen === false || admin.listen.port === 0) return []
   if (admin.listen.port !== server.listen.port || admin.listen.host !== server.listen.host) return []
   return [{ path: ['admin', 'listen'], hint: 'is the address of the S3 listener; take another port, or off' }]
+}
+
+function checkLogs({ audit, log }: ParsedSettings): Problem[] {
+  const problems: Problem[] = []
+  if (audit.folder === undefined && (audit.sinks.length > 0 || audit.policy === 'block')) {
+    problems.push({
+      path: ['audit', 'folder'],
+      hint: 'the audit log needs a folder: its files are the buffer of sinks',
+    })
+  }
+  if (log.access === false && log.accessFile !== undefined) {
+    problems.push({
+      path: ['log', 'access'],
+      hint: 'is off, and log.accessFile is given: write json, clf, combined or s3',
+    })
+  }
+  return [...problems, ...audit.sinks.flatMap((sink, at) => checkSink(['audit', 'sinks', at], sink))]
+}
+
+function checkSink(path: Problem['path'], sink: ParsedSettings['audit']['sinks'][number]): Problem[] {
+  if (sink.type === 'stdout' || sink.type === 'syslog') return []
+  const { username, password, token, url } = sink
+  const ways = [username, token, 'apiKey' in sink ? sink.apiKey : undefined].filter((way) => way !== undefined)
+  const problems: Problem[] = []
+  if (ways.length > 1) problems.push({ path, hint: 'gives several ways to log in; keep one of them' })
+  if ((username === undefined) !== (password === undefined)) {
+    problems.push({ path: [...path, 'username'], hint: 'username and password (or passwordFile) go together' })
+  }
+  return ways.length === 0 ? problems : [...problems, ...checkInTheClear(path.map(String), 'url', url)]
 }
 
 function checkAdmin({ admin }: ParsedSettings): Problem[] {

@@ -1,6 +1,12 @@
 /** The access log as an operator gets it: presets, standard output or a file, one process or several. */
 import { readFileSync, readdirSync, renameSync } from 'node:fs'
-import { CreateBucketCommand, DeleteObjectsCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import {
+  CreateBucketCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Workplace, type Started } from '../helpers/command.ts'
 

@@ -11,6 +11,7 @@ import { drain } from '../../http/shutdown.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
 import { collectMetrics } from '../../telemetry/metrics.ts'
 import { type CommandContext, print } from '../context.ts'
+import { keepAuditLog } from './audit-log.ts'
 import { keepAccessLog, openAccessLines } from './access-lines.ts'
 import { listen } from './listen.ts'
 import { keepReloading, type Start } from './reloading.ts'
@@ -25,6 +26,7 @@ export async function serveAlone(context: CommandContext, { configPath, files, l
   const metrics = collectMetrics()
   const access = openAccessLines(settings, context.stdout)
   const endAccessLog = keepAccessLog(settings, access.write)
+  const endAuditLog = await keepAuditLog(context, settings, 0)
   const components = await openComponents(settings, { housekeeping: true, live })
   const app = composeS3Server(settings, components, live)
   let draining = false
@@ -51,6 +53,7 @@ export async function serveAlone(context: CommandContext, { configPath, files, l
     await admin.close()
     await app.close()
     await components.close()
+    await endAuditLog()
     await endAccessLog()
     await access.close()
     metrics.stop()

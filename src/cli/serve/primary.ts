@@ -5,6 +5,7 @@ import type { Found, WaitingCount } from '../../http/admin-server.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
 import { clusterMetrics } from '../../telemetry/metrics.ts'
 import { type CommandContext, print } from '../context.ts'
+import { keepAuditLog } from './audit-log.ts'
 import { openAccessLines, takeAccessLines } from './access-lines.ts'
 import { relayTo } from './admin-relay.ts'
 import { askOne, checkWorkers, foundByWorkers } from './health.ts'
@@ -18,6 +19,7 @@ export async function servePrimary(context: CommandContext, { configPath, files,
   const { settings } = live
   const logger = createLogger(settings.log.level, context.stderr)
   const stopLog = logChannels(logger)
+  const endAuditLog = await keepAuditLog(context, settings, 0)
   const workers = new Workers(logger, live)
   const endAccessLog = takeAccessLines(openAccessLines(settings, context.stdout))
   let draining = false
@@ -56,6 +58,7 @@ export async function servePrimary(context: CommandContext, { configPath, files,
     await workers.stop(settings.server.shutdownGrace)
     await endAccessLog()
     await admin.close()
+    await endAuditLog()
     stopLog()
   }
 }

@@ -7,6 +7,7 @@ import { createLogger, logChannels } from '../../telemetry/logger.ts'
 import { collectMetrics } from '../../telemetry/metrics.ts'
 import type { CommandContext } from '../context.ts'
 import { handToPrimary, keepAccessLog } from './access-lines.ts'
+import { keepAuditLog } from './audit-log.ts'
 import { answerAdmin } from './admin-relay.ts'
 import { answerHealth } from './health.ts'
 import { listen } from './listen.ts'
@@ -33,6 +34,7 @@ async function serveAs(context: CommandContext, primary: Primary, live: Live): P
   const stopLog = logChannels(logger)
   const metrics = collectMetrics({ worker: true })
   const endAccessLog = keepAccessLog(settings, handToPrimary())
+  const endAuditLog = await keepAuditLog(context, settings, primary.slot)
   try {
     const components = await openComponents(settings, { housekeeping: true, live })
     try {
@@ -41,6 +43,7 @@ async function serveAs(context: CommandContext, primary: Primary, live: Live): P
       await components.close()
     }
   } finally {
+    await endAuditLog()
     await endAccessLog()
     metrics.stop()
     stopLog()
@@ -93,6 +96,7 @@ class Primary {
   readonly start: Promise<Live>
   readonly stop: Promise<undefined>
   #stopped = false
+  #slot = 0
   #live: Live | undefined
   #serving: Answering | undefined
 
@@ -120,6 +124,11 @@ class Primary {
     process.send?.(HELLO)
   }
 
+  /** The place of this process among the workers. */
+  get slot(): number {
+    return this.#slot
+  }
+
   get stopped(): boolean {
     return this.#stopped
   }
@@ -136,8 +145,9 @@ class Primary {
     if (this.#serving !== undefined) void answerHealth(message, this.#serving.components)
   }
 
-  #hear({ live, round }: Told, begin: (live: Live) => void): void {
+  #hear({ live, round, slot }: Told, begin: (live: Live) => void): void {
     this.#live = live
+    this.#slot = slot
     try {
       if (this.#serving === undefined) begin(live)
       else this.#serving.apply(live)

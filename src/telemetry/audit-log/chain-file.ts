@@ -2,7 +2,7 @@
  * Files of the audit log. Each process writes a chain of its own: files that nobody else ever writes to, each made when the one before is full or when
  * the process starts, and never opened again. So no two writers can break a chain, and what a crash has torn stays as it was found.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { open, readdir, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -26,7 +26,7 @@ export async function sequencesOf(folder: string, chain: string): Promise<number
   return found.map((file) => file?.sequence ?? 0).toSorted((a, b) => a - b)
 }
 
-export const hashOf = (line: string | Buffer): string => createHash('sha256').update(line).digest('hex')
+export const hashOf = (line: string | Buffer): string => hash('sha256', line, 'hex')
 
 /** How a file ends. */
 export interface FileEnd {

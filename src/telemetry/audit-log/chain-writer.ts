@@ -27,6 +27,8 @@ export interface ChainOptions {
 export interface Position {
   readonly sequence: number
   readonly bytes: number
+  /** Bytes of all files that this process has written. */
+  readonly total: number
 }
 
 const GATHER_MILLISECONDS = 100
@@ -56,6 +58,7 @@ export class ChainWriter {
   #handle: LineHandle | undefined
   #sequence = 0
   #bytes = 0
+  #total = 0
   #lines = 0
   #link = NO_LINE
   #batch = newBatch()
@@ -75,7 +78,7 @@ export class ChainWriter {
   }
 
   get position(): Position {
-    return { sequence: this.#sequence, bytes: this.#bytes }
+    return { sequence: this.#sequence, bytes: this.#bytes, total: this.#total }
   }
 
   /** Whether the last attempt to write has failed. */
@@ -194,6 +197,7 @@ export class ChainWriter {
     this.#lines = lines
     // Lines are ASCII.
     this.#bytes += text.length
+    this.#total += text.length
   }
 
   async #takeBack(handle: LineHandle): Promise<void> {
