@@ -14,6 +14,7 @@ const MAY: Record<string, { folders: string[]; packages: string[] }> = {
       'node:crypto',
       'node:diagnostics_channel',
       'node:dgram',
+      'node:fs',
       'node:fs/promises',
       'node:net',
       'node:path',

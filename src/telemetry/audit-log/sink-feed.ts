@@ -32,6 +32,8 @@ export interface SinkFeedOptions {
 }
 
 const BATCH_BYTES = 256 * 1024
+/** More than any line. */
+const LEAST_BATCH_BYTES = 64 * 1024
 /** Lines that come one by one are sent together. */
 const GATHER_MILLISECONDS = 200
 const FIRST_PAUSE_MILLISECONDS = 250
@@ -70,6 +72,7 @@ export class SinkFeed {
     const noted = await this.#noted()
     this.#at = noted === undefined || noted.sequence > sequence ? { sequence, bytes: 0 } : noted
     await this.#measure()
+    await this.#note()
     this.wake()
   }
 
@@ -147,8 +150,9 @@ export class SinkFeed {
 
   /** Gives up the oldest until half of the room is free. */
   async #skip(): Promise<void> {
-    while (this.#behind() > this.#options.buffer / 2) {
-      const batch = await this.#read()
+    const { buffer } = this.#options
+    while (this.#behind() > buffer / 2) {
+      const batch = await this.#read(Math.max(LEAST_BATCH_BYTES, buffer / 16))
       if (batch === undefined) return
       this.#lose(batch.lines.length)
       await this.#advance(batch.next)
@@ -156,13 +160,13 @@ export class SinkFeed {
   }
 
   /** The next lines, and where they end; `undefined` if there are none yet. */
-  async #read(): Promise<{ readonly lines: readonly string[]; readonly next: Place } | undefined> {
+  async #read(most = BATCH_BYTES): Promise<{ readonly lines: readonly string[]; readonly next: Place } | undefined> {
     const { folder, chain, position } = this.#options
     const now = position()
     const { sequence, bytes } = this.#at
     const path = join(folder, fileNameOf(chain, sequence))
     const size = sequence === now.sequence ? now.bytes : await sizeOf(path)
-    const piece = await pieceOf(path, bytes, Math.min(size, bytes + BATCH_BYTES))
+    const piece = await pieceOf(path, bytes, Math.min(size, bytes + Math.min(most, BATCH_BYTES)))
     const last = piece.lastIndexOf(0x0a)
     if (last >= 0) {
       const lines = piece.toString('latin1', 0, last).split('\n')
