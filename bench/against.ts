@@ -87,9 +87,10 @@ export async function compare(
   { requests, send, atOnce }: Load,
   now: Version,
   before: Version,
+  rounds = ROUNDS,
 ): Promise<{ readonly cpu: number; readonly ratio: number }> {
   const cpu = { now: [] as number[], before: [] as number[] }
-  for (let round = -2; round < ROUNDS; round += 1) {
+  for (let round = -2; round < rounds; round += 1) {
     const turn = [
       ['now', now],
       ['before', before],

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { LocalStore } from './backends/local.ts'
 import type { Finding } from './backends/s3/probe.ts'
+import { admissionOf } from './compose/admission.ts'
 import { adminAccessOf, adminTlsOf } from './compose/admin-access.ts'
 import { openBucketKeys } from './compose/bucket-keys.ts'
 import { keepHouse } from './compose/housekeeping.ts'
@@ -11,6 +12,7 @@ import { CREDENTIALS_FILE, credentialsOf, InEffect, type Live, readLive } from '
 import { contacted, probing, withConditionalWrites } from './compose/first-contact.ts'
 import { keyDependencies } from './compose/key-health.ts'
 import { openManagers } from './compose/key-managers.ts'
+import { mayUse } from './compose/operations.ts'
 import { rotating, takePart } from './compose/rotation.ts'
 import { openS3Store } from './compose/s3-store.ts'
 import { timingOf } from './compose/timing.ts'
@@ -148,7 +150,9 @@ export function composeS3Server(
       authoriser: createAuthoriser(inEffect.credentials, {
         hidden: hides(settings),
         publicAccess: (bucket) => bucketRule(inEffect.settings, bucket).public,
+        mayUse: (bucket, operation) => mayUse(inEffect.settings, bucket, operation),
       }),
+      admission: admissionOf(inEffect, server.workers, clock),
       domains: server.domain,
       publicUrls: server.publicUrls,
       region: server.region,

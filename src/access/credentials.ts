@@ -1,17 +1,21 @@
 /** The access keys that clients sign with, and the file that holds the generated one. */
 import { Invalid } from '../errors.ts'
 import type { Grant, Identity } from './policy.ts'
+import type { LimitedUser, UsageLimits } from './usage.ts'
 
 /** One credential as configured. */
 export interface CredentialEntry {
   readonly accessKey: string
   readonly secretKey: string
   readonly allow: readonly Grant[]
+  readonly limits?: UsageLimits | undefined
 }
 
 export interface Credentials {
   /** `undefined` if there is no such access key. */
-  lookup(accessKey: string): { readonly secret: string; readonly identity: Identity } | undefined
+  lookup(
+    accessKey: string,
+  ): { readonly secret: string; readonly identity: Identity; readonly usage?: LimitedUser } | undefined
 }
 
 /** A pair as clients are given it. */
@@ -28,10 +32,14 @@ const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 
 /** Throws `Invalid` if an access key stands there twice. */
 export function createCredentials(entries: readonly CredentialEntry[]): Credentials {
-  const found = new Map<string, { secret: string; identity: Identity }>()
-  for (const { accessKey, secretKey, allow } of entries) {
+  const found = new Map<string, { secret: string; identity: Identity; usage?: LimitedUser }>()
+  for (const { accessKey, secretKey, allow, limits } of entries) {
     if (found.has(accessKey)) throw new Invalid(`the access key ${accessKey} stands there twice`)
-    found.set(accessKey, { secret: secretKey, identity: { accessKey, grants: allow } })
+    found.set(accessKey, {
+      secret: secretKey,
+      identity: { accessKey, grants: allow },
+      ...(limits === undefined ? {} : { usage: { name: `credential ${accessKey}`, limits } }),
+    })
   }
   return { lookup: (accessKey) => found.get(accessKey) }
 }

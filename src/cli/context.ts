@@ -1,5 +1,5 @@
 /** What commands see of the process. Only main.ts makes one; tests make their own. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { Writable } from 'node:stream'
 import { loadSettings } from '../config/load.ts'
@@ -16,7 +16,7 @@ export interface CommandContext {
   readonly onHangup: (listener: () => void) => void
 }
 
-/** The settings of the file named by `--config`, or `sealgate.yaml` if there is one, and of the environment. `onRead` is told of each file, also of one that is not there. Throws `Invalid` with every fault. */
+/** The settings of the file named by `--config`, or `sealgate.yaml` if there is one, and of the environment. `onRead` is told of each file and folder, also of one that is not there. Throws `Invalid` with every fault. */
 export function settingsOf(
   context: CommandContext,
   configPath: string | undefined,
@@ -28,6 +28,10 @@ export function settingsOf(
     readFile: (path) => {
       onRead(path)
       return readFileSync(path, 'utf8')
+    },
+    listFolder: (path) => {
+      onRead(path)
+      return readdirSync(path)
     },
     cores: availableParallelism(),
   })

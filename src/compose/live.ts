@@ -12,6 +12,7 @@ import {
 import type { Settings } from '../config/settings.ts'
 import { Invalid } from '../errors.ts'
 import { ByteBudget } from '../gateway/byte-budget.ts'
+import { requireOperations } from './operations.ts'
 import { readText } from './read-text.ts'
 
 /** The generated credential inside the data folder, in the AWS shared-credentials format. */
@@ -39,6 +40,7 @@ export interface Live {
 export function readLive(settings: Settings): Live {
   const credentials = credentialsOf(settings)
   createCredentials(credentials)
+  requireOperations(settings)
   return { settings, credentials, tls: readTls(settings.server.tls, 'server.tls'), adminTls: readAdminTls(settings) }
 }
 

@@ -2,6 +2,8 @@
 import { globMatches } from './glob.ts'
 import type { Settings } from './settings.ts'
 
+type UsageSettings = NonNullable<Settings['buckets'][number]['limits']>
+
 export interface BucketRule {
   /** What keys and envelopes of the bucket are bound to; the bucket's name unless configured. */
   readonly namespace: string
@@ -15,6 +17,10 @@ export interface BucketRule {
   readonly cors: Settings['server']['cors']
   /** What requests without a signature may do. */
   readonly public: 'none' | 'read' | 'list' | 'upload'
+  /** Patterns of the operations that clients may use; `undefined` for all. */
+  readonly operations: readonly string[] | undefined
+  /** How much they may use, and of what: all buckets of the same entry count together. */
+  readonly usage: { readonly name: string; readonly limits: UsageSettings } | undefined
 }
 
 /** The rule of a bucket: the first entry whose pattern matches, else the defaults. '' asks for what is outside of buckets. */
@@ -28,5 +34,7 @@ export function bucketRule({ buckets, server }: Pick<Settings, 'buckets' | 'serv
     sealedSince: entry?.sealedSince,
     cors: entry?.cors ?? server.cors,
     public: entry?.public ?? 'none',
+    operations: entry?.operations,
+    usage: entry?.limits === undefined ? undefined : { name: `bucket ${entry.match}`, limits: entry.limits },
   }
 }

@@ -26,7 +26,7 @@ export function applyEnvironment(tree: Tree, env: Environment): { problems: Prob
     if (value === undefined)
       problems.push({ path: [envName], hint: `is not valid JSON; write ${field.path.join('.')} as JSON here` })
     else {
-      origins.push({ path: field.path, envName })
+      origins.push({ path: field.path, name: envName })
       write(tree, field.path, value)
     }
   }

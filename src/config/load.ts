@@ -1,6 +1,6 @@
 /** Settings from one YAML file and the environment: everything that is wrong with them is said at once. */
 import { join } from 'node:path'
-import { parseDocument } from 'yaml'
+import { addBucketFiles, type ListFolder } from './bucket-files.ts'
 import { checkComplete, checkParsed } from './cross-checks.ts'
 import { applyEnvironment, type Environment } from './environment.ts'
 import { type Problem, problemsOf, refusal } from './problems.ts'
@@ -8,6 +8,7 @@ import { type ReadFile, resolveSecrets } from './secrets.ts'
 import { type ParsedSettings, type Settings, settingsSchema } from './settings.ts'
 import { storeOf } from './store-settings.ts'
 import { isTree, type Tree } from './tree.ts'
+import { readYaml } from './yaml.ts'
 
 /** Read if no file is named and it is there. */
 export const DEFAULT_FILE = 'sealgate.yaml'
@@ -17,15 +18,30 @@ export interface SettingsSources {
   readonly configPath?: string
   readonly env: Environment
   readonly readFile: ReadFile
+  /** Needed for `bucketsFolder`. */
+  readonly listFolder?: ListFolder
   /** What `workers: auto` means. Default 1. */
   readonly cores?: number
 }
 
 /** Complete, deeply frozen settings. Throws `Invalid` with a line for every problem: path, value, hint. */
-export function loadSettings({ configPath, env, readFile, cores = 1 }: SettingsSources): Settings {
+export function loadSettings({
+  configPath,
+  env,
+  readFile,
+  listFolder = noFolders,
+  cores = 1,
+}: SettingsSources): Settings {
   const { tree, problems: fileProblems } = readTree(configPath, readFile)
-  const { problems: envProblems, origins } = applyEnvironment(tree, env)
-  const early = [...fileProblems, ...envProblems, ...resolveSecrets(tree, readFile)]
+  const fromEnvironment = applyEnvironment(tree, env)
+  const fromFolder = addBucketFiles(tree, { readFile, listFolder })
+  const origins = [...fromFolder.origins, ...fromEnvironment.origins]
+  const early = [
+    ...fileProblems,
+    ...fromEnvironment.problems,
+    ...fromFolder.problems,
+    ...resolveSecrets(tree, readFile),
+  ]
   const parsed = settingsSchema.safeParse(tree)
   if (!parsed.success)
     throw refusal([...early, ...parsed.error.issues.flatMap((issue) => problemsOf(issue, tree))], origins)
@@ -35,24 +51,24 @@ export function loadSettings({ configPath, env, readFile, cores = 1 }: SettingsS
   return freeze(settings)
 }
 
-function readTree(configPath: string | undefined, readFile: ReadFile): { tree: Tree; problems: Problem[] } {
+function noFolders(): never {
+  throw new Error('this process has no folders')
+}
+
+function readTree(configPath: string | undefined, readFile: ReadFile): { tree: Tree; problems: readonly Problem[] } {
   const path = configPath ?? DEFAULT_FILE
-  let text: string
-  try {
-    text = readFile(path)
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    if (code === 'ENOENT' && configPath === undefined) return { tree: {}, problems: [] }
-    const hint = code === 'ENOENT' ? 'there is no such file' : `cannot be read ${code}`.trim()
-    return { tree: {}, problems: [{ path: [path], hint }] }
-  }
-  const document = parseDocument(text, { uniqueKeys: true })
-  // The first line only: the others quote the file, which may hold secrets.
-  const complaints = [...document.errors, ...document.warnings].map(
-    ({ message }) => message.split('\n')[0]?.replace(/:$/, '') ?? '',
-  )
-  if (complaints.length > 0) return { tree: {}, problems: complaints.map((hint) => ({ path: [path], hint })) }
-  const tree: unknown = document.toJS() ?? {}
+  let absent = false
+  const { value, problems } = readYaml(path, () => {
+    try {
+      return readFile(path)
+    } catch (error) {
+      absent = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+      throw error
+    }
+  })
+  if (absent && configPath === undefined) return { tree: {}, problems: [] }
+  if (problems.length > 0) return { tree: {}, problems }
+  const tree = value ?? {}
   if (isTree(tree)) return { tree, problems: [] }
   return { tree: {}, problems: [{ path: [path], hint: 'the file must hold a map of settings' }] }
 }

@@ -12,10 +12,10 @@ export interface Problem {
   readonly value?: unknown
 }
 
-/** Where a value came from, if not from the file. */
+/** Where a value came from, if not from the one file of settings: a variable, or another file. */
 export interface Origin {
-  readonly path: readonly string[]
-  readonly envName: string
+  readonly path: readonly PropertyKey[]
+  readonly name: string
 }
 
 /** The one error that carries them all, a line for each. */
@@ -81,7 +81,7 @@ export function withoutUserinfo(text: string): string {
 
 function originOf({ path }: Problem, origins: readonly Origin[]): string {
   const origin = origins.find((candidate) => candidate.path.every((step, at) => step === path[at]))
-  return origin === undefined ? '' : ` (from ${origin.envName})`
+  return origin === undefined ? '' : ` (from ${origin.name})`
 }
 
 function editDistance(a: string, b: string): number {

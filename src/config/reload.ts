@@ -12,7 +12,7 @@ export interface Merged {
 }
 
 /** Groups that take effect as a whole. */
-const LIVE = ['buckets', 'credentials', 'limits'] as const
+const LIVE = ['buckets', 'bucketsFolder', 'credentials', 'limits'] as const
 
 /** The settings in effect after a reload. */
 export function mergeSettings(current: Settings, next: Settings): Merged {
@@ -28,6 +28,7 @@ export function mergeSettings(current: Settings, next: Settings): Merged {
     buckets: waits ? current.buckets : next.buckets,
     admin,
     credentials: next.credentials,
+    bucketsFolder: waits ? current.bucketsFolder : next.bucketsFolder,
     limits: next.limits,
     // Files that are open stay as they are.
     log: { ...current.log, level: next.log.level },

@@ -10,6 +10,7 @@ import { admin } from './admin-settings.ts'
 import { audit, log } from './log-settings.ts'
 import { corsRules, publicAccess, publicUrls } from './browser-settings.ts'
 import { alias, keys } from './key-settings.ts'
+import { usageLimits } from './rate-settings.ts'
 import { count, duration, listenAddress, path, quantity, region, secret, size, switchedOff } from './shapes.ts'
 import { backend, state, type StoreSettings } from './store-settings.ts'
 import { DURATION_PATTERN, parseDuration } from './units.ts'
@@ -119,6 +120,11 @@ const credential = z.strictObject({
     .array(grant)
     .min(1, 'grant something, or remove the credential')
     .describe('What it may do; whatever no entry allows is denied.'),
+  limits: usageLimits
+    .optional()
+    .describe(
+      'How much it may use of one gateway; beyond that requests are answered with 503 `SlowDown`. Default: no limit.',
+    ),
 })
 
 const bucket = z.strictObject({
@@ -154,6 +160,20 @@ const bucket = z.strictObject({
       'In a `mixed` bucket: everything written since then is sealed. Listings look only at older objects, one request each, and remember what they found.',
     ),
   public: publicAccess,
+  operations: z
+    .array(
+      z.string().regex(/^[A-Za-z0-9*]{1,80}$/, 'write the name of an S3 operation, where * stands for any characters'),
+    )
+    .min(1, 'allow something, or leave `operations` out')
+    .optional()
+    .describe(
+      'S3 operations that clients may use here, whatever their credentials allow: `GetObject`, `List*`. The source of a copy needs GetObject. Default: all.',
+    ),
+  limits: usageLimits
+    .optional()
+    .describe(
+      'How much all clients together may use of one gateway in the buckets that the entry matches; beyond that 503 `SlowDown`. Default: no limit.',
+    ),
   cors: corsRules
     .optional()
     .describe(
@@ -214,6 +234,9 @@ export const settingsSchema = z.strictObject({
       'Who may use the S3 listener. Default: one credential, made on first start and kept in `aws-credentials` inside `data`.',
     ),
   buckets: z.array(bucket).default([]).describe('Settings of single buckets.'),
+  bucketsFolder: path(
+    'Folder with further entries of `buckets`, for buckets or tenants: each of its `*.yaml` files holds one, or a list of them. They come after those of this file, in the order of the names of their files.',
+  ).optional(),
   checksums: checksums.prefault({}).describe('Checksums of objects.'),
   limits: limits.prefault({}).describe('What one process may use.'),
   log: log.prefault({}).describe('The log, JSON lines on standard error, and the access log.'),

@@ -46,20 +46,27 @@ export interface AccessRules {
   readonly hidden?: (bucket: string) => boolean
   /** What anybody may do in a bucket. */
   readonly publicAccess?: (bucket: string) => PublicAccess
+  /** Whether clients may use an operation in a bucket at all. */
+  readonly mayUse?: (bucket: string, operation: OperationName) => boolean
 }
 
 export function createAuthoriser(
   credentials: Credentials,
-  { hidden = () => false, publicAccess = () => 'none' }: AccessRules = {},
+  { hidden = () => false, publicAccess = () => 'none', mayUse = () => true }: AccessRules = {},
 ): Authoriser {
   const requireSeen = (bucket: string): void => {
     if (hidden(bucket)) throw new S3Error('AccessDenied', { cause: `${bucket} is the bucket of the state store` })
+  }
+  const requireUse = (bucket: string | undefined, operation: OperationName): void => {
+    if (bucket === undefined || mayUse(bucket, operation)) return
+    throw new S3Error('AccessDenied', { cause: `buckets[].operations of ${bucket} does not have ${operation}` })
   }
   return {
     lookup: (accessKey) => credentials.lookup(accessKey),
     anonymous: {
       operation: (name, _row, { bucket, query }, headers) => {
         requireSeen(bucket ?? '')
+        requireUse(bucket, name)
         requirePublic(bucket === undefined ? 'none' : publicAccess(bucket), name, query, headers)
       },
       // No second resource: neither copies nor lists of keys are public.
@@ -76,11 +83,13 @@ export function createAuthoriser(
       return {
         operation: (name, row, target) => {
           requireSeen(target.bucket ?? '')
+          if (row.access !== 'none') requireUse(target.bucket, name)
           const right = rightOf(name, row, target)
           if (right !== undefined) requireAccess(identity, right)
         },
         action: (action, bucket, key) => {
           requireSeen(bucket)
+          if (action === 'read') requireUse(bucket, 'GetObject')
           requireAccess(identity, action === 'list' ? { action, bucket, prefix: key } : { action, bucket, key })
         },
         sees: (bucket) => !hidden(bucket) && visibleBuckets(identity, [bucket]).length > 0,

@@ -3,6 +3,7 @@
  * headers, run it, reply.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { EndUse } from '../access/usage.ts'
 import type { Gateway, Operation, OperationRequest, OperationResponse, RequestBody } from '../gateway/gateway.ts'
 import { forwardRequest } from '../gateway/forward.ts'
 import { OPERATION_FUNCTIONS } from '../gateway/operations.ts'
@@ -14,7 +15,7 @@ import { Headers } from '../s3/headers.ts'
 import { isBuilt, OPERATIONS } from '../s3/operation.ts'
 import type { OperationName } from '../s3/operation-name.ts'
 import { withQueryHeaders } from '../s3/screen.ts'
-import { type AuthKind, passage, requestDone, type RequestEvent } from '../telemetry/channels.ts'
+import { type AuthKind, type ClientFacts, passage, requestDone, type RequestEvent } from '../telemetry/channels.ts'
 import { Meter } from '../telemetry/meter.ts'
 import { pass } from '../telemetry/passage.ts'
 import { clientFacts } from './client-facts.ts'
@@ -34,9 +35,13 @@ export interface PipelineParts extends EntranceParts {
   readonly domains: readonly string[]
   /** Where clients reach the listener; see `objectUrl`. */
   readonly publicUrls: readonly string[]
+  readonly admission: Admission
   readonly requestId: () => string
   readonly hostId: string
 }
+
+/** Admits a request of a credential (`undefined`: of nobody's) in a bucket ('': in none), or throws `SlowDown`. What it returns ends the use. */
+export type Admission = (accessKey: string | undefined, bucket: string) => EndUse | undefined
 
 /** What is known of a request so far, for the log. */
 interface Trace {
@@ -85,6 +90,7 @@ export async function serve(
   } catch (error) {
     failure = await refuse(context, error)
   }
+  context.endUse?.(context.meter.receivedBytes + context.meter.sentBytes)
   requestDone.publish(eventOf(context, trace, ending(res, failure, complete)))
 }
 
@@ -110,11 +116,12 @@ async function refuse(context: ReplyContext, error: unknown): Promise<unknown> {
 type End = Pick<RequestEvent, 'status' | 'code' | 'cause' | 'disconnected'>
 
 function eventOf({ raw, requestId, hostId, started, answered }: ReplyContext, trace: Trace, end: End): RequestEvent {
+  let client: ClientFacts | undefined
   return {
     requestId,
     hostId,
     method: raw.method ?? '',
-    client: () => clientFacts(raw),
+    client: () => (client ??= clientFacts(raw)),
     ...trace,
     ...end,
     milliseconds: performance.now() - started,
@@ -175,6 +182,7 @@ async function answer(
   const entered =
     operation === 'PostObject' ? await enterByForm(parts, arriving) : enter(parts, arriving, own !== undefined)
 
+  context.endUse = parts.admission(trace.accessKey, target.bucket ?? '')
   const run = own ?? forwardRequest
   const gone = new AbortController()
   res.on('close', () => gone.abort(CLOSED))

@@ -1,6 +1,7 @@
 /** A result or an error becomes status, headers and body; here and nowhere else. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Body } from '../backends/body.ts'
+import type { EndUse } from '../access/usage.ts'
 import type { OperationResponse } from '../gateway/gateway.ts'
 import type { S3Error } from '../s3/errors.ts'
 import { renderError } from '../s3/result-xml.ts'
@@ -26,6 +27,8 @@ export interface ReplyContext {
   /** In the time of `performance.now()`; `answered`: when the answer began. */
   readonly started: number
   answered?: number
+  /** What it has used counts from its end on. */
+  endUse?: EndUse | undefined
   /** Waits for those who must know what the client will be told. What it throws is told in place of that. */
   hold?: (status: number, failure?: unknown) => Promise<void>
   /** What a browser is told of the origin that has asked. */

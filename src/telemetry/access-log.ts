@@ -4,6 +4,7 @@
  */
 import { formatOf, type AccessFormat } from './access-log/formats.ts'
 import { alarm, linesLost, requestDone } from './channels.ts'
+import { inOnePiece } from './line-text.ts'
 
 /** Takes whole lines; fails if they were not written. */
 export type WriteLines = (text: string) => Promise<void>
@@ -51,7 +52,7 @@ class Batches {
       this.#lost += 1
       return
     }
-    this.#text += `${line}\n`
+    this.#text += inOnePiece(`${line}\n`)
     this.#lines += 1
     if (this.#text.length >= FLUSH_CHARACTERS) this.#flush()
     else this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MILLISECONDS).unref()

@@ -6,6 +6,7 @@ import {
   keyCall,
   keyFailover,
   keyManager,
+  linesLost,
   plaintextLeft,
   plaintextSeen,
   ROTATION_PHASES,
@@ -48,6 +49,7 @@ export function collectMetrics({ worker = false }: { readonly worker?: boolean }
     ...countKeys(registry),
     ...countKeyCalls(registry),
     ...showRotation(registry),
+    countLostLines(registry),
     plaintextSeen.subscribe(({ bucket }) => seen.inc({ bucket: label(bucket) })),
     plaintextLeft.subscribe((event) => {
       const labels = { bucket: label(event.bucket) }
@@ -65,6 +67,16 @@ export function collectMetrics({ worker = false }: { readonly worker?: boolean }
       for (const stop of stops) stop()
     },
   }
+}
+
+function countLostLines(registry: Registry): () => void {
+  const lost = new Counter({
+    registers: [registry],
+    labelNames: ['log', 'sink'],
+    name: 'sealgate_log_lines_lost_total',
+    help: 'Lines of the access or audit log that were not written, by where they should have gone: `file` is the audit log itself, others are what it is sent to.',
+  })
+  return linesLost.subscribe(({ log, sink, lines }) => lost.inc({ log, sink }, lines))
 }
 
 function countKeys(registry: Registry): readonly (() => void)[] {

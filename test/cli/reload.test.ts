@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync
 import { Agent } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, type TLSSocket } from 'node:tls'
-import { CreateBucketCommand, ListBucketsCommand, S3Client } from '@aws-sdk/client-s3'
+import { CreateBucketCommand, ListObjectsV2Command, ListBucketsCommand, S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { childrenOf } from '../helpers/children.ts'
 import { type Started, Workplace } from '../helpers/command.ts'
@@ -163,7 +163,7 @@ describe.each([1, 2])('with %i processes', (workers) => {
       'these settings have changed and wait for a restart',
     )
     expect(line.settings).toEqual(['uploads.abandonedAfter', 'keys.bucketKey.lifetime'])
-    expect(said(READ).at(-1)?.changed).toEqual(['buckets', 'credentials', 'limits', 'log'])
+    expect(said(READ).at(-1)?.changed).toEqual(['buckets', 'credentials', 'limits', 'log.level'])
     const s3 = new S3Client({
       endpoint: gateway.endpoint,
       region: 'us-east-1',
@@ -180,6 +180,40 @@ describe.each([1, 2])('with %i processes', (workers) => {
     socket.destroy()
     await expect.poll(() => said('request').length, { timeout: 5_000 }).toBeGreaterThan(0)
   }, 60_000)
+
+  test('a file that appears in the folder of buckets is read, and one that goes is forgotten', async () => {
+    mkdirSync(place.path('buckets.d'))
+    await after(() => write(settings(['SECOND'], 'bucketsFolder: buckets.d')), READ)
+    const file = place.path('buckets.d/tenant.yaml')
+    const allowing = (operations: string): void => writeFileSync(file, `match: open\noperations: [${operations}]\n`)
+    const line = await after(() => allowing('PutObject'), READ)
+    expect(line.changed).toEqual(['buckets'])
+    expect(await lists('open')).toBe('AccessDenied')
+    await after(() => allowing('List*'), READ)
+    expect(await lists('open')).toBe('yes')
+    const { why } = await after(() => allowing('Fetch'), KEPT)
+    expect(JSON.stringify(why)).toContain('there is no S3 operation')
+    await after(() => rmSync(file), READ)
+    expect(await lists('open')).toBe('yes')
+  }, 60_000)
+
+  async function lists(Bucket: string): Promise<string> {
+    const s3 = new S3Client({
+      endpoint: gateway.endpoint,
+      region: 'us-east-1',
+      forcePathStyle: true,
+      credentials: { accessKeyId: 'SECOND', secretAccessKey: 'first-secret' },
+      requestHandler: { httpsAgent: new Agent({ ca: CA }) },
+    })
+    try {
+      await s3.send(new ListObjectsV2Command({ Bucket }))
+      return 'yes'
+    } catch (error) {
+      return error instanceof Error ? error.name : 'failed'
+    } finally {
+      s3.destroy()
+    }
+  }
 
   test.runIf(workers > 1)(
     'a process that is replaced begins with what is in effect, whatever the files say',

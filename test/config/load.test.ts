@@ -443,3 +443,57 @@ buckets: [{ match: own, cors: [{ origins: ["https://a.test"], methods: [PUT], he
     ).toEqual(['https://s3.example.com', 'http://10.0.0.1:8080'])
   })
 })
+
+describe('files of buckets', () => {
+  const folders: Record<string, readonly string[]> = { 'buckets.d': ['b.yaml', 'a.yml', '.b.yaml.swp', 'notes.txt'] }
+  function loadFolder(files: Record<string, string>, yaml = 'bucketsFolder: buckets.d') {
+    const all: Record<string, string> = { 'sealgate.yaml': yaml, ...files }
+    const gone = (path: string): Error => Object.assign(new Error(path), { code: 'ENOENT' })
+    return loadSettings({
+      env: {},
+      readFile: (path) => {
+        const text = all[path]
+        if (text === undefined) throw gone(path)
+        return text
+      },
+      listFolder: (path) => {
+        const names = folders[path]
+        if (names === undefined) throw gone(path)
+        return names
+      },
+    })
+  }
+  const files = { 'buckets.d/a.yml': '[{ match: a1 }, { match: a2 }]', 'buckets.d/b.yaml': 'match: b\npublic: read\n' }
+
+  it('come after those of the file, in the order of their names', () => {
+    const settings = loadFolder(files, 'bucketsFolder: buckets.d\nbuckets: [{ match: first }]')
+    expect(settings.buckets.map(({ match }) => match)).toEqual(['first', 'a1', 'a2', 'b'])
+    expect(bucketRule(settings, 'b').public).toBe('read')
+  })
+
+  it('may be empty', () => {
+    expect(loadFolder({ ...files, 'buckets.d/a.yml': '' }).buckets.map(({ match }) => match)).toEqual(['b'])
+  })
+
+  it.each([
+    [
+      { 'buckets.d/b.yaml': 'match: b\nkopy: rekey\n' },
+      'buckets[2].kopy: there is no such setting; did you mean copy? (from buckets.d/b.yaml)',
+    ],
+    [
+      { 'buckets.d/b.yaml': 'match: [\n' },
+      'buckets.d/b.yaml: Flow sequence in block collection must be sufficiently indented',
+    ],
+    [{ 'buckets.d/b.yaml': 'just words\n' }, '(from buckets.d/b.yaml)'],
+    [{ 'buckets.d/b.yaml': undefined }, 'buckets.d/b.yaml: there is no such file'],
+  ])('say which of them is wrong: %j', (more, problem) => {
+    const all = Object.entries({ ...files, ...more }).filter((pair): pair is [string, string] => pair[1] !== undefined)
+    expect(() => loadFolder(Object.fromEntries(all))).toThrow(problem)
+  })
+
+  it('need their folder', () => {
+    expect(() => loadFolder({}, 'bucketsFolder: elsewhere')).toThrow(
+      'bucketsFolder: "elsewhere" is refused: there is no such folder',
+    )
+  })
+})

@@ -17,7 +17,9 @@ import { PlainLookup } from '../../src/gateway/plain-lookup.ts'
 import { TailCache } from '../../src/gateway/tail-cache.ts'
 import { createAuthoriser } from '../../src/http/authoriser.ts'
 import { requestIds } from '../../src/http/request-id.ts'
+import type { Admission } from '../../src/http/pipeline.ts'
 import { createS3Server, type S3ServerOptions } from '../../src/http/s3-server.ts'
+import type { OperationName } from '../../src/s3/operation-name.ts'
 import { createBucketKeys } from '../../src/keys/bucket-keys.ts'
 import type { BucketKeys } from '../../src/keys/key-manager.ts'
 import { MemoryKeyManager } from '../../src/keys/memory.ts'
@@ -43,6 +45,8 @@ export interface TestGatewayOptions {
   readonly publicUrls?: readonly string[]
   readonly publicAccess?: (bucket: string) => PublicAccess
   readonly rules?: (bucket: string) => Partial<BucketRules>
+  readonly admission?: Admission
+  readonly mayUse?: (bucket: string, operation: OperationName) => boolean
   readonly clock?: () => number
   readonly random?: (bytes: number) => Buffer
   readonly server?: Partial<S3ServerOptions>
@@ -127,7 +131,9 @@ export async function prepareGateway(options: TestGatewayOptions = {}): Promise<
       authoriser: createAuthoriser(credentials, {
         publicAccess: options.publicAccess ?? (() => 'none'),
         ...(options.hidden === undefined ? {} : { hidden: options.hidden }),
+        ...(options.mayUse === undefined ? {} : { mayUse: options.mayUse }),
       }),
+      admission: options.admission ?? (() => undefined),
       domains: options.domains ?? [],
       publicUrls: options.publicUrls ?? [],
       region: options.region,

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Unavailable } from '../../errors.ts'
 import { isoTime } from '../access-log/line-times.ts'
+import { inOnePiece } from '../line-text.ts'
 import { type LineHandle, openLines, type OpenLines } from '../line-file.ts'
 import { endOf, type FileEnd, fileNameOf, hashOf, NO_LINE, sequencesOf } from './chain-file.ts'
 
@@ -95,7 +96,7 @@ export class ChainWriter {
       return refused
     }
     const batch = this.#batch
-    batch.records.push(record)
+    batch.records.push(inOnePiece(record))
     batch.characters += record.length
     // Whoever waits does so for the disk and not for company; what is asked for in the same moment is written together.
     this.#timer ??= setTimeout(() => this.#flush(), this.#options.strict ? 0 : GATHER_MILLISECONDS)
@@ -184,6 +185,7 @@ export class ChainWriter {
       lines += 1
       const line = `{"n":${lines},"prev":"${link}",${record}}`
       link = hashOf(line)
+      // The hash has it in one piece.
       text += `${line}\n`
     }
     try {
