@@ -48,7 +48,7 @@ export class Denied extends SealgateError {
   }
 }
 
-/** Which layer refused, in the words of the test vectors (docs/format.md, "Test vectors"). */
+/** Which layer refused, in the words of the test vectors (docs/format.md, "Test vectors"); or that the audit log is not what was written. */
 export const INTEGRITY_LAYERS = [
   'envelope failure',
   'unwrap failure',
@@ -57,6 +57,7 @@ export const INTEGRITY_LAYERS = [
   'tail failure',
   'payload failure',
   'size mismatch',
+  'audit chain failure',
 ] as const
 
 export type IntegrityLayer = (typeof INTEGRITY_LAYERS)[number]

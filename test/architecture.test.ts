@@ -26,6 +26,12 @@ const MAY: Record<string, { folders: string[]; packages: string[] }> = {
       'prom-client',
       // Its types alone: compose/ loads it for who traces.
       '@opentelemetry/exporter-trace-otlp-proto',
+      'node:dgram',
+      'node:fs/promises',
+      'node:net',
+      'node:path',
+      'node:tls',
+      'undici',
     ],
   },
   access: { folders: ['s3', 'config'], packages: ['node:crypto'] },
@@ -77,7 +83,7 @@ const PORTS: Record<string, string[]> = {
     'backends/bucket-documents.ts',
     'backends/capabilities.ts',
   ],
-  telemetry: ['telemetry/channels.ts', 'telemetry/meter.ts'],
+  telemetry: ['telemetry/channels.ts', 'telemetry/meter.ts', 'telemetry/passage.ts'],
 }
 
 /** Those who open stores and keys offline may also import these files behind the ports. */
@@ -87,6 +93,16 @@ const EXTRA: Record<string, string[]> = {
     'keys/secret-file.ts',
     'keys/local.ts',
     'backends/local.ts',
+    'telemetry/access-log.ts',
+    'telemetry/audit-log.ts',
+    'telemetry/audit-log/chain-file.ts',
+    'telemetry/audit-log/sink-feed.ts',
+    'telemetry/audit-log/sinks/elasticsearch.ts',
+    'telemetry/audit-log/sinks/loki.ts',
+    'telemetry/audit-log/sinks/stdout.ts',
+    'telemetry/audit-log/sinks/syslog.ts',
+    'telemetry/audit-log/verify.ts',
+    'telemetry/line-file.ts',
     'telemetry/logger.ts',
     'telemetry/metrics.ts',
     'telemetry/metrics/cluster.ts',

@@ -58,6 +58,7 @@ const LAYERS: Readonly<Record<Integrity['layer'], string>> = {
   'tail failure': 'the tail record does not open, or does not fit the object',
   'payload failure': 'a piece of the data does not open',
   'size mismatch': 'the stored size is not that of the plaintext size',
+  'audit chain failure': 'of `sealgate audit verify`: lines of the audit log were changed, removed, inserted or moved',
 }
 
 const describe = (error: Error): string => {

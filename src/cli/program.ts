@@ -1,5 +1,6 @@
 /** The tree of commands. */
 import { Command } from 'commander'
+import { auditCommand } from './audit.ts'
 import { checkConfigCommand } from './check-config.ts'
 import type { CommandContext } from './context.ts'
 import { decryptCommand } from './decrypt.ts'
@@ -53,6 +54,7 @@ export function createProgram(context: CommandContext): Command {
     .addCommand(reencryptCommand(context))
     .addCommand(decryptBucketCommand(context))
     .addCommand(keysCommand(context))
+    .addCommand(auditCommand(context))
   for (const command of program.commands) addExitCodes(command)
   return program
 }

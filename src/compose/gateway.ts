@@ -12,7 +12,7 @@ import type { InEffect } from './live.ts'
 /** Decoded tails kept in memory, in each process. */
 const TAIL_CACHE_BYTES = 32 * 1024 * 1024
 /** S3 names an owner; Sealgate has credentials, not accounts. */
-const OWNER = { id: '5ea16a7e'.repeat(8), displayName: 'sealgate' }
+export const OWNER = { id: '5ea16a7e'.repeat(8), displayName: 'sealgate' }
 const DEFAULT_REGION = 'us-east-1'
 
 interface GatewayParts extends Pick<Gateway, 'keys' | 'uploads' | 'background' | 'rules' | 'clock' | 'random'> {

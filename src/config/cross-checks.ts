@@ -16,6 +16,7 @@ export function checkParsed(settings: ParsedSettings): Problem[] {
     ...checkFips(settings),
     ...checkAdmin(settings),
     ...checkTracing(settings),
+    ...checkLogs(settings),
   ]
 }
 
@@ -252,6 +253,35 @@ function checkTracing({ telemetry: { tracing } }: ParsedSettings): Problem[] {
   if (objectNames !== 'hash' || hashKey !== undefined) return problems
   const hint = 'hash needs hashKey or hashKeyFile: anybody could guess names from hashes without a key'
   return [...problems, { path: [...path, 'objectNames'], value: objectNames, hint }]
+}
+
+function checkLogs({ audit, log }: ParsedSettings): Problem[] {
+  const problems: Problem[] = []
+  if (audit.folder === undefined && (audit.sinks.length > 0 || audit.policy === 'block')) {
+    problems.push({
+      path: ['audit', 'folder'],
+      hint: 'the audit log needs a folder: its files are the buffer of sinks',
+    })
+  }
+  if (log.access === false && log.accessFile !== undefined) {
+    problems.push({
+      path: ['log', 'access'],
+      hint: 'is off, and log.accessFile is given: write json, clf, combined or s3',
+    })
+  }
+  return [...problems, ...audit.sinks.flatMap((sink, at) => checkSink(['audit', 'sinks', at], sink))]
+}
+
+function checkSink(path: Problem['path'], sink: ParsedSettings['audit']['sinks'][number]): Problem[] {
+  if (sink.type === 'stdout' || sink.type === 'syslog') return []
+  const { username, password, token, url } = sink
+  const ways = [username, token, 'apiKey' in sink ? sink.apiKey : undefined].filter((way) => way !== undefined)
+  const problems: Problem[] = []
+  if (ways.length > 1) problems.push({ path, hint: 'gives several ways to log in; keep one of them' })
+  if ((username === undefined) !== (password === undefined)) {
+    problems.push({ path: [...path, 'username'], hint: 'username and password (or passwordFile) go together' })
+  }
+  return ways.length === 0 ? problems : [...problems, ...checkInTheClear(path.map(String), 'url', url)]
 }
 
 function checkAdmin({ admin }: ParsedSettings): Problem[] {

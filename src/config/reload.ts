@@ -12,7 +12,7 @@ export interface Merged {
 }
 
 /** Groups that take effect as a whole. */
-const LIVE = ['buckets', 'bucketsFolder', 'credentials', 'limits', 'log'] as const
+const LIVE = ['buckets', 'bucketsFolder', 'credentials', 'limits'] as const
 
 /** Further ones, and what of a group takes effect alone. */
 const LIVE_INSIDE = ['server.cors', 'server.tls', 'admin.token', 'admin.tokens', 'admin.tls']
@@ -43,7 +43,8 @@ export function mergeSettings(current: Settings, next: Settings): Merged {
     credentials: next.credentials,
     bucketsFolder: waits ? current.bucketsFolder : next.bucketsFolder,
     limits: next.limits,
-    log: next.log,
+    // Files that are open stay as they are.
+    log: { ...current.log, level: next.log.level },
   }
   const changed = LIVE.filter((group) => !same(settings[group], current[group]))
   const waiting = [...differing(settings, next)].map((path) => (path.startsWith('buckets') ? 'buckets' : path))
@@ -51,6 +52,7 @@ export function mergeSettings(current: Settings, next: Settings): Merged {
     settings,
     changed: [
       ...changed,
+      ...(settings.log.level === current.log.level ? [] : ['log.level']),
       ...(same(cors, current.server.cors) ? [] : ['server.cors']),
       ...(same(tls, current.server.tls) ? [] : ['server.tls']),
       ...(same(admin, current.admin) ? [] : ['admin']),

@@ -7,6 +7,7 @@
  */
 import { z } from 'zod'
 import { admin } from './admin-settings.ts'
+import { audit, log } from './log-settings.ts'
 import { corsRules, publicAccess, publicUrls } from './browser-settings.ts'
 import { alias, keys } from './key-settings.ts'
 import { metrics } from './metrics-settings.ts'
@@ -206,13 +207,6 @@ const limits = z.strictObject({
     .describe('Client connections open at once, in each worker.'),
 })
 
-const log = z.strictObject({
-  level: z
-    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'write trace, debug, info, warn, error or fatal')
-    .default('info')
-    .describe('Least level that is logged.'),
-})
-
 /** The whole schema; see the head of this file. Rules between fields are in `cross-checks.ts`. */
 export const settingsSchema = z.strictObject({
   data: path(
@@ -248,8 +242,9 @@ export const settingsSchema = z.strictObject({
   checksums: checksums.prefault({}).describe('Checksums of objects.'),
   limits: limits.prefault({}).describe('What one process may use.'),
   metrics: metrics.prefault({}).describe('What `/metrics` of the admin listener tells apart.'),
-  log: log.prefault({}).describe('The log, JSON lines on standard error.'),
   telemetry: telemetry.prefault({}).describe('What is told to programs elsewhere.'),
+  log: log.prefault({}).describe('The log, JSON lines on standard error, and the access log.'),
+  audit: audit.prefault({}).describe('Who has done what, as a chain of lines that shows whether one was changed.'),
 })
 
 /** Settings after the schema, before defaults that depend on other settings. */

@@ -5,10 +5,12 @@ import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
 import { type AdminAnswer, type AdminCaller, type AdminInput, type AnswerAdmin, refuse } from '../admin/call.ts'
 import { Content } from '../admin/content.ts'
 import { openApiDocument } from '../admin/openapi.ts'
+import { Unavailable } from '../errors.ts'
 import { AdminRefusal } from '../admin/refusal.ts'
 import type { Route } from '../admin/route.ts'
 import { ADMIN_ROUTES } from '../admin/routes.ts'
-import { alarm, audit } from '../telemetry/channels.ts'
+import { type AuditEvent, alarm, audit, passage } from '../telemetry/channels.ts'
+import { pass } from '../telemetry/passage.ts'
 import type { AdminGate } from './admin-gate.ts'
 
 const MAX_BODY_BYTES = 64 * 1024
@@ -48,7 +50,7 @@ export function adminRoutes(app: FastifyInstance, gate: AdminGate, answer: Answe
       errorHandler: (error: FastifyError, { raw, params }, reply) => {
         const caller = callers.get(raw)
         const given = answerTo(error)
-        if (caller !== undefined) tell(route, caller, targetOf(params), given)
+        if (caller !== undefined) tell(route, caller, { target: targetOf(params) }, given)
         void send(reply, given)
       },
       handler: async ({ raw, params, query, body }, reply) => {
@@ -66,23 +68,36 @@ async function call(route: Route, input: AdminInput, caller: AdminCaller, answer
   let target: string
   let given: AdminAnswer
   try {
+    if (route.audited && passage.heard) await pass()
     target = route.target(input)
     const worker = route.worker?.(input)
     given = await answer({ operation: route.operation, input, caller, ...(worker === undefined ? {} : { worker }) })
   } catch (error) {
+    if (error instanceof Unavailable) return refuse('Unavailable', 1)
     if (!(error instanceof AdminRefusal)) throw error
     target = targetOf(input.params)
     given = refuse(error)
   }
-  tell(route, caller, target, given)
+  const holds: Promise<void>[] = []
+  tell(route, caller, { target, holdFor: (work) => void holds.push(work) }, given)
+  try {
+    await Promise.all(holds)
+  } catch {
+    return refuse('Unavailable', 1)
+  }
   return given
 }
 
 /** For the audit, where it is of interest there. */
-function tell({ audited, operation }: Route, caller: AdminCaller, target: string, { status, code }: AdminAnswer): void {
+function tell(
+  { audited, operation }: Route,
+  caller: AdminCaller,
+  told: Pick<AuditEvent, 'target' | 'holdFor'>,
+  { status, code }: AdminAnswer,
+): void {
   if (!audited) return
   const result = code === undefined ? (status === 202 ? 'begun' : 'done') : status < 500 ? 'refused' : 'failed'
-  audit.publish({ ...caller, what: operation, target, result, ...(code === undefined ? {} : { code }) })
+  audit.publish({ ...caller, what: operation, ...told, result, ...(code === undefined ? {} : { code }) })
 }
 
 /** Of what is not as it should be. */

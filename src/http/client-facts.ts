@@ -47,5 +47,5 @@ const isSecure = (socket: IncomingMessage['socket']): socket is TLSSocket => 'en
 
 function tlsOf(socket: TLSSocket): ClientFacts['tls'] {
   const version = socket.getProtocol()
-  return version === null ? undefined : { version, cipher: socket.getCipher().standardName }
+  return version === null ? undefined : { version, cipher: socket.getCipher().name }
 }

@@ -15,8 +15,16 @@ import { Headers } from '../s3/headers.ts'
 import { isBuilt, OPERATIONS } from '../s3/operation.ts'
 import type { OperationName } from '../s3/operation-name.ts'
 import { withQueryHeaders } from '../s3/screen.ts'
-import { type AuthKind, requestBegun, requestDone, type RequestEvent } from '../telemetry/channels.ts'
+import {
+  type AuthKind,
+  type ClientFacts,
+  passage,
+  requestBegun,
+  requestDone,
+  type RequestEvent,
+} from '../telemetry/channels.ts'
 import { Meter } from '../telemetry/meter.ts'
+import { pass } from '../telemetry/passage.ts'
 import { clientFacts } from './client-facts.ts'
 import { crossOrigin } from './cross-origin.ts'
 import { type Arriving, enter, type EntranceParts } from './entrance.ts'
@@ -24,7 +32,7 @@ import { named, toS3Error } from './failures.ts'
 import { enterByForm } from './form-entrance.ts'
 import { objectFacts } from './object-facts.ts'
 import { objectUrl, type Reached } from './object-url.ts'
-import { type ReplyContext, sendError, sendResponse, sendSlowly } from './reply.ts'
+import { holdFailure, type ReplyContext, sendError, sendResponse, sendSlowly } from './reply.ts'
 import { ClientGone, clientIsGone, requestBody } from './request-body.ts'
 
 export interface PipelineParts extends EntranceParts {
@@ -44,6 +52,7 @@ export type Admission = (accessKey: string | undefined, bucket: string) => EndUs
 
 /** What is known of a request so far, for the log. */
 interface Trace {
+  readonly at: number
   operation: OperationName | 'unknown'
   readonly meter: Meter
   bucket?: string
@@ -71,8 +80,6 @@ export async function serve(
   res: ServerResponse,
   expectsContinue: boolean,
 ): Promise<void> {
-  const started = performance.now()
-  const at = parts.gateway.clock()
   const context: ReplyContext = {
     raw,
     res,
@@ -80,33 +87,60 @@ export async function serve(
     hostId: parts.hostId,
     resource: (raw.url ?? '/').split('?', 1)[0] ?? '/',
     meter: new Meter(),
+    started: performance.now(),
   }
-  const trace: Trace = { operation: 'unknown', meter: context.meter }
+  const trace: Trace = { operation: 'unknown', meter: context.meter, at: parts.gateway.clock() }
   beginTrace(raw, trace)
   let failure: unknown
   let complete = true
-  if (requestBegun.heard) {
-    requestBegun.publish({ meter: context.meter, header: (name) => raw.headers[name]?.toString() })
-  }
   try {
+    if (passage.heard) await enterPassage(context, trace)
     complete = await answer(parts, context, trace, expectsContinue)
   } catch (error) {
-    failure = error
-    if (!res.headersSent && !res.destroyed) sendError(context, toS3Error(error))
+    failure = await refuse(context, error)
   }
   context.endUse?.(context.meter.receivedBytes + context.meter.sentBytes)
-  const end = ending(res, failure, complete)
-  requestDone.publish({
-    requestId: context.requestId,
-    hostId: context.hostId,
-    at,
+  requestDone.publish(eventOf(context, trace, ending(res, failure, complete)))
+}
+
+/** From now on whoever holds the request is asked before it is answered. */
+async function enterPassage(context: ReplyContext, trace: Trace): Promise<void> {
+  await pass()
+  context.hold = (status, failure) => {
+    const end = failure === undefined ? { status, disconnected: false } : failureOf(failure)
+    return pass(eventOf(context, trace, end))
+  }
+}
+
+/** Tells the client, if there is somebody to tell. Resolves to what it was told. */
+async function refuse(context: ReplyContext, error: unknown): Promise<unknown> {
+  const { res } = context
+  if (res.headersSent || res.destroyed) return error
+  const failure = await holdFailure(context, error)
+  // The client may have gone meanwhile.
+  if (!res.destroyed) sendError(context, toS3Error(failure))
+  return failure
+}
+
+type End = Pick<RequestEvent, 'status' | 'code' | 'cause' | 'disconnected'>
+
+function eventOf({ raw, requestId, hostId, started, answered }: ReplyContext, trace: Trace, end: End): RequestEvent {
+  let client: ClientFacts | undefined
+  return {
+    requestId,
+    hostId,
     method: raw.method ?? '',
-    client: () => clientFacts(raw),
+    client: () => (client ??= clientFacts(raw)),
     ...trace,
     ...end,
     milliseconds: performance.now() - started,
-    ...(context.answered === undefined ? {} : { firstByteMilliseconds: context.answered - started }),
-  })
+    ...(answered === undefined
+      ? {}
+      : {
+          firstByteMilliseconds: answered - started,
+          turnAroundMilliseconds: answered - (trace.meter.bodyEnded ?? started),
+        }),
+  }
 }
 
 function beginTrace({ headers }: IncomingMessage, trace: Trace): void {
@@ -118,14 +152,14 @@ function beginTrace({ headers }: IncomingMessage, trace: Trace): void {
 }
 
 /** How a request ended, for the log. */
-function ending(
-  res: ServerResponse,
-  failure: unknown,
-  complete: boolean,
-): Pick<RequestEvent, 'status' | 'code' | 'cause' | 'disconnected'> {
+function ending(res: ServerResponse, failure: unknown, complete: boolean): End {
   if (failure === undefined) return { status: res.statusCode, disconnected: !complete }
   if (clientIsGone(failure))
     return { status: res.headersSent ? res.statusCode : CLIENT_GONE_STATUS, disconnected: true }
+  return failureOf(failure)
+}
+
+function failureOf(failure: unknown): End {
   const { status, code, cause } = toS3Error(failure)
   return { status, code, cause: cause ?? failure, disconnected: false }
 }

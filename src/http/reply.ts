@@ -1,5 +1,6 @@
 /** A result or an error becomes status, headers and body; here and nowhere else. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Body } from '../backends/body.ts'
 import type { EndUse } from '../access/usage.ts'
 import type { OperationResponse } from '../gateway/gateway.ts'
 import type { S3Error } from '../s3/errors.ts'
@@ -23,10 +24,13 @@ export interface ReplyContext {
   readonly hostId: string
   readonly resource: string
   readonly meter: Meter
-  /** When the answer began, in the time of `performance.now()`. */
+  /** In the time of `performance.now()`; `answered`: when the answer began. */
+  readonly started: number
   answered?: number
   /** What it has used counts from its end on. */
   endUse?: EndUse | undefined
+  /** Waits for those who must know what the client will be told. What it throws is told in place of that. */
+  hold?: (status: number, failure?: unknown) => Promise<void>
   /** What a browser is told of the origin that has asked. */
   crossOrigin?: Readonly<Record<string, string>> | undefined
 }
@@ -62,6 +66,7 @@ export async function sendResponse(context: ReplyContext, response: OperationRes
   if (typeof body === 'string') {
     if (response.headers?.['content-type'] === undefined) head.push('content-type', 'application/xml')
     head.push('content-length', Buffer.byteLength(body))
+    if (context.hold !== undefined) await context.hold(response.status)
     const end = settleConnection(context)
     begin(context, response.status, head)
     end(raw.method === 'HEAD' ? '' : counted(context, body))
@@ -72,12 +77,14 @@ export async function sendResponse(context: ReplyContext, response: OperationRes
     if (response.status !== 204 && response.status !== 304 && raw.method !== 'HEAD' && !announced) {
       head.push('content-length', 0)
     }
+    if (context.hold !== undefined) await context.hold(response.status)
     const end = settleConnection(context)
     begin(context, response.status, head)
     end('')
     return true
   }
   const stream = await primed(body.stream)
+  if (context.hold !== undefined) await leaveIfHeld(stream, context.hold(response.status))
   head.push('content-length', body.length)
   const end = settleConnection(context)
   begin(context, response.status, head)
@@ -88,6 +95,26 @@ export async function sendResponse(context: ReplyContext, response: OperationRes
   } catch (error) {
     res.destroy()
     throw error
+  }
+}
+
+/** A body that nobody will be sent must not stay open. */
+async function leaveIfHeld(stream: Body, held: Promise<void>): Promise<void> {
+  try {
+    await held
+  } catch (error) {
+    await stream[Symbol.asyncIterator]().return?.(undefined)
+    throw error
+  }
+}
+
+/** Resolves to what the client is to be told: why it failed, or why that may not be told. */
+export async function holdFailure(context: ReplyContext, error: unknown): Promise<unknown> {
+  try {
+    await context.hold?.(0, error)
+    return error
+  } catch (held) {
+    return held
   }
 }
 
@@ -128,13 +155,15 @@ export async function sendSlowly(
   const beat = setInterval(() => res.write(' '), KEEP_ALIVE_EVERY_MILLISECONDS)
   try {
     const { body } = await running
+    if (context.hold !== undefined) await context.hold(200)
     const rest =
       typeof body === 'string' ? body.slice(body.startsWith(XML_DECLARATION) ? XML_DECLARATION.length : 0) : ''
     res.end(counted(context, rest))
     return !res.destroyed
   } catch (error) {
-    res.end(counted(context, errorDocument(context, toS3Error(error), false)))
-    throw error
+    const failure = await holdFailure(context, error)
+    res.end(counted(context, errorDocument(context, toS3Error(failure), false)))
+    throw failure
   } finally {
     clearInterval(beat)
   }

@@ -37,7 +37,8 @@ export function requestBody(
   const decoder = chunkedDecoder(payload, headers)
   let trailers: Readonly<Record<string, string>> = {}
   const pieces = readPieces(raw, beforeFirstByte, (bytes) => {
-    if (decoder === undefined) meter.receivedBytes += bytes
+    if (bytes === 0) meter.bodyEnded = performance.now()
+    else if (decoder === undefined) meter.receivedBytes += bytes
   })
   const stream =
     decoder === undefined
@@ -98,7 +99,7 @@ async function* decodeChunked(
   done(decoder.end().trailers)
 }
 
-/** What arrived, in batches of up to `READ_AHEAD_BYTES`: the pieces of the socket as they are, none joined, none copied. */
+/** What arrived, of which `onBytes` is told (of its end with 0), in batches of up to `READ_AHEAD_BYTES`: the pieces of the socket as they are, none joined, none copied. */
 async function* readPieces(raw: IncomingMessage, beforeFirstByte: () => void, onBytes: (bytes: number) => void): Body {
   let batch: Buffer[] = []
   let held = 0
@@ -130,6 +131,7 @@ async function* readPieces(raw: IncomingMessage, beforeFirstByte: () => void, on
         raw.resume()
         yield full
       } else if (state === 'ended') {
+        onBytes(0)
         return
       } else if (state === 'gone') {
         throw new ClientGone('the client closed the connection before its body was complete')

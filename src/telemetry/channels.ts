@@ -152,10 +152,56 @@ export interface LiveNumberEvent {
   readonly read: () => number | Promise<number>
 }
 
+/** A request on its way, told to those who must have done something before it goes on: they hand over what it waits for. */
+export interface PassageEvent {
+  /** What has come of it and nobody has been told yet; absent where nothing has been done yet. */
+  readonly request?: RequestEvent
+  /** It waits for the end of `work`, and is answered with what `work` fails with. */
+  readonly holdFor: (work: Promise<void>) => void
+}
+
+/** Lines of a log that nobody will read: there was no room for them, or nobody to take them. */
+export interface LostLinesEvent {
+  readonly log: 'access' | 'audit'
+  /** Where they should have gone. */
+  readonly sink: string
+  readonly lines: number
+}
+
+/** What an alarm may tell beside its words. None of them names a secret. */
+export const ALARM_FIELDS = [
+  'ability',
+  'bucket',
+  'by',
+  'dependency',
+  'endpoint',
+  'failed',
+  'first',
+  'file',
+  'found',
+  'from',
+  'key',
+  'kid',
+  'manager',
+  'namespace',
+  'objects',
+  'operation',
+  'path',
+  'phase',
+  'probing',
+  'profile',
+  'setting',
+  'sink',
+  'to',
+  'uploads',
+  'why',
+  'worker',
+] as const
+
 /** Something an operator should look at although no request failed. */
 export interface AlarmEvent {
   readonly what: string
-  readonly detail: Readonly<Record<string, string | number>>
+  readonly detail: Readonly<Partial<Record<(typeof ALARM_FIELDS)[number], string | number>>>
   readonly cause?: unknown
 }
 
@@ -208,6 +254,8 @@ export interface AuditEvent {
   /** Why, if it was refused or has failed. */
   readonly code?: string
   readonly detail?: Readonly<Record<string, string | number>>
+  /** The answer waits for the end of `work`, and is a failure if it fails. Absent where nobody waits for an answer. */
+  readonly holdFor?: (work: Promise<void>) => void
 }
 
 export const ROTATION_PHASES = ['draining', 'rewrapping', 'dual-read', 'done', 'aborted'] as const
@@ -274,6 +322,8 @@ function typed<T>(name: string): Channel<T> {
 
 export const requestBegun: Channel<RequestBegunEvent> = typed('sealgate:request-begun')
 export const requestDone: Channel<RequestEvent> = typed('sealgate:request')
+export const passage: Channel<PassageEvent> = typed('sealgate:passage')
+export const linesLost: Channel<LostLinesEvent> = typed('sealgate:lines-lost')
 export const storeCall: Channel<StoreCallEvent> = typed('sealgate:store-call')
 export const storeAttempt: Channel<StoreAttemptEvent> = typed('sealgate:store-attempt')
 export const liveNumber: Channel<LiveNumberEvent> = typed('sealgate:live-number')

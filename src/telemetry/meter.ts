@@ -22,6 +22,8 @@ export interface RequestTrace {
 export class Meter {
   /** Plaintext from the client, decoded. */
   receivedBytes = 0
+  /** When the last byte of the request's body was here, in the time of `performance.now()`; `undefined` if nobody has read so far. */
+  bodyEnded: number | undefined
   /** What the answer's body has brought to the client. */
   sentBytes = 0
   /** From and to the store. */

@@ -11,6 +11,7 @@ import { countPlaintext } from './metrics/plaintext.ts'
 import { showProcess } from './metrics/process.ts'
 import { countRequests } from './metrics/requests.ts'
 import { showRotation } from './metrics/rotation.ts'
+import { countLostLines } from './metrics/lost-lines.ts'
 import { type Description, descriptionsOf, type Snapshot, snapshotOf } from './metrics/snapshot.ts'
 import { countSpans } from './metrics/spans.ts'
 import { countStoreCalls } from './metrics/stores.ts'
@@ -52,6 +53,7 @@ export function collectMetrics({
     ...countKeys(registry),
     ...showRotation(registry),
     ...countSpans(registry),
+    countLostLines(registry),
     ...countUploads(registry),
     ...showJobs(registry),
     ...showSettings(registry),

@@ -163,7 +163,7 @@ describe.each([1, 2])('with %i processes', (workers) => {
       'these settings have changed and wait for a restart',
     )
     expect(line.settings).toEqual(['uploads.abandonedAfter', 'keys.bucketKey.lifetime'])
-    expect(said(READ).at(-1)?.changed).toEqual(['buckets', 'credentials', 'limits', 'log'])
+    expect(said(READ).at(-1)?.changed).toEqual(['buckets', 'credentials', 'limits', 'log.level'])
     const s3 = new S3Client({
       endpoint: gateway.endpoint,
       region: 'us-east-1',

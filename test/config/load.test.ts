@@ -73,7 +73,8 @@ describe('settings from nothing', () => {
       fips: false,
       checksums: { default: 'small', onGet: 'always' },
       limits: { gatherBytes: 268_435_456, connections: 4_096 },
-      log: { level: 'info' },
+      log: { level: 'info', access: false, accessKeep: 5, accessRotateAt: 67_108_864 },
+      audit: { buffer: 268_435_456, policy: 'drop', reads: true, rotateAt: 67_108_864, sinks: [] },
       metrics: { buckets: 200, series: 5_000 },
       telemetry: {
         tracing: {

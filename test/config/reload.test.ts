@@ -19,7 +19,7 @@ describe('a reload', () => {
       ({ credentials }) => credentials,
     ],
     ['limits', 'limits: { connections: 9 }', ({ limits }) => limits],
-    ['log', 'log: { level: debug }', ({ log }) => log],
+    ['log.level', 'log: { level: debug }', ({ log }) => log],
   ])('of %s takes effect', (group, yaml, part) => {
     const { settings, changed, waiting } = merged('', yaml)
     expect([changed, waiting]).toEqual([[group], []])

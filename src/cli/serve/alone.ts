@@ -14,6 +14,8 @@ import { drain } from '../../http/shutdown.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
 import { type CommandContext, print } from '../context.ts'
 import { answerAlone } from './admin-relay.ts'
+import { keepAuditLog } from './audit-log.ts'
+import { keepAccessLog, openAccessLines } from './access-lines.ts'
 import { listen } from './listen.ts'
 import { openMetrics } from './metrics.ts'
 import { keepReloading, type Start } from './reloading.ts'
@@ -27,6 +29,9 @@ export async function serveAlone(context: CommandContext, { configPath, files, l
   const logger = createLogger(settings.log.level, context.stderr)
   const stopLog = logChannels(logger)
   const metrics = openMetrics(settings)
+  const access = openAccessLines(settings, context.stdout)
+  const endAccessLog = keepAccessLog(settings, access.write)
+  const endAuditLog = await keepAuditLog(context, settings, 0)
   const components = await openComponents(settings, { housekeeping: true, live })
   const endTracing = await openTracing({
     settings: () => components.inEffect.settings,
@@ -71,6 +76,9 @@ export async function serveAlone(context: CommandContext, { configPath, files, l
     await app.close()
     await endTracing()
     await components.close()
+    await endAuditLog()
+    await endAccessLog()
+    await access.close()
     metrics.stop()
     stopLog()
   }

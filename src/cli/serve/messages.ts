@@ -12,6 +12,8 @@ export interface Told {
   readonly live: Live
   /** Comes back in the answer. */
   readonly round: number
+  /** Of the places that workers have, from 1, the one that this worker takes: whoever replaces it takes it over. */
+  readonly slot: number
 }
 
 /** From a worker. */

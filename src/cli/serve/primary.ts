@@ -6,6 +6,8 @@ import type { Found, WaitingCount } from '../../http/admin-server.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
 import { clusterMetrics } from '../../telemetry/metrics/cluster.ts'
 import { type CommandContext, print } from '../context.ts'
+import { keepAuditLog } from './audit-log.ts'
+import { openAccessLines, takeAccessLines } from './access-lines.ts'
 import { relayTo } from './admin-relay.ts'
 import { askOne, checkWorkers, foundByWorkers } from './health.ts'
 import { listen } from './listen.ts'
@@ -20,7 +22,9 @@ export async function servePrimary(context: CommandContext, { configPath, files,
   const { settings } = live
   const logger = createLogger(settings.log.level, context.stderr)
   const stopLog = logChannels(logger)
+  const endAuditLog = await keepAuditLog(context, settings, 0)
   const workers = new Workers(logger, live)
+  const endAccessLog = takeAccessLines(openAccessLines(settings, context.stdout))
   let draining = false
   const dependencies = [{ name: 'workers', check: () => checkWorkers(workers.all, settings.server.workers) }]
   const waiting = (): Promise<readonly WaitingCount[]> => askOne(workers.all)
@@ -62,8 +66,10 @@ export async function servePrimary(context: CommandContext, { configPath, files,
     draining = true
     await stopReloading()
     await workers.stop(settings.server.shutdownGrace)
+    await endAccessLog()
     await admin.close()
     own.stop()
+    await endAuditLog()
     stopLog()
   }
 }

@@ -6,6 +6,8 @@ import { openTracing } from '../../compose/tracing.ts'
 import { drain } from '../../http/shutdown.ts'
 import { createLogger, logChannels } from '../../telemetry/logger.ts'
 import type { CommandContext } from '../context.ts'
+import { handToPrimary, keepAccessLog } from './access-lines.ts'
+import { keepAuditLog } from './audit-log.ts'
 import { answerAdmin } from './admin-relay.ts'
 import { answerHealth } from './health.ts'
 import { listen } from './listen.ts'
@@ -35,6 +37,8 @@ async function serveAs(context: CommandContext, primary: Primary, live: Live): P
   const stopLog = logChannels(logger)
   const metrics = openMetrics(settings)
   process.on('message', (message) => void answerMetrics(message, metrics))
+  const endAccessLog = keepAccessLog(settings, handToPrimary())
+  const endAuditLog = await keepAuditLog(context, settings, primary.slot)
   try {
     const components = await openComponents(settings, { housekeeping: true, live })
     try {
@@ -43,6 +47,8 @@ async function serveAs(context: CommandContext, primary: Primary, live: Live): P
       await components.close()
     }
   } finally {
+    await endAuditLog()
+    await endAccessLog()
     metrics.stop()
     stopLog()
   }
@@ -98,6 +104,7 @@ class Primary {
   readonly start: Promise<Live>
   readonly stop: Promise<undefined>
   #stopped = false
+  #slot = 0
   #live: Live | undefined
   #serving: Answering | undefined
 
@@ -125,6 +132,11 @@ class Primary {
     process.send?.(HELLO)
   }
 
+  /** The place of this process among the workers. */
+  get slot(): number {
+    return this.#slot
+  }
+
   get stopped(): boolean {
     return this.#stopped
   }
@@ -141,8 +153,9 @@ class Primary {
     if (this.#serving !== undefined) void answerHealth(message, this.#serving.components)
   }
 
-  #hear({ live, round }: Told, begin: (live: Live) => void): void {
+  #hear({ live, round, slot }: Told, begin: (live: Live) => void): void {
     this.#live = live
+    this.#slot = slot
     try {
       if (this.#serving === undefined) begin(live)
       else this.#serving.apply(live)

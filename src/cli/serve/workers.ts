@@ -18,6 +18,8 @@ export class Workers {
   /** Those that hear what they are told. */
   readonly #listening = new Set<Worker>()
   readonly #answers = new EventEmitter()
+  /** The place of each; see `Told`. */
+  readonly #slots = new Map<Worker, number>()
   #live: Live
   #round = 0
   #gone: (worker: Worker) => void = () => undefined
@@ -47,8 +49,10 @@ export class Workers {
   fork(): Promise<string | undefined> {
     const worker = cluster.fork()
     this.#all.add(worker)
+    this.#slots.set(worker, this.#freeSlot())
     worker.on('exit', (code) => {
       this.#all.delete(worker)
+      this.#slots.delete(worker)
       this.#listening.delete(worker)
       this.#gone(worker)
       if (this.#stopping) return
@@ -67,7 +71,16 @@ export class Workers {
 
   #greet(worker: Worker): void {
     this.#listening.add(worker)
-    tell(worker, { live: this.#live, round: this.#round })
+    tell(worker, { live: this.#live, round: this.#round, slot: this.#slotOf(worker) })
+  }
+
+  #slotOf = (worker: Worker): number => this.#slots.get(worker) ?? 0
+
+  #freeSlot(): number {
+    const taken = new Set(this.#slots.values())
+    let slot = 1
+    while (taken.has(slot)) slot += 1
+    return slot
   }
 
   /** Puts it into effect in all of them, and in those to come. What a worker does not take is logged. */
@@ -75,7 +88,9 @@ export class Workers {
     this.#live = live
     this.#round += 1
     const told = { live, round: this.#round }
-    await Promise.all([...this.#listening].map((worker) => this.#reloadOne(worker, told)))
+    await Promise.all(
+      [...this.#listening].map((worker) => this.#reloadOne(worker, { ...told, slot: this.#slotOf(worker) })),
+    )
   }
 
   async #reloadOne(worker: Worker, told: Told): Promise<void> {
