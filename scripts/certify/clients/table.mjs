@@ -12,6 +12,7 @@ import { kmsVault } from './kms-vault.mjs'
 import { mc } from './mc.mjs'
 import { pgbackrest } from './pgbackrest.mjs'
 import { rclone } from './rclone.mjs'
+import { prometheus } from './prometheus.mjs'
 import { protocol } from './protocol.mjs'
 import { reader } from './reader.mjs'
 import { restic } from './restic.mjs'
@@ -28,4 +29,4 @@ const TOOLS = [awsCli, rclone, s5cmd, mc, s3cmd, s3fs]
 const KEY_MANAGERS = [kmsAws, kmsPkcs11, kmsVault, kmsKmip]
 const BACKUPS = [restic, duplicity, barman, pgbackrest]
 
-export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader, scaleOut, differential, protocol, ...KEY_MANAGERS]
+export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader, scaleOut, differential, protocol, prometheus, ...KEY_MANAGERS]
