@@ -73,6 +73,7 @@ describe('settings from nothing', () => {
       fips: false,
       checksums: { default: 'small', onGet: 'always' },
       limits: { gatherBytes: 268_435_456, connections: 4_096 },
+      metrics: { buckets: 200, series: 5_000 },
       log: { level: 'info' },
     })
   })

@@ -46,7 +46,7 @@ describe('the status page', () => {
       waiting: async () => [],
       draining: () => false,
       report: () => undefined,
-      metrics: { contentType: 'text/plain', text: async () => '' },
+      scrape: async () => ({ contentType: 'text/plain', text: '' }),
     })
     const { statusCode } = await app.inject({ method: 'GET', url: '/' })
     expect(statusCode).toBe(404)
