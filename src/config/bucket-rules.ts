@@ -41,6 +41,7 @@ export function bucketRule({ buckets, server }: Pick<Settings, 'buckets' | 'serv
 
 const usageOf = (entry: Settings['buckets'][number] | undefined): BucketRule['usage'] =>
   entry?.limits === undefined ? undefined : { name: `bucket ${entry.match}`, limits: entry.limits }
+
 /** The buckets that entries name, not those that fit a pattern. */
 export const namedBuckets = ({ buckets }: Pick<Settings, 'buckets'>): string[] =>
   buckets.map(({ match }) => match).filter((match) => !match.includes('*'))

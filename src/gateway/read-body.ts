@@ -4,6 +4,7 @@ import type { GetResult } from '../backends/object-store.ts'
 import { type Layout, layoutOfMetadata, layoutOfTail, storedSpan } from '../format/layout.ts'
 import { ObjectOpener, RangeOpener } from '../format/open-object.ts'
 import type { TailRecord } from '../format/tail-record.ts'
+import type { Meter } from '../telemetry/meter.ts'
 import type { Gateway } from './gateway.ts'
 import { getSame, readTail, type SealedObject, type StoredObject } from './sealed-object.ts'
 
@@ -55,13 +56,18 @@ export async function verifyWhole(
   return { tail: opener.tail, foot: opener.foot }
 }
 
+function opened(opener: ObjectOpener | RangeOpener, batch: readonly Buffer[], meter: Meter): Buffer[] {
+  const plain: Buffer[] = []
+  const begun = performance.now()
+  for (const piece of batch) for (const part of opener.push(piece)) plain.push(part)
+  meter.cipherMilliseconds += performance.now() - begun
+  return plain
+}
+
 async function* decodeWhole({ meter }: Gateway, opener: ObjectOpener, stored: Body): Body {
   try {
     for await (const batch of stored) {
-      const plain: Buffer[] = []
-      const begun = performance.now()
-      for (const piece of batch) for (const part of opener.push(piece)) plain.push(part)
-      meter.cipherMilliseconds += performance.now() - begun
+      const plain = opened(opener, batch, meter)
       if (plain.length > 0) yield plain
     }
     const begun = performance.now()
@@ -105,10 +111,7 @@ function getSpan(gateway: Gateway, sealed: StoredObject, layout: Layout, range: 
 async function* decodeRange({ meter }: Gateway, opener: RangeOpener, stored: Body): Body {
   try {
     for await (const batch of stored) {
-      const plain: Buffer[] = []
-      const begun = performance.now()
-      for (const piece of batch) for (const part of opener.push(piece)) plain.push(part)
-      meter.cipherMilliseconds += performance.now() - begun
+      const plain = opened(opener, batch, meter)
       if (plain.length > 0) yield plain
       if (opener.done) break
     }

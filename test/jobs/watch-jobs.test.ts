@@ -55,7 +55,7 @@ test('a record that has not changed is not read again, and a later run takes the
   await watch.look()
   await watch.look()
   expect(reads).toBe(1)
-  world.clock.advance(1_000)
+  await world.clock.advance(1_000)
   await world.run({ identity: 'another' }, async () => ({ outcome: 'unchanged', why: 'x' }))
   await watch.look()
   expect(reads).toBe(2)
@@ -76,7 +76,7 @@ test('who holds a lease is at it, for as long as that lasts', async () => {
     return DONE
   })
   expect(told[0]?.running).toBe(1)
-  world.clock.advance(LEASE_MILLISECONDS)
+  await world.clock.advance(LEASE_MILLISECONDS)
   await watch.look()
   expect(told.at(-1)?.running).toBe(0)
 })

@@ -13,6 +13,7 @@ import { mc } from './mc.mjs'
 import { otelcol } from './otelcol.mjs'
 import { pgbackrest } from './pgbackrest.mjs'
 import { rclone } from './rclone.mjs'
+import { prometheus } from './prometheus.mjs'
 import { protocol } from './protocol.mjs'
 import { reader } from './reader.mjs'
 import { restic } from './restic.mjs'
@@ -30,4 +31,4 @@ const TOOLS = [awsCli, rclone, s5cmd, mc, s3cmd, s3fs]
 const KEY_MANAGERS = [kmsAws, kmsPkcs11, kmsVault, kmsKmip]
 const BACKUPS = [restic, duplicity, barman, pgbackrest]
 
-export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader, scaleOut, differential, protocol, ...KEY_MANAGERS, otelcol, statusPage]
+export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader, scaleOut, differential, protocol, ...KEY_MANAGERS, prometheus, otelcol, statusPage]

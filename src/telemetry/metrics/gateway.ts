@@ -60,23 +60,23 @@ export function showExpiries(registry: Registry): readonly (() => void)[] {
 }
 
 /** Names and words of what can be asked for. */
-const NUMBERS = {
-  connections: ['sealgate_connections', 'Connections of clients that are open.'],
-  'gathered-bytes': [
+const NUMBERS = [
+  ['connections', 'sealgate_connections', 'Connections of clients that are open.'],
+  [
+    'gathered-bytes',
     'sealgate_gathered_bytes',
     'Bytes of bodies that are gathered in memory before they are sealed; over limits.gatherBytes, which is for each worker, requests are turned away.',
   ],
-  'gather-limit': ['sealgate_gather_limit_bytes', 'limits.gatherBytes of all workers together.'],
-  background: ['sealgate_background_tasks', 'Work under way that no request waits for.'],
-  'store-requests': ['sealgate_store_requests_open', 'Requests to an S3 store that have a connection.'],
-  'store-queue': ['sealgate_store_requests_queued', 'Requests to an S3 store that wait for a connection.'],
-} as const satisfies Readonly<Record<LiveNumberEvent['what'], readonly [name: string, help: string]>>
+  ['gather-limit', 'sealgate_gather_limit_bytes', 'limits.gatherBytes of all workers together.'],
+  ['background', 'sealgate_background_tasks', 'Work under way that no request waits for.'],
+  ['store-requests', 'sealgate_store_requests_open', 'Requests to an S3 store that have a connection.'],
+  ['store-queue', 'sealgate_store_requests_queued', 'Requests to an S3 store that wait for a connection.'],
+] as const satisfies readonly (readonly [what: LiveNumberEvent['what'], name: string, help: string])[]
 
 /** Asked for with each scrape. */
 export function showLiveNumbers(registry: Registry): readonly (() => void)[] {
   const sources = new Map<string, LiveNumberEvent>()
-  for (const what of Object.keys(NUMBERS) as (keyof typeof NUMBERS)[]) {
-    const [name, help] = NUMBERS[what]
+  for (const [what, name, help] of NUMBERS) {
     const gauge: Gauge = new Gauge({
       registers: [registry],
       labelNames: what.startsWith('store-') ? ['store'] : [],

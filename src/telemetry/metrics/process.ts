@@ -52,32 +52,30 @@ export function showProcess(registry: Registry): readonly (() => void)[] {
   return [() => delay.disable()]
 }
 
-type Row = readonly [help: string, aggregator: Aggregator]
-
-const GAUGES = {
-  process_start_time_seconds: ['When the process was started, in seconds since 1970.', 'min'],
-  process_resident_memory_bytes: ['Memory that is resident, of all processes together.', 'sum'],
-  process_open_fds: ['Open file descriptors.', 'sum'],
-  process_max_fds: ['Most file descriptors that may be open.', 'sum'],
-  nodejs_heap_size_total_bytes: ['Size of the heap.', 'sum'],
-  nodejs_heap_size_used_bytes: ['Used size of the heap.', 'sum'],
-  nodejs_external_memory_bytes: ['Memory outside the heap that objects in it hold, buffers for instance.', 'sum'],
-  nodejs_array_buffers_bytes: ['Of that: buffers.', 'sum'],
-  nodejs_eventloop_lag_mean_seconds: [
+const GAUGES = [
+  ['process_start_time_seconds', 'When the process was started, in seconds since 1970.', 'min'],
+  ['process_resident_memory_bytes', 'Memory that is resident, of all processes together.', 'sum'],
+  ['process_open_fds', 'Open file descriptors.', 'sum'],
+  ['process_max_fds', 'Most file descriptors that may be open.', 'sum'],
+  ['nodejs_heap_size_total_bytes', 'Size of the heap.', 'sum'],
+  ['nodejs_heap_size_used_bytes', 'Used size of the heap.', 'sum'],
+  ['nodejs_external_memory_bytes', 'Memory outside the heap that objects in it hold, buffers for instance.', 'sum'],
+  ['nodejs_array_buffers_bytes', 'Of that: buffers.', 'sum'],
+  [
+    'nodejs_eventloop_lag_mean_seconds',
     'Mean delay of the event loop since the last scrape, of the worst process.',
     'max',
   ],
-  nodejs_eventloop_lag_p99_seconds: ['99th percentile of it, of the worst process.', 'max'],
-  nodejs_eventloop_lag_max_seconds: ['Greatest of them, of the worst process.', 'max'],
-} as const satisfies Readonly<Record<string, Row>>
+  ['nodejs_eventloop_lag_p99_seconds', '99th percentile of it, of the worst process.', 'max'],
+  ['nodejs_eventloop_lag_max_seconds', 'Greatest of them, of the worst process.', 'max'],
+] as const satisfies readonly (readonly [name: string, help: string, aggregator: Aggregator])[]
 
-type Name = keyof typeof GAUGES
+type Name = (typeof GAUGES)[number][0]
 
 function gaugesOf(registry: Registry) {
   const gauges = new Map<Name, Gauge>()
   let collect = (): void => undefined
-  for (const name of Object.keys(GAUGES) as Name[]) {
-    const [help, aggregator] = GAUGES[name]
+  for (const [name, help, aggregator] of GAUGES) {
     // One look for all of them: a registry asks its metrics in the order in which they were made.
     const first = gauges.size === 0 ? { collect: () => collect() } : {}
     gauges.set(name, new Gauge({ registers: [registry], name, help, aggregator, ...first }))
