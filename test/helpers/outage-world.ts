@@ -89,7 +89,10 @@ export class OutageWorld {
   async replica(): Promise<Replica> {
     const providers = [...this.providers]
     const own = Object.fromEntries(providers.map(([alias, { settings }]) => [alias, settings]))
-    const settings = settingsOf({ ...own, ...this.#options.managers }, this.#options.keys ?? {})
+    const settings = settingsOf(
+      { ...own, ...this.#options.managers },
+      { cache: { lifetime: '1h' }, ...this.#options.keys },
+    )
     const timing = { now: () => this.now, random: () => 0, sleep: async () => undefined }
     const managers = await openKeyManagers(settings, [...this.providers.values()], timing)
     const { state, store } = this

@@ -29,6 +29,9 @@ it.each(PROVIDER_NAMES)(
       const [body, bucket] = all[Math.floor(Math.random() * all.length)] ?? ['', '']
       expect(await world.get(warm, bucket, body.slice(bucket.length + 1))).toMatchObject({ status: 200, body })
     }
+    // Which of the first writes was done first nobody knows.
+    const keyIn = (bucket: string): string =>
+      [...written].find(([, other]) => other === bucket)?.[0].slice(bucket.length + 1) ?? ''
     await Promise.all(BUCKETS.map(write))
 
     await world.provider().stop()
@@ -38,7 +41,7 @@ it.each(PROVIDER_NAMES)(
       const refused = await Promise.all([
         world.put(warm, 'cold', someKey()),
         world.put(cold, 'warm-1', someKey()),
-        world.get(cold, 'warm-1', [...written.keys()][0]?.slice('warm-1/'.length) ?? ''),
+        world.get(cold, 'warm-1', keyIn('warm-1')),
       ])
       await Promise.all(cached)
       for (const answer of refused) {
