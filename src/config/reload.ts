@@ -15,7 +15,15 @@ export interface Merged {
 const LIVE = ['buckets', 'bucketsFolder', 'credentials', 'limits'] as const
 
 /** Further ones, and what of a group takes effect alone. */
-const LIVE_INSIDE = ['server.cors', 'server.tls', 'admin.token', 'admin.tokens', 'admin.tls']
+const LIVE_INSIDE = [
+  'server.cors',
+  'server.tls',
+  'admin.token',
+  'admin.tokens',
+  'admin.tls',
+  'admin.profiling',
+  'telemetry.tracing.sampleRatio',
+]
 
 /** Whether a change of that field takes effect in a gateway that runs. Of TLS only the files change: it is not switched on or off. */
 export function isLive(path: readonly string[]): boolean {

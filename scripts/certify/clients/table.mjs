@@ -31,4 +31,6 @@ const TOOLS = [awsCli, rclone, s5cmd, mc, s3cmd, s3fs]
 const KEY_MANAGERS = [kmsAws, kmsPkcs11, kmsVault, kmsKmip]
 const BACKUPS = [restic, duplicity, barman, pgbackrest]
 
-export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader, scaleOut, differential, protocol, ...KEY_MANAGERS, prometheus, otelcol, statusPage]
+const WATCHERS = [prometheus, otelcol, statusPage]
+
+export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader, scaleOut, differential, protocol, ...KEY_MANAGERS, ...WATCHERS]
