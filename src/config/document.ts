@@ -14,7 +14,7 @@ Every setting outside lists and maps can also come from the environment, which w
 * Sealgate does not start on an unknown setting, an unknown \`SEALGATE_*\` variable, a wrong value, both \`x\` and \`xFile\`, or a
   missing file, and names everything that is wrong at once.
 
-While the gateway runs, \`buckets\`, \`credentials\`, \`limits\`, \`log\`, \`server.cors\` and the files of \`server.tls\` are read anew
+While the gateway runs, \`buckets\`, \`credentials\`, \`limits\`, \`log.level\`, \`server.cors\` and the files of \`server.tls\` are read anew
 when a file has changed or on SIGHUP; everything else waits for a restart. See [operations.md](operations.md), "Changing settings".
 
 An editor that knows JSON Schema checks the file while you write it, with this as the first line:
