@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Origin, Problem } from './problems.ts'
 import type { ReadFile } from './secrets.ts'
-import { isTree, type Tree } from './tree.ts'
+import type { Tree } from './tree.ts'
 import { readYaml } from './yaml.ts'
 
 /** The names of what is in a folder; throws as `readdirSync` does. */

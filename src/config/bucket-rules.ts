@@ -35,6 +35,9 @@ export function bucketRule({ buckets, server }: Pick<Settings, 'buckets' | 'serv
     cors: entry?.cors ?? server.cors,
     public: entry?.public ?? 'none',
     operations: entry?.operations,
-    usage: entry?.limits === undefined ? undefined : { name: `bucket ${entry.match}`, limits: entry.limits },
+    usage: usageOf(entry),
   }
 }
+
+const usageOf = (entry: Settings['buckets'][number] | undefined): BucketRule['usage'] =>
+  entry?.limits === undefined ? undefined : { name: `bucket ${entry.match}`, limits: entry.limits }

@@ -1,5 +1,7 @@
 /** docs/configuration.md and docs/configuration.schema.json, made from the schema; a test keeps them equal to the files. */
+import { exampleOf } from './examples.ts'
 import { ANY_PLACE, FIELDS, type Field, schemaNode, type SchemaNode } from './fields.ts'
+import { isLive } from './reload.ts'
 
 const HEAD = `# Configuration
 
@@ -14,8 +16,8 @@ Every setting outside lists and maps can also come from the environment, which w
 * Sealgate does not start on an unknown setting, an unknown \`SEALGATE_*\` variable, a wrong value, both \`x\` and \`xFile\`, or a
   missing file, and names everything that is wrong at once.
 
-While the gateway runs, \`buckets\`, \`credentials\`, \`limits\`, \`log.level\`, \`server.cors\` and the files of \`server.tls\` are read anew
-when a file has changed or on SIGHUP; everything else waits for a restart. See [operations.md](operations.md), "Changing settings".
+What is *live* is read anew while the gateway runs, when a file has changed or on SIGHUP; everything else waits for a restart.
+An example stands where there is no default. See [operations.md](operations.md), "Changing settings".
 
 An editor that knows JSON Schema checks the file while you write it, with this as the first line:
 \`# yaml-language-server: $schema=./configuration.schema.json\`.
@@ -56,14 +58,20 @@ function renderSection(name: string, node: SchemaNode): string {
   const isGroup = fields.every((field) => field.path.length > 1)
   const intro = isGroup ? `${node.description ?? ''}\n\n` : ''
   const rows = fields.map((field) => `| ${cells(field).join(' | ')} |`)
-  return `## ${name}\n\n${intro}| Setting | Default | Meaning |\n|---|---|---|\n${rows.join('\n')}\n`
+  return `## ${name}\n\n${intro}| Setting | Type | Default | Example | Live | Meaning |\n|---|---|---|---|---|---|\n${rows.join('\n')}\n`
 }
 
 function cells(field: Field): string[] {
   const env = field.envName === undefined ? '' : `<br>\`${field.envName}\``
-  return [`\`${settingName(field.path)}\`${env}`, defaultText(field), field.description].map((cell) =>
-    cell.replaceAll('|', '\\|'),
-  )
+  const example = field.default === undefined ? exampleOf(field.path) : undefined
+  return [
+    `\`${settingName(field.path)}\`${env}`,
+    field.secret ? `${field.type}, secret` : field.type,
+    defaultText(field),
+    example === undefined ? '' : `\`${example}\``,
+    isLive(field.path) ? 'yes' : '',
+    field.description,
+  ].map((cell) => cell.replaceAll('|', '\\|'))
 }
 
 /** `credentials[].allow[].buckets` */

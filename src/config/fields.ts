@@ -1,6 +1,7 @@
 /** The schema as a flat list of fields: what the environment, the secrets, the error texts and the documentation are made from. */
 import { z } from 'zod'
 import { settingsSchema } from './settings.ts'
+import { DURATION_PATTERN, SIZE_PATTERN } from './units.ts'
 
 /** The parts of JSON Schema that our schema uses. `secret` and `besideFile` are our own marks. */
 export interface SchemaNode {
@@ -24,6 +25,8 @@ export interface Field {
   /** Names; `[]` stands for any place in a list, `<name>` for any name in a map. */
   readonly path: readonly string[]
   readonly kind: 'text' | 'number' | 'boolean' | 'list' | 'map' | 'text or list' | 'text or number'
+  /** What may be written, with its unit. */
+  readonly type: string
   /** Its value is never shown. */
   readonly secret: boolean
   /** The loader puts the content of `xFile` here. */
@@ -40,6 +43,11 @@ export interface Field {
 export const ANY_NAME = '<alias>'
 /** Any place in a list. */
 export const ANY_PLACE = '[]'
+
+const BY_PATTERN: readonly (readonly [RegExp, string])[] = [
+  [DURATION_PATTERN, 'duration'],
+  [SIZE_PATTERN, 'size'],
+]
 
 /** The schema as JSON Schema, as users write settings (before defaults and conversions), with the marks of secrets. A new copy each time. */
 export function schemaNode(): SchemaNode {
@@ -93,6 +101,7 @@ function fieldsOf(node: SchemaNode, path: readonly string[], required: boolean):
   const field = {
     path,
     kind: kindOf(node),
+    type: typeOf(node),
     secret,
     fromFile: secret && node.besideFile !== true,
     description: node.description ?? '',
@@ -111,6 +120,7 @@ function fileFieldOf(field: Field): Field {
     ...field,
     path,
     kind: 'text',
+    type: 'path',
     secret: false,
     fromFile: false,
     description: `File that holds \`${name}\`.`,
@@ -133,6 +143,20 @@ function kindOf(node: SchemaNode): Field['kind'] {
   if (node.type === 'array') return 'list'
   if (node.type === 'object' || node.oneOf !== undefined) return 'map'
   return node.type === 'integer' || node.type === 'number' ? 'number' : 'text'
+}
+
+/** The words of docs/configuration.md. */
+function typeOf(node: SchemaNode): string {
+  const options = node.anyOf ?? []
+  if (options.length > 0) return [...new Set(options.map(typeOf))].join(' or ')
+  if (node.enum !== undefined) return node.enum.map((value) => `\`${String(value)}\``).join(', ')
+  if (node.const !== undefined) return `\`${typeof node.const === 'string' ? node.const : JSON.stringify(node.const)}\``
+  const { pattern, minimum, maximum } = node
+  const unit = BY_PATTERN.find(([known]) => known.source === pattern)?.[1]
+  if (unit !== undefined) return unit
+  const kind = kindOf(node)
+  if (kind !== 'number' || typeof minimum !== 'number' || typeof maximum !== 'number') return kind
+  return `number, ${minimum} to ${maximum}`
 }
 
 /** The options of a union share fields: one entry with both descriptions. */

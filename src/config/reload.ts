@@ -14,6 +14,17 @@ export interface Merged {
 /** Groups that take effect as a whole. */
 const LIVE = ['buckets', 'bucketsFolder', 'credentials', 'limits'] as const
 
+/** Further ones, and what of a group takes effect alone. */
+const LIVE_INSIDE = ['log.level', 'server.cors', 'server.tls', 'admin.token', 'admin.tokens', 'admin.tls']
+
+/** Whether a change of that field takes effect in a gateway that runs. Of TLS only the files change: it is not switched on or off. */
+export function isLive(path: readonly string[]): boolean {
+  const name = path.join('.')
+  return [...LIVE, ...LIVE_INSIDE].some(
+    (live) => name === live || name.startsWith(`${live}.`) || name === `${live}File`,
+  )
+}
+
 /** The settings in effect after a reload. */
 export function mergeSettings(current: Settings, next: Settings): Merged {
   // Whoever is half way through a request must not meet another namespace at its end. Key managers that are new open with the next start.

@@ -7,6 +7,7 @@ import { FailureLimit } from '../access/failure-limit.ts'
 import type { AnswerAdmin } from '../admin/call.ts'
 import { AdminGate } from './admin-gate.ts'
 import { adminRoutes } from './admin-routes.ts'
+import { addStatusPage } from './status-page.ts'
 
 /** Something the gateway needs in order to serve. */
 export interface Dependency {
@@ -89,7 +90,10 @@ export function createAdminServer(parts: AdminParts, tls?: AdminTlsOptions): Fas
     reply.type(parts.metrics.contentType)
     return parts.metrics.text()
   })
-  if (parts.api !== undefined) addApi(app, parts.api, tls)
+  if (parts.api !== undefined) {
+    addApi(app, parts.api, tls)
+    addStatusPage(app)
+  }
   return app
 }
 

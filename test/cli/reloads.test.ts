@@ -54,9 +54,9 @@ test('of 10,000 requests across 100 reloads of two processes none fails', async 
     await s3.send(new PutObjectCommand({ Bucket: 'one', Key: 'k', Body: 'body' }))
     s3.destroy()
     let sent = 0
-    let reloading = true
+    const reloading = new AbortController()
     const reader = async (): Promise<void> => {
-      while (reloading || sent < REQUESTS) {
+      while (!reloading.signal.aborted || sent < REQUESTS) {
         sent += 1
         await once('STAYS')
       }
@@ -70,7 +70,7 @@ test('of 10,000 requests across 100 reloads of two processes none fails', async 
       // The log says so when every process has heard.
       await Promise.all(Array.from({ length: 4 }, () => once(`CHANGES${round}`)))
     }
-    reloading = false
+    reloading.abort()
     await Promise.all(readers)
     expect([...statuses.keys()]).toEqual([200])
     expect(sent).toBeGreaterThanOrEqual(REQUESTS)

@@ -1,6 +1,7 @@
 import { Document, parseDocument } from 'yaml'
 import { describe, expect, it } from 'vitest'
 import { jsonSchema, renderConfiguration } from '../../src/config/document.ts'
+import { exampleOf } from '../../src/config/examples.ts'
 import { FIELDS, type SchemaNode } from '../../src/config/fields.ts'
 import { loadSettings } from '../../src/config/load.ts'
 
@@ -19,6 +20,14 @@ describe('the documentation of the configuration', () => {
     const silent = FIELDS.filter(({ description }) => !/^.+[.`]$/.test(description)).map(({ path }) => path.join('.'))
     expect(silent).toEqual([])
     for (const { path } of FIELDS) expect(renderConfiguration()).toContain(path.at(-1))
+  })
+
+  it('shows for every field what might be written', () => {
+    const bare = FIELDS.filter(
+      ({ path, type, kind, secret, default: given }) =>
+        given === undefined && exampleOf(path) === undefined && !secret && kind !== 'boolean' && !type.includes('`'),
+    )
+    expect(bare.map(({ path }) => path.join('.'))).toEqual([])
   })
 
   it('has an example that loads', () => {
@@ -44,7 +53,13 @@ describe('the JSON Schema', () => {
 
   it('knows secrets by file, one of the two required', () => {
     const credential = at('credentials', '[]')
-    expect(Object.keys(credential.properties ?? {})).toEqual(['accessKey', 'secretKey', 'allow', 'secretKeyFile'])
+    expect(Object.keys(credential.properties ?? {})).toEqual([
+      'accessKey',
+      'secretKey',
+      'allow',
+      'limits',
+      'secretKeyFile',
+    ])
     expect(credential.required).toEqual(['accessKey', 'allow'])
     expect(credential.oneOf).toEqual([{ required: ['secretKey'] }, { required: ['secretKeyFile'] }])
     expect(JSON.stringify(schema)).not.toContain('"secret":')

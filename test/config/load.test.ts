@@ -73,7 +73,8 @@ describe('settings from nothing', () => {
       fips: false,
       checksums: { default: 'small', onGet: 'always' },
       limits: { gatherBytes: 268_435_456, connections: 4_096 },
-      log: { level: 'info' },
+      log: { level: 'info', access: false, accessRotateAt: 64 * 2 ** 20, accessKeep: 5 },
+      audit: { reads: true, policy: 'drop', rotateAt: 64 * 2 ** 20, sinks: [], buffer: 256 * 2 ** 20 },
     })
   })
 

@@ -21,6 +21,7 @@ import { s5cmd } from './s5cmd.mjs'
 import { scaleOut } from './scale-out.mjs'
 import { sdkJs } from './sdk-js.mjs'
 import { minioGo, sdkGo, sdkJava, sdkRust } from './sdks.mjs'
+import { statusPage } from './status-page.mjs'
 import { terraform } from './terraform.mjs'
 
 const SDKS = [boto3, sdkJs, sdkGo, sdkJava, sdkRust, minioGo]
@@ -28,4 +29,4 @@ const TOOLS = [awsCli, rclone, s5cmd, mc, s3cmd, s3fs]
 const KEY_MANAGERS = [kmsAws, kmsPkcs11, kmsVault, kmsKmip]
 const BACKUPS = [restic, duplicity, barman, pgbackrest]
 
-export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader, scaleOut, differential, protocol, ...KEY_MANAGERS]
+export const CLIENTS = [...SDKS, ...TOOLS, ...BACKUPS, data, terraform, reader, scaleOut, differential, protocol, ...KEY_MANAGERS, statusPage]
