@@ -139,11 +139,10 @@ interface Following {
 function plainMethods(store: ObjectStore): Record<string, Method> {
   const methods: Record<string, Method> = {}
   for (const name of PLAIN) {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- arguments and result are handed on as they are
-    const method = store[name] as Method | undefined
-    if (method === undefined) continue
+    if (store[name] === undefined) continue
     methods[name] = function (this: Following, ...args: unknown[]) {
-      return this.follow(name, (target) => method.apply(target, args))
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- arguments and result are handed on as they are
+      return this.follow(name, () => (store[name] as Method)(...args))
     }
   }
   return methods

@@ -16,6 +16,7 @@ const LIVE = ['buckets', 'bucketsFolder', 'credentials', 'limits'] as const
 
 /** Further ones, and what of a group takes effect alone. */
 const LIVE_INSIDE = [
+  'log.level',
   'server.cors',
   'server.tls',
   'admin.token',

@@ -60,7 +60,7 @@ function counted({ meter }: ReplyContext, text: string): string {
  * object for a whole one. Resolves to false if the client had gone; throws what the body threw.
  */
 export async function sendResponse(context: ReplyContext, response: OperationResponse): Promise<boolean> {
-  const { raw, res } = context
+  const { raw } = context
   const head = headOf(context, response.headers)
   const body = response.body
   if (typeof body === 'string') {
@@ -83,11 +83,21 @@ export async function sendResponse(context: ReplyContext, response: OperationRes
     end('')
     return true
   }
+  return sendStream(context, response.status, head, body)
+}
+
+async function sendStream(
+  context: ReplyContext,
+  status: number,
+  head: Head,
+  body: Exclude<OperationResponse['body'], string | undefined>,
+): Promise<boolean> {
+  const { res } = context
   const stream = await primed(body.stream)
-  if (context.hold !== undefined) await leaveIfHeld(stream, context.hold(response.status))
+  if (context.hold !== undefined) await leaveIfHeld(stream, context.hold(status))
   head.push('content-length', body.length)
   const end = settleConnection(context)
-  begin(context, response.status, head)
+  begin(context, status, head)
   try {
     const complete = await writeBody(res, stream, context.meter)
     if (complete) end('')

@@ -153,7 +153,7 @@ describe('a change is found where it is:', () => {
   })
 
   test('the last line of a file, which the next one stands on', async () => {
-    edit(0, (lines) => lines.with(-1, lines.at(-1)!.replace('stopped', 'rotated')))
+    edit(0, (lines) => lines.with(9, lines.at(-1)!.replace('stopped', 'rotated')))
     expect(await found()).toEqual(['1:10 changed'])
   })
 

@@ -23,7 +23,7 @@ import { pem } from '../helpers/pem.ts'
 import { AT, requestEvent } from '../helpers/request-event.ts'
 
 let folder: AuditFolder
-const closing: (() => Promise<unknown> | unknown)[] = []
+const closing: (() => unknown)[] = []
 const lost: LostLinesEvent[] = []
 const alarms: AlarmEvent[] = []
 beforeEach(() => {

@@ -68,58 +68,68 @@ async function readFileOf(path: string): Promise<FileRead> {
   }
 }
 
+/** As anybody may have written it. */
+interface BeginLine {
+  readonly kind?: unknown
+  readonly file?: unknown
+  readonly before?: readonly { readonly file: string; readonly lines: number; readonly torn?: number }[]
+}
+
 function beginOf(line: string): FileRead['begin'] {
   try {
-    const { kind, file, before } = JSON.parse(line) as { kind: unknown; file: unknown; before: unknown }
+    const { kind, file, before }: BeginLine = JSON.parse(line)
     if (kind !== 'begin' || typeof file !== 'string' || !Array.isArray(before)) return undefined
-    return { file, before: before.map(({ file: name, lines, torn = 0 }: Before) => ({ file: name, lines, torn })) }
+    return { file, before: before.map(({ torn = 0, ...named }) => ({ file: named.file, lines: named.lines, torn })) }
   } catch {
     return undefined
   }
 }
 
 function judge(file: FileRead, files: readonly FileRead[]): Omit<VerifiedFile, 'hasHead'> {
-  const { path, links, begin, torn, ended } = file
-  const byName = (name: string): FileRead | undefined => files.find((one) => basename(one.path) === name)
+  const { path, links, begin, ended } = file
   const base = begin?.before.at(-1)
+  const end = judgeEnd(file, files)
   // What does not follow from the file before is told of there: its end may be gone.
-  const faults = [...faultsOf(links, begin !== undefined && base === undefined ? NO_LINE : undefined)]
-  const notes: string[] = []
-  const last = links.length
-  if (begin === undefined) faults.push(fault(1, 'removed', 'line 1 does not begin a file: it was removed or changed'))
-  else if (begin.file !== basename(path))
-    faults.push(fault(1, 'moved', `line 1 begins ${begin.file}: the file was renamed`))
-  const next = files.find((one) => one.begin?.before.some((named) => named.file === basename(path)))
-  const told = next?.begin?.before.find((named) => named.file === basename(path))
-  if (told !== undefined) faults.push(...endFaults(file, told, next))
-  else if (torn > 0)
-    faults.push(
-      fault(last + 1, 'cut off', `line ${last + 1} is cut off after ${torn} bytes, and no later file tells of it`),
-    )
-  if (torn > 0 && told?.torn === torn)
-    notes.push(`its process ended in the middle of line ${last + 1}, as ${basename(next?.path ?? '')} tells`)
-  faults.push(...missingBetween(file, files))
-  if (
-    begin !== undefined &&
-    base !== undefined &&
-    byName(base.file) === undefined &&
-    file === firstOf(files, file.chain)
-  )
-    notes.push(`it follows ${base.file}, which was not given`)
-  return { path, lines: last, head: links.at(-1)?.sha256 ?? NO_LINE, state: ended ? 'ended' : 'open', faults, notes }
+  const lines = faultsOf(links, begin !== undefined && base === undefined ? NO_LINE : undefined)
+  const isFirst = files.find((one) => one.chain === file.chain) === file
+  return {
+    path,
+    lines: links.length,
+    head: links.at(-1)?.sha256 ?? NO_LINE,
+    state: ended ? 'ended' : 'open',
+    faults: [...lines, ...beginFaults(file), ...end.faults, ...missingBetween(file, files)],
+    notes: [...end.notes, ...(base === undefined || !isFirst ? [] : [`it follows ${base.file}, which was not given`])],
+  }
+}
+
+function beginFaults({ path, begin }: FileRead): ChainFault[] {
+  if (begin === undefined) return [fault(1, 'removed', 'line 1 does not begin a file: it was removed or changed')]
+  if (begin.file === basename(path)) return []
+  return [fault(1, 'moved', `line 1 begins ${begin.file}: the file was renamed`)]
+}
+
+function judgeEnd(file: FileRead, files: readonly FileRead[]): Pick<VerifiedFile, 'faults' | 'notes'> {
+  const { path, links, torn } = file
+  const names = (named: Before): boolean => named.file === basename(path)
+  const next = files.find((one) => one.begin?.before.some(names))
+  const told = next?.begin?.before.find(names)
+  const line = links.length + 1
+  if (next === undefined || told === undefined) {
+    const text = `line ${line} is cut off after ${torn} bytes, and no later file tells of it`
+    return { faults: torn === 0 ? [] : [fault(line, 'cut off', text)], notes: [] }
+  }
+  const note = `its process ended in the middle of line ${line}, as ${basename(next.path)} tells`
+  return { faults: endFaults(file, told, next), notes: torn > 0 && told.torn === torn ? [note] : [] }
 }
 
 const fault = (line: number, what: ChainFault['what'], text: string): ChainFault => ({ line, what, text })
 
-const firstOf = (files: readonly FileRead[], chain: string): FileRead | undefined =>
-  files.find((one) => one.chain === chain)
-
 /** What the file that follows knows of the end of this one. */
-function endFaults({ links, torn }: FileRead, told: Before, following: FileRead | undefined): ChainFault[] {
-  const next = basename(following?.path ?? '')
+function endFaults({ links, torn }: FileRead, told: Before, following: FileRead): ChainFault[] {
+  const next = basename(following.path)
   const last = links.length
   const highest = links.reduce((most, { n }) => Math.max(most, n), 0)
-  const prev = following?.begin?.before.at(-1) === told ? following.links[0]?.prev : undefined
+  const prev = following.begin?.before.at(-1) === told ? following.links[0]?.prev : undefined
   const faults: ChainFault[] = []
   if (highest > told.lines) {
     const from = links.findIndex(({ n }) => n > told.lines) + 1
