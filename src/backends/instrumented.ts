@@ -142,7 +142,7 @@ function plainMethods(store: ObjectStore): Record<string, Method> {
     if (store[name] === undefined) continue
     methods[name] = function (this: Following, ...args: unknown[]) {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- arguments and result are handed on as they are
-      return this.follow(name, () => (store[name] as Method)(...args))
+      return this.follow(name, (target) => (target[name] as Method)(...args))
     }
   }
   return methods
