@@ -257,7 +257,7 @@ test('a file that is a link into a folder which is exchanged, as Kubernetes moun
   const gateway = await place.serve()
   version('..two', 'debug')
   rmSync(place.path('..one'), { recursive: true })
-  await expect.poll(() => gateway.stderr(), { timeout: 15_000 }).toContain('"changed":["log"]')
+  await expect.poll(() => gateway.stderr(), { timeout: 15_000 }).toContain('"changed":["log.level"]')
   version('..three', 'info')
   await expect.poll(() => gateway.stderr().split(READ).length, { timeout: 15_000 }).toBe(3)
   await gateway.stop()

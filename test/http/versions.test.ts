@@ -274,7 +274,7 @@ describe('versions', () => {
     async () => {
       await put('source', 'older')
       await remove('target')
-      const { store } = running.gateway
+      const { store } = running
       const copy = store.copy.bind(store)
       store.copy = async (...asked) => {
         store.copy = copy
