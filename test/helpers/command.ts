@@ -10,7 +10,7 @@ import { keepOutput, minted } from './outputs.ts'
 export const BIN = fileURLToPath(new URL('../../bin/sealgate.mjs', import.meta.url))
 
 /** Names what test/helpers/bundle-setup.ts has made once for a run: `BIN` makes it at each start, which is more than half of what most commands take. */
-export const PROGRAM = 'SEALGATE_TEST_PROGRAM'
+export const PROGRAM = 'TESTED_PROGRAM'
 
 export interface Ran {
   readonly code: number | null
