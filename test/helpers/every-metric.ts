@@ -10,12 +10,14 @@ import {
   keyCall,
   keyFailover,
   keyManager,
+  linesLost,
   liveNumber,
   plaintextLeft,
   plaintextSeen,
   requestDone,
   rotationSeen,
   settingsRead,
+  spans,
   storeAttempt,
   storeCall,
   uploadsSeen,
@@ -73,6 +75,8 @@ function keys(): void {
 }
 
 function others(): void {
+  for (const outcome of ['exported', 'dropped', 'failed'] as const) spans.publish({ outcome, spans: 1 })
+  for (const log of ['access', 'audit'] as const) linesLost.publish({ log, sink: 'file', lines: 1 })
   plaintextSeen.publish({ bucket: 'b', key: 'k' })
   plaintextLeft.publish({ bucket: 'b', examined: 1, plain: 1 })
   uploadsSeen.publish({ complete: true, open: 1, abandoned: 1, leftovers: 1, stuck: 1 })

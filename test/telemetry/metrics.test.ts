@@ -98,7 +98,7 @@ test('calls of a key manager are counted by what came of them and timed; its las
 test('lines of logs that were lost are counted by where they should have gone', async () => {
   metrics = collectMetrics()
   for (const lines of [3, 4]) linesLost.publish({ log: 'audit', sink: 'loki-1', lines })
-  expect(await lines()).toEqual(['sealgate_log_lines_lost_total{log="audit",sink="loki-1"} 7'])
+  expect(await lines('log_lines_lost')).toEqual(['sealgate_log_lines_lost_total{log="audit",sink="loki-1"} 7'])
 })
 
 test('nothing is counted after the end', async () => {

@@ -231,6 +231,24 @@ export const OVERVIEW: Dashboard = {
           lines: [[`sum by (instance) (${of('sealgate_background_tasks')})`, '{{instance}}']],
         },
         {
+          title: 'Lines of logs that were lost',
+          says: 'Of the access log and the audit log, by where they should have gone.',
+          unit: 'none',
+          width: 8,
+          lines: [
+            [
+              `sum by (log, sink) (increase(${of('sealgate_log_lines_lost_total')}[$__rate_interval]))`,
+              '{{log}} {{sink}}',
+            ],
+          ],
+        },
+        {
+          title: 'Spans of traces',
+          unit: 'none',
+          width: 8,
+          lines: [[rate('sealgate_trace_spans_total', 'outcome'), '{{outcome}}']],
+        },
+        {
           title: 'Age of processes',
           unit: 's',
           width: 8,
