@@ -99,9 +99,15 @@ export class AdminGate {
   }
 }
 
-/** Browsers add a certificate by themselves, for whatever page asks. `none` is what somebody has typed. */
-const isOfPage = ({ headers }: IncomingMessage): boolean =>
-  headers.origin !== undefined || (headers['sec-fetch-site'] ?? 'none') !== 'none'
+/**
+ * Browsers add a certificate by themselves, for whatever page asks. `none` is what somebody has typed. Our own page reads, with a token
+ * that it was given: no other page has that, whatever name it has this address by.
+ */
+function isOfPage({ method, headers }: IncomingMessage): boolean {
+  const site = headers['sec-fetch-site'] ?? 'none'
+  const ours = site === 'same-origin' && method === 'GET' && headers.authorization !== undefined
+  return headers.origin !== undefined || (site !== 'none' && !ours)
+}
 
 /** The secure socket is another object than the one below it. */
 const endsOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`

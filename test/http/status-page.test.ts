@@ -1,7 +1,7 @@
 import { Script } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAdminServer } from '../../src/http/admin-server.ts'
-import { AdminListener } from '../helpers/admin-listener.ts'
+import { AdminListener, AUTHORIZED } from '../helpers/admin-listener.ts'
 
 let listener: AdminListener
 beforeAll(async () => {
@@ -38,6 +38,18 @@ describe('the status page', () => {
     const ids = [...script.matchAll(/at\('([\w-]+)'\)/g)].map(([, id]) => id)
     expect(new Set(ids).size).toBeGreaterThan(6)
     for (const id of ids) expect(page).toContain(`id="${id}"`)
+  })
+
+  test('may read with a token, and nothing else may that a page asks for', async () => {
+    const page = { 'sec-fetch-site': 'same-origin' }
+    const ask = async (method: string, headers: Record<string, string>) =>
+      (await listener.ask(method, '/v1/rotations', { headers })).status
+    expect(await ask('GET', { ...page, ...AUTHORIZED })).toBe(200)
+    expect(await ask('GET', { ...page, authorization: 'Bearer another' })).toBe(401)
+    expect(await ask('GET', page)).toBe(403)
+    expect(await ask('POST', { ...page, ...AUTHORIZED })).toBe(403)
+    expect(await ask('GET', { ...page, ...AUTHORIZED, origin: 'http://127.0.0.1' })).toBe(403)
+    expect(await ask('GET', { 'sec-fetch-site': 'same-site', ...AUTHORIZED })).toBe(403)
   })
 
   test('is there with the admin API alone', async () => {

@@ -11,8 +11,8 @@ export const PAGE = `<!doctype html>
 <body>
 <header><h1>Sealgate</h1><p id="state" role="status"></p></header>
 <form id="login">
-<label for="token">Token of the admin API (with a client certificate: none)</label>
-<input id="token" type="password" autocomplete="off" spellcheck="false" autofocus>
+<label for="token">Token of the admin API</label>
+<input id="token" type="password" autocomplete="off" spellcheck="false" required autofocus>
 <button>Show</button>
 <p id="refusal" role="alert"></p>
 </form>

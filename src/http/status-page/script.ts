@@ -28,8 +28,7 @@ const bytes = (value) => {
 }
 
 async function ask(path) {
-  const headers = token === '' ? {} : { authorization: 'Bearer ' + token }
-  return fetch(path, { headers, cache: 'no-store' })
+  return fetch(path, { headers: { authorization: 'Bearer ' + token }, cache: 'no-store' })
 }
 
 /** Samples of Prometheus' text format: name, labels, value. */
